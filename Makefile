@@ -1,0 +1,61 @@
+# make demo     load two public databases, find and repair their drift, work on them
+# make test     run the tests: on SQLite, and on PostgreSQL and MariaDB where they answer
+# make lint     ruff and mypy
+# make migrations    check that no model of tests or example lacks a migration
+# make clean    remove the virtual environment
+#
+# Each makes its own virtual environment. Variables:
+#   PYTHON=python3.13    another interpreter than python3
+#   VENV=.venv           where the virtual environment is
+#   ARGS="-k reconcile"  what else pytest is told
+#   SYNCFIELDS_TEST_DATABASE=sqlite   only that database; SYNCFIELDS_POSTGRESQL_URL and
+#   SYNCFIELDS_MARIADB_URL say where the servers are, if not on 127.0.0.1
+
+PYTHON ?= python3
+VENV ?= .venv
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+
+EXTRAS_demo = progress
+EXTRAS_test = test
+EXTRAS_lint = test,lint
+
+.PHONY: help demo test lint ruff-check ruff-format mypy migrations clean
+
+help:
+	@sed '/^#/!q; s/^#//' Makefile
+
+demo: $(VENV)/.demo-$(VERSION)
+	$(VENV)/bin/python example/manage.py demo $(ARGS)
+
+test: $(VENV)/.test-$(VERSION)
+	$(VENV)/bin/python -m tests $(ARGS)
+
+lint: ruff-check ruff-format mypy
+
+ruff-check: $(VENV)/.lint-$(VERSION)
+	$(VENV)/bin/ruff check
+
+ruff-format: $(VENV)/.lint-$(VERSION)
+	$(VENV)/bin/ruff format --check
+
+mypy: $(VENV)/.lint-$(VERSION)
+	$(VENV)/bin/mypy
+
+migrations: $(VENV)/.test-$(VERSION)
+	$(VENV)/bin/python -m django makemigrations --check --dry-run --settings tests.settings
+	$(VENV)/bin/python example/manage.py makemigrations --check --dry-run
+
+clean:
+	rm -rf $(VENV)
+
+# One file for each set of packages says that it is installed; a changed pyproject.toml installs it
+# again. The version is part of its name so that another PYTHON makes a new environment. Where
+# python has no ensurepip (Debian without python3-venv) its pip puts one in.
+$(VENV)/.%-$(VERSION): pyproject.toml
+	@test -x $(VENV)/bin/python$(VERSION) -a -x $(VENV)/bin/pip \
+		|| $(PYTHON) -m venv --clear $(VENV) \
+		|| { $(PYTHON) -m venv --clear --without-pip $(VENV) \
+			&& $(PYTHON) -m pip --python $(VENV)/bin/python install --quiet pip; }
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--editable ".[$(EXTRAS_$*)]"
+	@touch $@

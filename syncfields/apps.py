@@ -1,0 +1,18 @@
+"""Start-up: the only file that knows everyone."""
+
+from django.apps import AppConfig
+from django.core.checks import register as register_check
+
+from syncfields import capture, checks
+
+
+class SyncFieldsConfig(AppConfig):
+    name = "syncfields"
+    verbose_name = "Synced fields"
+
+    def ready(self) -> None:
+        capture.connect()
+        register_check(checks.check_rules)
+        register_check(checks.check_settings)
+        register_check(checks.check_sqlite)
+        register_check(checks.check_hidden_writes)

@@ -1,0 +1,15 @@
+"""Where writes are noticed. Each file hands what it notices to the engine and decides nothing.
+
+Django has no signal for most writes, so a few of its methods are wrapped, once, when the app
+registry is ready. A wrapper looks its model up in the plan and calls the original, at once where
+no rule is concerned.
+"""
+
+from syncfields.capture import deletes, instances, querysets
+
+
+def connect() -> None:
+    """Wrap Django's methods of writing; calling it again changes nothing."""
+    instances.connect()
+    querysets.connect()
+    deletes.connect()

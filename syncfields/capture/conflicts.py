@@ -1,0 +1,121 @@
+"""``bulk_create()`` that does not say which rows it inserted.
+
+With ``ignore_conflicts`` or ``update_conflicts``, and on MySQL always, Django does not learn the
+primary keys. The targets that the given rows lead to, before and after, are then evaluated anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from django.db import connections, transaction
+from django.db.models import Model, Q, UniqueConstraint
+
+from syncfields import engine, initial, registry, scope
+from syncfields.changes import Change
+from syncfields.maintenance.base import Maintenance
+from syncfields.paths import Path, is_generic
+from syncfields.trees import rows
+
+
+def returns_keys(using: str, objs: Sequence[Any]) -> bool:
+    return connections[using].features.can_return_rows_from_bulk_insert or all(
+        obj.pk is not None for obj in objs
+    )
+
+
+def create(
+    using: str,
+    model: type[Model],
+    objs: Sequence[Any],
+    write: Callable[[], Any],
+    unique_fields: Sequence[str] | None,
+) -> Any:
+    plan = registry.plan()
+    if (suspension := scope.suspended()) is not None and not suspension.noting:
+        return write()
+    watching = list(
+        dict.fromkeys(watch.maintenance for watch in plan.sources.get(model, ()))
+    )
+    with transaction.atomic(using=using, savepoint=False):
+        new = Change(model, "insert")
+        late = [] if suspension is not None else initial.assign(using, new, objs)
+        rivals = conflicting(using, model, objs, unique_fields)
+        replaced = Change(model, "update", rivals)
+        keeping = engine.Keeping(using, [replaced])
+        engine.lock_sources(using, [replaced], keeping.maintenances)
+        touched = {each: targets(using, each, model, objs, replaced) for each in watching}
+        result = write()
+        late_pks = conflicting(using, model, objs, unique_fields)
+        for each in watching:
+            touched[each] |= targets(using, each, model, objs, replaced)
+        for each, pks in touched.items():
+            if suspension is not None:
+                suspension.note_targets(using, [each], pks)
+            elif each.reconcilable and pks:
+                engine.recompute(using, each, pks)
+        for each in late:
+            engine.recompute(using, each, set(late_pks))
+    return result
+
+
+def targets(
+    using: str, maintenance: Maintenance, model: type[Model], objs: Sequence[Any], replaced: Change
+) -> set[Any]:
+    """The targets that the rows lead to: those in the table, and those to be inserted."""
+    found: set[Any] = set()
+    affected = maintenance.affected([replaced], using) if replaced.pks else None
+    if affected is not None:
+        found.update(affected.values_list("pk", flat=True))
+    for dependency in maintenance.dependencies:
+        if dependency.model is model and dependency.path.hops:
+            if (condition := leading_to(dependency.path, objs)) is not None:
+                reached = rows(maintenance.target, using).filter(condition)
+                found.update(reached.values_list("pk", flat=True))
+    return found
+
+
+def leading_to(path: Path, objs: Sequence[Any]) -> Q | None:
+    """Targets that rows not yet in the table will be connected with, by the keys they hold."""
+    arrival = path.hops[-1]
+    if arrival.forward:
+        return None
+    before = Path(path.target, path.hops[:-1])
+    near, far = arrival.columns[0]
+    if is_generic(arrival.field):
+        near = before.model._meta.pk.attname
+    keys = {getattr(obj, far) for obj in objs} - {None}
+    prefix = f"{before.lookup}__" if before.hops else ""
+    return Q((f"{prefix}{near}__in", keys)) if keys else None
+
+
+def conflicting(
+    using: str, model: type[Model], objs: Sequence[Any], unique_fields: Sequence[str] | None
+) -> list[Any]:
+    """The rows in the table that are equal to a given one in some unique set of columns."""
+    sets = [tuple(unique_fields)] if unique_fields else list(unique_sets(model))
+    conditions = []
+    for names in sets:
+        fields = [model._meta.pk if n == "pk" else model._meta.get_field(n) for n in names]
+        for obj in objs:
+            values = [(field.attname, getattr(obj, field.attname)) for field in fields]
+            if all(value is not None for _, value in values):
+                conditions.append(Q(*values))
+    if not conditions:
+        return []
+    return list(rows(model, using).filter(reduce(or_, conditions)).values_list("pk", flat=True))
+
+
+def unique_sets(model: type[Model]) -> Iterator[tuple[str, ...]]:
+    meta = model._meta
+    yield tuple(field.name for field in meta.pk_fields)
+    for field in meta.local_concrete_fields:
+        if field.unique and not field.primary_key:
+            yield (field.name,)
+    yield from (tuple(names) for names in meta.unique_together)
+    for constraint in meta.constraints:
+        if isinstance(constraint, UniqueConstraint) and constraint.fields:
+            yield tuple(constraint.fields)

@@ -1,0 +1,157 @@
+"""Deletes with all they cascade to, by Django's own ``Collector``.
+
+The collector is the one place that knows everything a delete does: the rows of each model, keys
+set to NULL or a default, and the querysets that it deletes without loading. Receivers on
+``pre_delete`` would switch those fast deletes off, and would see neither nulled keys nor automatic
+through models.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from django.db import models, transaction
+from django.db.models.deletion import Collector
+
+from syncfields import engine, memory, registry, scope
+from syncfields.capture.querysets import locked_keys
+from syncfields.capture.wrapping import wrap
+from syncfields.changes import Change
+from syncfields.paths import concrete
+from syncfields.trees import rows
+
+MEMORY_LIMIT = 100
+DATABASE_CASCADE = getattr(models, "DB_CASCADE", None)
+DATABASE_SETS = (getattr(models, "DB_SET_NULL", None), getattr(models, "DB_SET_DEFAULT", None))
+
+
+def connect() -> None:
+    wrap(Collector, "delete", collected)
+
+
+def collected(original: Callable[..., Any]) -> Callable[..., Any]:
+    def delete(self: Collector) -> Any:
+        if not concerns(self):
+            return original(self)
+        using = self.using
+        with transaction.atomic(using=using, savepoint=False):
+            changes = list(changes_of(self))
+            if (suspension := scope.suspended()) is not None:
+                maintenances = engine.concerned(changes)
+                return suspension.watch(using, maintenances, changes, lambda: original(self))
+            keeping = engine.Keeping(using, changes)
+            listened = any(self._has_signal_listeners(model) for model in self.data)
+            if listened:
+                # Receivers of pre_delete may write the very rows: read them afterwards.
+                announce(self, keeping.before)
+            else:
+                keeping.before()
+            written = [obj for each in self.data.values() for obj in list(each)[:MEMORY_LIMIT]]
+            result = original(self)
+            keeping.after()
+            for instance in written:
+                memory.forget(instance, changes)
+            return result
+
+    return delete
+
+
+def concerns(collector: Collector) -> bool:
+    sources = registry.plan().sources
+    return any(concrete(model) in sources for model in touched_models(collector))
+
+
+def touched_models(collector: Collector) -> Iterator[Any]:
+    yield from collector.data
+    for queryset in collector.fast_deletes:
+        yield queryset.model
+    for field, _ in collector.field_updates:
+        yield field.model
+    for model in list(collector.data):
+        yield from (field.model for field in database_keys(concrete(model), set()))
+    for queryset in collector.fast_deletes:
+        yield from (field.model for field in database_keys(concrete(queryset.model), set()))
+
+
+def announce(collector: Collector, done: Callable[[], None]) -> None:
+    """Call ``done`` once the collector has sent all ``pre_delete`` signals."""
+    instances_with_model = collector.instances_with_model
+
+    def announced() -> Iterator[Any]:
+        yield from instances_with_model()
+        done()
+
+    collector.instances_with_model = announced  # type: ignore[method-assign]
+
+
+def changes_of(collector: Collector) -> Iterator[Change]:
+    """Everything that the collector is about to do, in the order of the models."""
+    using, plan = collector.using, registry.plan()
+    deleted: dict[Any, list[Any]] = defaultdict(list)
+    for model, instances in collector.data.items():
+        deleted[concrete(model)] += [instance.pk for instance in instances]
+    for number, queryset in enumerate(collector.fast_deletes):
+        model = concrete(queryset.model)
+        if model in plan.sources or model in plan.targets or list(database_keys(model, set())):
+            pks = locked_keys(queryset.using(using))
+            chosen = rows(model, using).filter(pk__in=pks)
+            chosen._syncfields_collected = True  # type: ignore[attr-defined]
+            collector.fast_deletes[number] = chosen
+            deleted[model] += pks
+    nulled: dict[tuple[Any, str], list[Any]] = defaultdict(list)
+    for (field, _), collections in collector.field_updates.items():
+        if concrete(field.model) in plan.sources:
+            pks = [instance.pk for each in collections for instance in each]
+            nulled[concrete(field.model), field.attname] += pks
+    cascade_in_database(using, deleted, nulled)
+    for model, pks in deleted.items():
+        yield Change(model, "delete", sorted_unique(pks))
+    for (model, column), pks in nulled.items():
+        gone = set(deleted.get(model, ()))
+        pks = [pk for pk in sorted_unique(pks) if pk not in gone]
+        yield Change(model, "update", pks, frozenset({column}))
+
+
+def sorted_unique(pks: Iterable[Any]) -> list[Any]:
+    return engine.sorted_pks(set(pks))
+
+
+def database_keys(model: Any, seen: set[Any]) -> Iterator[Any]:
+    """Foreign keys, near and far, through which the database itself passes on a delete."""
+    for relation in model._meta.related_objects:
+        field = relation.field
+        on_delete = getattr(relation, "on_delete", None)
+        if field in seen or on_delete is None:
+            continue
+        if on_delete is DATABASE_CASCADE:
+            seen.add(field)
+            yield field
+            yield from database_keys(concrete(field.model), seen)
+        elif on_delete in DATABASE_SETS:
+            yield field
+
+
+def cascade_in_database(
+    using: str, deleted: dict[Any, list[Any]], nulled: dict[tuple[Any, str], list[Any]]
+) -> None:
+    """Add the rows that the database will delete or null by itself (Django 6.1)."""
+    if DATABASE_CASCADE is None:
+        return
+    pending = list(deleted.items())
+    while pending:
+        model, pks = pending.pop()
+        for relation in model._meta.related_objects:
+            field = relation.field
+            on_delete = getattr(relation, "on_delete", None)
+            if on_delete is not DATABASE_CASCADE and on_delete not in DATABASE_SETS:
+                continue
+            child = concrete(field.model)
+            found = rows(child, using).filter(**{f"{field.name}__pk__in": pks})
+            keys = list(found.values_list("pk", flat=True))
+            if on_delete is not DATABASE_CASCADE:
+                nulled[child, field.attname] += keys
+            elif fresh := [key for key in keys if key not in set(deleted[child])]:
+                deleted[child] += fresh
+                pending.append((child, fresh))

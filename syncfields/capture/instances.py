@@ -1,0 +1,109 @@
+"""``Model.save()``, by the two methods that write one row of one table.
+
+``_do_update()`` and ``_do_insert()`` are private, but nothing else brackets the row's own write as
+tightly: after the ``pre_save`` and before the ``post_save`` receivers, for each table of a
+multi-table model, with the columns that are really written, and not at all where a receiver is
+called without a write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db import models
+
+from syncfields import engine, memory, registry, scope
+from syncfields.capture.wrapping import wrap
+from syncfields.changes import Change
+from syncfields.exceptions import SyncedFieldError
+from syncfields.paths import concrete
+
+
+def connect() -> None:
+    wrap(models.Model, "_do_insert", inserting)
+    wrap(models.Model, "_do_update", updating)
+
+
+def inserting(original: Callable[..., Any]) -> Callable[..., Any]:
+    def _do_insert(
+        self: models.Model, manager: Any, using: str, fields: Any, returning: Any, raw: bool
+    ) -> Any:
+        model, plan = concrete(manager.model), registry.plan()
+
+        def write() -> Any:
+            result = original(self, manager, using, fields, returning, raw)
+            change.pks = [primary_key(self, model, result, returning)]
+            return result
+
+        change = Change(model, "insert", values=vars(self), raw=raw)
+        if model in plan.owned and scope.suspended() is None:
+            return engine.insert(using, change, [self], write)
+        if model not in plan.sources:
+            return original(self, manager, using, fields, returning, raw)
+        result = engine.perform(using, [change], write)
+        memory.forget(self, [change])
+        return result
+
+    return _do_insert
+
+
+def primary_key(instance: models.Model, model: Any, result: Any, returning: Any) -> Any:
+    """The key of a row just inserted, which Django sets on the instance a moment later."""
+    key = model._meta.pk.attname
+    for row in result or ():
+        for field, value in zip(returning, row, strict=False):
+            if field.attname == key:
+                return value
+    return getattr(instance, key)
+
+
+def updating(original: Callable[..., Any]) -> Callable[..., Any]:
+    def _do_update(
+        self: models.Model,
+        base_qs: Any,
+        using: str,
+        pk_val: Any,
+        values: Any,
+        update_fields: Any,
+        *rest: Any,
+    ) -> Any:
+        model, plan = concrete(base_qs.model), registry.plan()
+        owned = plan.owned.get(model, {})
+        if owned and scope.suspended() is None:
+            if update_fields is not None:
+                refuse(self, owned, update_fields)
+            values = [each for each in values if each[0].attname not in owned]
+        args = (self, base_qs, using, pk_val, values, update_fields, *rest)
+        if model not in plan.sources:
+            return original(*args)
+        written = {field.attname: value for field, _, value in values}
+        change = Change(
+            model, "update", [pk_val], frozenset(written), values=written, saved=True
+        )
+        result = engine.perform(using, [change], lambda: original(*args))
+        memory.forget(self, [change])
+        return result
+
+    return _do_update
+
+
+def refuse(instance: models.Model, owned: Any, update_fields: Any) -> None:
+    """Raise where ``save(update_fields=...)`` names synced fields of its own accord."""
+    named = [rule for rule in owned.values() if rule.field_name in update_fields]
+    deferred = instance.get_deferred_fields()
+    if not named or (deferred and implied(instance, deferred) == set(update_fields)):
+        return
+    raise SyncedFieldError(
+        f"{named[0].label} is kept by syncfields and cannot be saved by name; leave it out of "
+        "update_fields, or use unsynced()."
+    )
+
+
+def implied(instance: models.Model, deferred: set[str]) -> set[str]:
+    """The update_fields that Django itself gives to the save of a deferred instance."""
+    return {
+        field.attname
+        for field in instance._meta.concrete_fields
+        if not field.primary_key and not field.generated and field.attname not in deferred
+    }

@@ -1,0 +1,149 @@
+"""Bulk writes: ``QuerySet.update()``, ``bulk_create()`` and ``_raw_delete()``.
+
+What is built on them comes along: ``bulk_update()``, related managers, many-to-many relations, the
+async twins. Wrapping the methods once reaches every manager and queryset, also those of other
+packages, and leaves their classes, their pickles and the migrations alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist
+from django.db import transaction
+from django.db.models import Model, QuerySet
+
+from syncfields import engine, registry, scope
+from syncfields.capture import conflicts
+from syncfields.capture.wrapping import wrap
+from syncfields.changes import Change
+from syncfields.exceptions import SyncedFieldError
+from syncfields.locks import locking
+from syncfields.paths import concrete
+from syncfields.trees import rows
+
+
+def connect() -> None:
+    wrap(QuerySet, "update", updating)
+    wrap(QuerySet, "bulk_create", creating)
+    wrap(QuerySet, "_raw_delete", deleting)
+
+
+def updating(original: Callable[..., int]) -> Callable[..., int]:
+    def update(self: QuerySet[Any], **kwargs: Any) -> int:
+        if scope.writing_own():
+            return original(self, **kwargs)
+        columns = written_columns(self.model, kwargs)
+        plan, suspension = registry.plan(), scope.suspended()
+        for owner, names in columns.items():
+            owned = plan.owned.get(owner, {}).keys() & names
+            if owned and suspension is None:
+                raise refusal(plan.owned[owner][min(owned)].label)
+            if owned and suspension is not None:
+                suspension.note_targets(
+                    self.db, plan.targets[owner], list(self.values_list("pk", flat=True))
+                )
+        watched = {
+            owner: names
+            for owner, names in columns.items()
+            if not names.isdisjoint(plan.columns.get(owner, ()))
+        }
+        if not watched:
+            return original(self, **kwargs)
+        self._for_write = True
+        with transaction.atomic(using=self.db, savepoint=False):
+            pks = locked_keys(self)
+            changes = [
+                Change(
+                    owner, "update", pks, names, locked=owner is concrete(self.model)
+                )
+                for owner, names in watched.items()
+            ]
+            # Only the rows that were read: others may have come to match in the meantime.
+            chosen = self.filter(pk__in=pks)
+            return engine.perform(self.db, changes, lambda: original(chosen, **kwargs))
+
+    return update
+
+
+def refusal(label: str) -> SyncedFieldError:
+    return SyncedFieldError(
+        f"{label} is kept by syncfields and cannot be updated; change the rows that it is made "
+        "of, or use unsynced()."
+    )
+
+
+def written_columns(model: type[Model], names: Iterable[str]) -> dict[Any, frozenset[str]]:
+    """The columns that ``update()`` writes, by the model whose table holds them."""
+    found: dict[Any, frozenset[str]] = {}
+    for name in names:
+        try:
+            field: Any = model._meta.get_field(name)
+        except FieldDoesNotExist:
+            continue  # Django says it better.
+        owner = concrete(field.model)
+        found[owner] = found.get(owner, frozenset()) | {field.attname}
+    return found
+
+
+def locked_keys(queryset: QuerySet[Any]) -> list[Any]:
+    """The primary keys of the rows of a queryset, locked in their order."""
+    model = concrete(queryset.model)
+    chosen = rows(model, queryset.db).filter(pk__in=queryset.order_by().values("pk"))
+    return list(locking(chosen).order_by("pk").values_list("pk", flat=True))
+
+
+def creating(original: Callable[..., Any]) -> Callable[..., Any]:
+    def bulk_create(
+        self: QuerySet[Any],
+        objs: Iterable[Any],
+        batch_size: int | None = None,
+        ignore_conflicts: bool = False,
+        update_conflicts: bool = False,
+        update_fields: Any = None,
+        unique_fields: Any = None,
+    ) -> Any:
+        model, plan = concrete(self.model), registry.plan()
+        objs = list(objs)
+        options = (batch_size, ignore_conflicts, update_conflicts, update_fields, unique_fields)
+        owned = plan.owned.get(model, {})
+        suspension = scope.suspended()
+        if not objs or (model not in plan.sources and not owned):
+            return original(self, objs, *options)
+        for rule in owned.values():
+            if suspension is None and rule.field_name in (update_fields or ()):
+                raise refusal(rule.label)
+        self._for_write = True
+        change = Change(model, "insert")
+
+        def write() -> Any:
+            result = original(self, objs, *options)
+            change.pks = [obj.pk for obj in objs]
+            return result
+
+        if ignore_conflicts or update_conflicts or not conflicts.returns_keys(self.db, objs):
+            return conflicts.create(
+                self.db, model, objs, lambda: original(self, objs, *options), unique_fields
+            )
+        if owned and suspension is None:
+            return engine.insert(self.db, change, objs, write)
+        return engine.perform(self.db, [change], write)
+
+    return bulk_create
+
+
+def deleting(original: Callable[..., int]) -> Callable[..., int]:
+    def _raw_delete(self: QuerySet[Any], using: str) -> int:
+        model = concrete(self.model)
+        if scope.writing_own() or model not in registry.plan().sources:
+            return original(self, using)
+        if getattr(self, "_syncfields_collected", False):
+            return original(self, using)
+        with transaction.atomic(using=using, savepoint=False):
+            pks = locked_keys(self.using(using))
+            change = Change(model, "delete", pks, locked=True)
+            chosen = self.filter(pk__in=pks)
+            return engine.perform(using, [change], lambda: original(chosen, using))
+
+    return _raw_delete

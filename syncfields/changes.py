@@ -1,0 +1,62 @@
+"""What capture reports: which rows of which model are written, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from syncfields.paths import Dependency, Model
+
+Kind = Literal["insert", "update", "delete"]
+
+
+@dataclass(slots=True)
+class Change:
+    """A write of some rows of one table."""
+
+    model: Model
+    kind: Kind
+    pks: Sequence[Any] = ()
+    """Primary keys; those of inserted rows are filled in by the write."""
+    columns: frozenset[str] | None = None
+    """Attribute names of the columns an update writes; None stands for the whole row."""
+    values: Mapping[str, Any] | None = None
+    """What is written, by attribute name, where it is one row and that is known."""
+    raw: bool = False
+    """Rows come from a fixture, in whatever order."""
+    locked: bool = False
+    """The rows are locked already."""
+    saved: bool = False
+    """The write is ``Model.save()`` of an existing row: an event that a tally may count."""
+
+    def concerns(self, dependency: Dependency) -> bool:
+        """Whether this write can change what is read at the end of the dependency's path."""
+        if self.model is not dependency.model:
+            return False
+        if self.kind == "update":
+            return self.columns is None or not self.columns.isdisjoint(dependency.columns)
+        if not dependency.path.hops or (
+            self.kind == "insert" and dependency.hollow and not self.raw
+        ):
+            return False
+        # A row that only a key of a row nearer to the target leads to is not reached before that
+        # key is written, nor after it is nulled; unless the key may dangle.
+        arrival = dependency.path.hops[-1]
+        if not arrival.forward:
+            return True
+        if self.kind == "insert":
+            return self.raw or arrival.outlives_target
+        return not arrival.collected
+
+
+def reach(
+    dependencies: Iterable[Dependency], changes: Iterable[Change]
+) -> dict[str, set[Any]]:
+    """The rows written, by the lookup that leads a target to them: ``{lookup: {pk}}``."""
+    found: dict[str, set[Any]] = {}
+    for dependency in dependencies:
+        for change in changes:
+            if change.concerns(dependency):
+                found.setdefault(dependency.path.pk_lookup(), set()).update(change.pks)
+    return found

@@ -1,0 +1,121 @@
+"""What is wrongly declared, as system checks: before anything runs."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.checks import CheckMessage, Error, Warning
+from django.db import connections, models, router
+
+from syncfields import conf, registry
+
+DOCS = "See docs/checks.md."
+SAVING = ("save_base", "_save_table", "_do_insert", "_do_update")
+BULK = ("update", "bulk_create", "_raw_delete", "delete")
+
+
+def check_rules(**kwargs: Any) -> list[CheckMessage]:
+    messages: list[CheckMessage] = [
+        Error(error.message, hint=f"{error.hint} {DOCS}", obj=error.obj, id=error.id)
+        for error in registry.errors()
+    ]
+    return [*messages, *check_databases()]
+
+
+def check_databases() -> Iterator[CheckMessage]:
+    for maintenance in registry.plan().maintenances:
+        home = router.db_for_write(maintenance.target)
+        for dependency in maintenance.dependencies:
+            away = router.db_for_write(dependency.model)
+            if away != home:
+                yield Error(
+                    f"{maintenance.rules[0].label} is in the database {home!r}, but it reads "
+                    f"{dependency.model._meta.label} in {away!r}.",
+                    hint="A rule needs its target and all its sources in one database; change "
+                    f"the router. {DOCS}",
+                    obj=maintenance.target,
+                    id="syncfields.E010",
+                )
+
+
+def check_settings(**kwargs: Any) -> list[CheckMessage]:
+    given = conf.user_settings()
+    if not isinstance(given, dict):
+        return [bad_setting(f"SYNCFIELDS is {given!r}.", "Give a dictionary.")]
+    found = []
+    for name, value in given.items():
+        if name not in conf.CHOICES:
+            known = ", ".join(sorted(conf.CHOICES))
+            found.append(bad_setting(f"SYNCFIELDS has no option {name!r}.", f"Options: {known}."))
+        elif value not in conf.CHOICES[name]:
+            choices = " or ".join(repr(choice) for choice in conf.CHOICES[name])
+            found.append(bad_setting(f"SYNCFIELDS[{name!r}] is {value!r}.", f"Use {choices}."))
+    return found
+
+
+def bad_setting(message: str, hint: str) -> CheckMessage:
+    return Error(message, hint=f"{hint} {DOCS}", id="syncfields.E014")
+
+
+def check_sqlite(**kwargs: Any) -> list[CheckMessage]:
+    if not registry.plan().rules:
+        return []
+    return [
+        Warning(
+            f"The SQLite database {alias!r} starts transactions as readers.",
+            hint="Where several processes write, one that reads before it writes can fail with "
+            f'"database is locked"; set OPTIONS = {{"transaction_mode": "IMMEDIATE"}}. {DOCS}',
+            id="syncfields.W001",
+        )
+        for alias in connections
+        if connections[alias].vendor == "sqlite"
+        and not in_memory(connections[alias])
+        and str(options(connections[alias]).get("transaction_mode")).upper()
+        not in ("IMMEDIATE", "EXCLUSIVE")
+    ]
+
+
+def options(connection: Any) -> Any:
+    return connection.settings_dict.get("OPTIONS") or {}
+
+
+def in_memory(connection: Any) -> bool:
+    return bool(connection.is_in_memory_db())
+
+
+def check_hidden_writes(**kwargs: Any) -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    for model in registry.plan().sources:
+        found += [hidden(model, model, name) for name in overridden(model, models.Model, SAVING)]
+        for manager in model._meta.managers:
+            queryset = type(manager.get_queryset())
+            found += [
+                hidden(model, queryset, name)
+                for name in overridden(queryset, models.QuerySet, BULK)
+            ]
+    return list(dict.fromkeys(found))
+
+
+def overridden(owner: type, base: type, names: tuple[str, ...]) -> Iterator[str]:
+    """The methods of which an override does not call ``super()``."""
+    for name in names:
+        for kind in owner.__mro__[: owner.__mro__.index(base)]:
+            method = inspect.unwrap(vars(kind)[name]) if name in vars(kind) else None
+            code = getattr(method, "__code__", None)
+            if code is not None and "super" not in code.co_names and base.__name__ not in code.co_names:
+                yield name
+                break
+
+
+def hidden(model: type[models.Model], owner: type, name: str) -> CheckMessage:
+    return Warning(
+        f"{owner.__name__}.{name}() does not call super(), so that its writes of "
+        f"{model._meta.label} are not seen.",
+        hint=f"Call super().{name}(), or run manage.py reconcile after such writes. {DOCS}",
+        obj=model,
+        id="syncfields.W002",
+    )
+
+

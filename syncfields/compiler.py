@@ -1,0 +1,447 @@
+"""From rules to the plan: what each expression reads, along which path, kept in which way.
+
+Nothing is parsed: Django resolves the expression against the target, and the joins and columns of
+the resolved expression say what it reads. No query is run.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist, FieldError
+from django.db.models import (
+    Aggregate,
+    Count,
+    ExpressionWrapper,
+    F,
+    Max,
+    Min,
+    Model,
+    Subquery,
+    Sum,
+    Value,
+)
+from django.db.models.expressions import Col, Combinable, CombinedExpression, RawSQL
+from django.db.models.functions import Coalesce
+from django.db.models.sql import Query
+
+from syncfields import types
+from syncfields.exceptions import RuleError
+from syncfields.expressions import EVENTS, Tally
+from syncfields.maintenance.base import Maintenance
+from syncfields.maintenance.copies import Copy
+from syncfields.maintenance.delta import Delta, Term
+from syncfields.maintenance.direct import direct
+from syncfields.maintenance.extreme import Extreme
+from syncfields.maintenance.recompute import Recompute
+from syncfields.maintenance.tally import Tallied
+from syncfields.paths import Dependency, Path, columns_of, hop_along, walk, with_joins
+from syncfields.plan import Plan
+from syncfields.rules import Rule, refuse_duplicates
+from syncfields.trees import aggregates, isolated, nodes, prefixed, replaced
+
+Read = tuple[Path, list[str]]
+
+
+def compile_rules(rules: Iterable[Rule]) -> tuple[Plan, list[RuleError]]:
+    """The plan for all rules that can be kept, and what is wrong with the others."""
+    rules = list(rules)
+    errors = list(refuse_duplicates(rules))
+    compiled: list[Maintenance] = []
+    if not errors:
+        for rule in rules:
+            try:
+                compiled += compile_rule(rule)
+            except RuleError as error:
+                errors.append(error)
+    try:
+        ordered = in_order(compiled)
+    except RuleError as error:
+        return Plan(), [*errors, error]
+    return Plan.of(merged(ordered), direct), errors
+
+
+def compile_rule(rule: Rule) -> list[Maintenance]:
+    """The maintenances of one rule: one for each to-many path that it adds up, or just one."""
+    types.check_field(rule)
+    types.check_options(rule)
+    if isinstance(rule.expression, Tally):
+        return [tallied(rule)]
+    if not hasattr(rule.expression, "resolve_expression"):
+        raise RuleError(
+            f"The rule of {rule.label} is {rule.expression!r}, which is no expression.",
+            id="E001",
+            hint='Give what annotate() takes, for instance F("user__email") or Count("comments").',
+            obj=rule.model,
+        )
+    if (terms := linear(rule.expression, rule)) is not None:
+        return [
+            Delta(
+                target=rule.model,
+                rules=(rule,),
+                dependencies=dependencies(rule, [term.aggregate]),
+                values={rule.field.attname: isolated(rule.model, summed(rule))},
+                terms=(term,),
+            )
+            for term in terms
+        ]
+    outside = replaced(rule.expression, lambda node: blank(node, rule))
+    row_part = dependencies(rule, [outside], needed=False)
+    refuse_fan_out(rule, row_part)
+    found = dependencies(rule, [outside, *aggregates(rule.expression)])
+    types.check_value(rule, resolve(rule, rule.expression), found)
+    values = {rule.field.attname: isolated(rule.model, rule.expression)}
+    common: Any = {"target": rule.model, "rules": (rule,), "dependencies": found, "values": values}
+    if is_extreme(rule.expression):
+        return [Extreme(aggregate=rule.expression, **common)]
+    if aggregates(rule.expression) or any(each.path.many for each in found):
+        plain = not row_part and not has_subquery(rule.expression)
+        return [Recompute(starts_empty=plain, **common)]
+    return [Copy(**common)]
+
+
+# Reading ---------------------------------------------------------------------------------------
+
+
+def resolve(rule: Rule, tree: Any, query: Query | None = None) -> Any:
+    try:
+        return tree.resolve_expression(query or Query(rule.model), allow_joins=True, reuse=None)
+    except (FieldError, FieldDoesNotExist) as error:
+        raise RuleError(
+            f"The expression of {rule.label} cannot be resolved: {error}",
+            id="E001",
+            hint="Name relations as a lookup does, from the target to the source; a relation "
+            'without a name (related_name="+") needs one.',
+            obj=rule.model,
+        ) from error
+
+
+def dependencies(rule: Rule, trees: Sequence[Any], needed: bool = True) -> tuple[Dependency, ...]:
+    """What the given parts of a rule's expression read, with the joins that lead there."""
+    reads: list[Read] = []
+    opaque: list[Any] = []
+    for tree in trees:
+        query = Query(rule.model)
+        resolved = resolve(rule, tree, query)
+        paths = {query.get_initial_alias(): Path(rule.model)} | join_paths(query, {})
+        reads += read(resolved, paths, opaque)
+    if needed:
+        reads += declared(rule)
+        if opaque and not rule.declaration.depends_on:
+            raise RuleError(
+                f"The expression of {rule.label} holds {type(opaque[0]).__name__}, and what that "
+                "reads cannot be seen from outside.",
+                id="E007",
+                hint='Name the relations it reads: depends_on=["comments", "comments__author"].',
+                obj=rule.model,
+            )
+        if not any(path.hops for path, _ in reads):
+            raise RuleError(
+                f"The expression of {rule.label} reads no relation.",
+                id="E002",
+                hint="For an expression over the row's own columns use Django's GeneratedField.",
+                obj=rule.model,
+            )
+    return tuple(with_hollows(with_joins(reads)))
+
+
+def join_paths(query: Query, known: dict[str, Path]) -> dict[str, Path]:
+    """The path to each table that a resolved query joins, by alias."""
+    paths = dict(known)
+    for alias, join in query.alias_map.items():
+        parent = getattr(join, "parent_alias", None)
+        if parent is None:
+            paths.setdefault(alias, Path(query.model))
+        elif query.alias_refcount.get(alias):
+            paths[alias] = paths[parent] / hop_along(join.join_field)
+    return paths
+
+
+def read(tree: Any, paths: dict[str, Path], opaque: list[Any]) -> Iterator[Read]:
+    """The columns that a resolved expression names; subqueries that hide theirs go to ``opaque``."""
+    for node in nodes(tree):
+        if isinstance(node, Col):
+            yield paths[node.alias], [node.target.attname]
+        elif isinstance(node, RawSQL):
+            opaque.append(node)
+        elif isinstance(node, Query):
+            inner = subquery_paths(node, paths)
+            if inner is None:
+                opaque.append(node)
+                continue
+            for path in inner.values():
+                yield path, []
+            yield from read_query(node, inner, opaque)
+
+
+def read_query(query: Query, paths: dict[str, Path], opaque: list[Any]) -> Iterator[Read]:
+    for part in (query.where, *query.annotations.values(), *query.select):
+        yield from read(part, paths, opaque)
+
+
+def subquery_paths(query: Query, outer: dict[str, Path]) -> dict[str, Path] | None:
+    """The paths to the tables of a subquery that is tied to an outer row by a foreign key."""
+    if query.combinator or query.extra_tables:
+        return None
+    for condition in query.where.children if query.where.connector == "AND" else ():
+        near, far = getattr(condition, "rhs", None), getattr(condition, "lhs", None)
+        if not (isinstance(near, Col) and isinstance(far, Col) and near.alias in outer):
+            continue
+        key, base = far.target, query.base_table
+        if far.alias != base or not key.is_relation or key.remote_field.hidden:
+            continue
+        if near.target in key.foreign_related_fields:
+            start = outer[near.alias] / hop_along(key.remote_field)
+            return join_paths(query, {**outer, base: start})
+    return None
+
+
+def declared(rule: Rule) -> Iterator[Read]:
+    """What ``depends_on`` names: any column of each model on the way matters."""
+    for lookup in rule.declaration.depends_on:
+        path = walked(rule, lookup, id="E013")
+        for number in range(1, len(path.hops) + 1):
+            part = Path(path.target, path.hops[:number])
+            yield part, list(columns_of(part.model))
+
+
+def walked(rule: Rule, lookup: str, id: str) -> Path:
+    try:
+        return walk(rule.model, lookup)
+    except (FieldError, FieldDoesNotExist) as error:
+        raise RuleError(
+            f"{rule.label} names {lookup!r}, which is no relation: {error}",
+            id=id,
+            hint="Name relations as a lookup does, from the target to the source.",
+            obj=rule.model,
+        ) from error
+
+
+def with_hollows(found: Iterable[Dependency]) -> Iterator[Dependency]:
+    found = list(found)
+    for each in found:
+        depth = len(each.path.hops)
+        beyond = [
+            other.path.hops[depth]
+            for other in found
+            if len(other.path.hops) > depth and other.path.hops[:depth] == each.path.hops
+        ]
+        hollow = bool(beyond) and all(
+            not hop.forward and not hop.outlives_target for hop in beyond
+        )
+        # What reads columns of the row itself may count it without the rows beyond.
+        joins = {near for hop in beyond for near, _ in hop.columns}
+        joins |= {far for hop in each.path.hops[-1:] for _, far in hop.columns}
+        yield replace(each, hollow=hollow and each.columns <= joins)
+
+
+# Classifying -----------------------------------------------------------------------------------
+
+
+def linear(tree: Any, rule: Rule, sign: int = 1) -> list[Term] | None:
+    """The counts and exact sums that the expression adds and subtracts, if it is nothing else."""
+    if isinstance(tree, ExpressionWrapper):
+        return linear(tree.expression, rule, sign)
+    if isinstance(tree, CombinedExpression) and tree.connector in (Combinable.ADD, Combinable.SUB):
+        left = linear(tree.lhs, rule, sign)
+        right = linear(tree.rhs, rule, sign if tree.connector == Combinable.ADD else -sign)
+        return None if left is None or right is None else left + right
+    if type(tree) is Coalesce:
+        summand, *others = tree.get_source_expressions()
+        if type(summand) is Sum and summand.default is None and is_zero(others):
+            tree = defaulting(summand)
+    if not isinstance(tree, Aggregate) or not distributive(tree, rule):
+        return None
+    bare = tree.copy()
+    bare.default = None
+    return [Term(rule, sign, bare)]
+
+
+def distributive(aggregate: Aggregate, rule: Rule) -> bool:
+    if getattr(aggregate, "distinct", False) or getattr(aggregate, "order_by", None):
+        return False
+    if type(aggregate) is Count:
+        return types.is_exact(rule.field)
+    if type(aggregate) is not Sum:
+        return False
+    default = aggregate.default
+    if not (is_zero([default]) if default is not None else not rule.field.null):
+        return False
+    return types.sums_exactly(resolve(rule, aggregate.get_source_expressions()[0]), rule.field)
+
+
+def is_zero(values: Sequence[Any]) -> bool:
+    if len(values) != 1:
+        return False
+    value = values[0].value if isinstance(values[0], Value) else values[0]
+    return isinstance(value, (int, types.Decimal)) and value == 0
+
+
+def defaulting(aggregate: Aggregate) -> Aggregate:
+    copy = aggregate.copy()
+    copy.default = 0
+    return copy
+
+
+def summed(rule: Rule) -> Any:
+    """The expression of a linear rule; where the field cannot be NULL, no rows add up to 0."""
+
+    def replace_sum(node: Any) -> Any:
+        if type(node) is Sum and node.default is None and not rule.field.null:
+            return defaulting(node)
+        return node if isinstance(node, Aggregate) else None
+
+    return replaced(rule.expression, replace_sum)
+
+
+def is_extreme(tree: Any) -> bool:
+    return type(tree) in (Min, Max) and tree.default is None
+
+
+def blank(node: Any, rule: Rule) -> Any:
+    """Aggregates replaced by a constant: what is left is read from the target's own row."""
+    return Value(None, output_field=rule.field) if isinstance(node, Aggregate) else None
+
+
+def refuse_fan_out(rule: Rule, row_part: Iterable[Dependency]) -> None:
+    if has_subquery(rule.expression):
+        return
+    for dependency in row_part:
+        if dependency.path.many:
+            raise RuleError(
+                f"The expression of {rule.label} has no single value: {dependency.path} leads to "
+                "many rows.",
+                id="E011",
+                hint="Wrap it in an aggregate, or use Exists() or Subquery().",
+                obj=rule.model,
+            )
+
+
+def has_subquery(tree: Any) -> bool:
+    return any(isinstance(node, (Subquery, RawSQL)) for node in nodes(tree))
+
+
+def tallied(rule: Rule) -> Tallied:
+    tally: Tally = rule.expression
+    if not tally.on or not tally.on <= EVENTS:
+        raise RuleError(
+            f"The Tally of {rule.label} counts on={sorted(tally.on)!r}.",
+            id="E013",
+            hint='The events are "create" and "save".',
+            obj=rule.model,
+        )
+    path = walked(rule, tally.path, id="E001")
+    own = {hop.field for hop in path.hops}
+    for part in (tally.when, tally.amount):
+        if hasattr(part, "resolve_expression"):
+            query = Query(path.model)
+            resolve(rule, part, query)
+            back = join_paths(query, {}).values()
+            if any(hop.field in own for each in back for hop in each.hops):
+                raise RuleError(
+                    f"The Tally of {rule.label} is filtered by its own target.",
+                    id="E008",
+                    hint="An event is counted or not when it happens; say so by columns of the "
+                    f"source, {path.model._meta.label}.",
+                    obj=rule.model,
+                )
+    amount = tally.amount if hasattr(tally.amount, "resolve_expression") else Value(tally.amount)
+    when = None if tally.when is None else prefixed(tally.when, tally.path)
+    aggregate = Sum(prefixed(amount, tally.path), filter=when)
+    return Tallied(
+        target=rule.model,
+        rules=(rule,),
+        dependencies=(Dependency(path, frozenset()),),
+        values={},
+        terms=(Term(rule, 1, aggregate),),
+        on=tally.on,
+    )
+
+
+# Putting together ------------------------------------------------------------------------------
+
+
+def in_order(maintenances: Sequence[Maintenance]) -> list[Maintenance]:
+    """Each after those whose fields it reads. Raises ``RuleError`` for rules that go in circles."""
+    writers: dict[tuple[type[Model], str], list[Maintenance]] = defaultdict(list)
+    for each in maintenances:
+        for rule in each.rules:
+            writers[each.target, rule.field.attname].append(each)
+    graph = {
+        each: [
+            writer
+            for dependency in each.dependencies
+            for column in dependency.columns
+            for writer in writers.get((dependency.model, column), ())
+        ]
+        for each in maintenances
+    }
+    try:
+        return list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        circle = [each.rules[0] for each in reversed(error.args[1])]
+        raise RuleError(
+            "Rules go in a circle: " + " -> ".join(rule.label for rule in circle) + ".",
+            id="E006",
+            hint="Let one of them read the rows that the others count, not their synced fields.",
+            obj=circle[0].model,
+        ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """Maintenances that are alike in this share their queries."""
+
+    kind: type[Maintenance]
+    target: type[Model]
+    paths: frozenset[str]
+
+
+def likeness(each: Maintenance) -> Likeness | Maintenance:
+    if isinstance(each, (Extreme, Tallied)):
+        return each
+    many = frozenset(
+        dependency.path.stem.lookup for dependency in each.dependencies if dependency.path.many
+    )
+    if isinstance(each, Delta):
+        return Likeness(type(each), each.target, many)
+    return Likeness(
+        type(each), each.target, frozenset(found.path.lookup for found in each.dependencies)
+    )
+
+
+def merged(maintenances: Iterable[Maintenance]) -> Iterator[Maintenance]:
+    alike: dict[Any, list[Maintenance]] = defaultdict(list)
+    for each in maintenances:
+        alike[likeness(each)].append(each)
+    for group in alike.values():
+        yield combined(group) if len(group) > 1 else group[0]
+
+
+def combined(group: Sequence[Maintenance]) -> Maintenance:
+    columns: dict[str, Dependency] = {}
+    for dependency in (found for each in group for found in each.dependencies):
+        known = columns.get(dependency.path.lookup, dependency)
+        columns[dependency.path.lookup] = replace(
+            known,
+            columns=known.columns | dependency.columns,
+            hollow=known.hollow and dependency.hollow,
+        )
+    first = group[0]
+    more: dict[str, Any] = {}
+    if isinstance(first, Delta):
+        more["terms"] = tuple(term for each in group for term in each.terms)  # type: ignore[attr-defined]
+    elif isinstance(first, Recompute):
+        more["starts_empty"] = all(each.starts_empty for each in group)
+    return replace(
+        first,
+        rules=tuple(dict.fromkeys(rule for each in group for rule in each.rules)),
+        dependencies=tuple(columns.values()),
+        values={name: value for each in group for name, value in each.values.items()},
+        **more,
+    )
+

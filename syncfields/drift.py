@@ -1,0 +1,157 @@
+"""Where a stored value is not the value of its expression: found by the database, and repaired."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from itertools import chain
+from operator import or_
+from typing import Any
+
+from django.db import connections, transaction
+from django.db.models import (
+    BinaryField,
+    BooleanField,
+    Case,
+    CharField,
+    DecimalField,
+    F,
+    FloatField,
+    Func,
+    JSONField,
+    Q,
+    QuerySet,
+    TextField,
+    Value,
+    When,
+)
+from django.db.models.functions import Abs, Round
+
+from syncfields.locks import locking
+from syncfields.paths import Model
+from syncfields.scope import own_writes
+from syncfields.trees import rows
+
+# Two ways of adding up the same floats differ in the last digits.
+FLOAT_TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One stored value that is not the value of its expression."""
+
+    pk: Any
+    stored: Any
+    expected: Any
+
+
+class IsDistinct(Func):
+    """``a IS DISTINCT FROM b``: unequal, where NULL equals NULL."""
+
+    output_field = BooleanField()
+    template = "(%(expressions)s)"
+    arg_joiner = " IS DISTINCT FROM "
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        return self.as_sql(compiler, connection, arg_joiner=" IS NOT ", **extra)
+
+    def as_mysql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        template = "(NOT (%(expressions)s))"
+        return self.as_sql(compiler, connection, arg_joiner=" <=> ", template=template, **extra)
+
+
+def differs(field: Any, name: str, truth: str, vendor: str) -> Q:
+    """The condition that the column ``name`` is not at the annotation ``truth``."""
+    stored, expected = F(name), F(truth)
+    if isinstance(field, FloatField):
+        distance = Abs(stored - expected)
+        allowed = (Abs(stored) + Abs(expected)) * Value(FLOAT_TOLERANCE)
+        apart = Q((f"{name}__isnull", False), (f"{truth}__isnull", False)) & Q(
+            GreaterThan(distance, allowed)
+        )
+        one_is_null = Q((f"{name}__isnull", True)) ^ Q((f"{truth}__isnull", True))
+        return apart | one_is_null
+    return Q(IsDistinct(comparable(field, stored, vendor), comparable(field, expected, vendor)))
+
+
+class Bytes(Func):
+    template = "CAST(%(expressions)s AS BINARY)"
+    output_field = BinaryField()
+
+
+class GreaterThan(Func):
+    output_field = BooleanField()
+    template = "(%(expressions)s)"
+    arg_joiner = " > "
+
+
+def comparable(field: Any, value: Any, vendor: str) -> Any:
+    """``value`` as the field would store it, in the form in which the database can compare it."""
+    if isinstance(field, DecimalField):
+        return Round(value, precision=field.decimal_places)
+    if isinstance(field, JSONField) and vendor == "sqlite":
+        # Stored as text, which Python and SQLite write with other white space.
+        return Func(value, function="JSON", output_field=TextField())
+    if isinstance(field, (CharField, TextField)) and vendor == "mysql":
+        # The default collations of MySQL and MariaDB find "A" and "a" equal.
+        return Bytes(value)
+    return value
+
+
+def differing(
+    target: Model, values: Mapping[str, Any], queryset: QuerySet[Any]
+) -> Iterator[tuple[Any, dict[str, Drift]]]:
+    """The rows in which any of the fields has drifted: ``(pk, {attname: Drift})``."""
+    vendor = connections[queryset.db].vendor
+    fields = {field.attname: field for field in target._meta.concrete_fields}
+    truths = {name: f"_syncfields_{name}" for name in values}
+    conditions = {
+        name: differs(fields[name], name, truth, vendor) for name, truth in truths.items()
+    }
+    annotated = queryset.annotate(**{truths[name]: value for name, value in values.items()})
+    annotated = annotated.filter(reduce(or_, conditions.values()))
+    if len(values) > 1:  # which of them?
+        flags = {name: Case(When(each, then=True), default=False) for name, each in conditions.items()}
+    else:
+        flags = {name: Value(True) for name in values}
+    annotated = annotated.annotate(**{f"_syncfields_is_{name}": flags[name] for name in values})
+    columns = [(name, truths[name], f"_syncfields_is_{name}") for name in values]
+    for row in annotated.values("pk", *chain.from_iterable(columns)):
+        yield row["pk"], {
+            name: Drift(row["pk"], row[name], row[truth])
+            for name, truth, flag in columns
+            if row[flag]
+        }
+
+
+def repair(
+    using: str, target: Model, values: Mapping[str, Any], queryset: QuerySet[Any]
+) -> dict[str, list[Drift]]:
+    """Lock the rows, evaluate in a later statement, and write only what still differs."""
+    found: dict[str, list[Drift]] = defaultdict(list)
+    with transaction.atomic(using=using, savepoint=False):
+        if connections[using].features.has_select_for_update:
+            pks = list(locking(queryset.order_by("pk")).values_list("pk", flat=True))
+            queryset = rows(target, using).filter(pk__in=pks)
+        drifted = list(differing(target, values, queryset))
+        for _, drifts in drifted:
+            for name, drift in drifts.items():
+                found[name].append(drift)
+        write(using, target, dict(drifted))
+    return dict(found)
+
+
+def write(using: str, target: Model, drifted: Mapping[Any, Mapping[str, Drift]]) -> None:
+    """Set the drifted fields, and no others, to what was expected."""
+    alike: dict[tuple[str, ...], list[Any]] = defaultdict(list)
+    keys = [field.attname for field in target._meta.pk_fields]
+    for pk, drifts in drifted.items():
+        names = tuple(drifts)
+        key = pk if len(keys) > 1 else (pk,)
+        values = [drift.expected for drift in drifts.values()]
+        alike[names].append(target.from_db(using, [*keys, *names], [*key, *values]))
+    with own_writes():
+        for names, instances in alike.items():
+            rows(target, using).bulk_update(instances, names, batch_size=500)

@@ -1,0 +1,97 @@
+"""Which rows are locked, in which order, and why.
+
+1. *Source rows first*, before their old values are read: otherwise two processes could both take
+   back the same old contribution.
+2. *Then along the path, from source to target*, one table after the other: while the rows between
+   are locked nobody can move them to another target, and everybody meets them in the same order.
+3. *Several rows of one table by primary key*, so that two writers of A, B and B, A queue up
+   instead of waiting for each other.
+
+Rows are locked with ``FOR NO KEY UPDATE`` where the database has it (PostgreSQL): the foreign key
+checks of concurrent inserts (``FOR KEY SHARE``) then pass. Elsewhere it is ``FOR UPDATE``. SQLite
+has one writer at a time and needs none of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import connections
+from django.db.models import QuerySet
+
+from syncfields.paths import Dependency, Model, Path
+from syncfields.trees import rows
+
+
+def locking(queryset: QuerySet[Any]) -> QuerySet[Any]:
+    """The queryset with its own rows locked, on databases that have row locks."""
+    features = connections[queryset.db].features
+    if not features.has_select_for_update:
+        return queryset
+    return queryset.select_for_update(
+        no_key=features.has_select_for_no_key_update,
+        of=("self",) if features.has_select_for_update_of else (),
+    )
+
+
+def lock(model: Model, using: str, pks: Iterable[Any]) -> None:
+    """Lock rows of one table in the order of their primary keys."""
+    pks = list(pks)
+    if pks and connections[using].features.has_select_for_update:
+        list(locking(rows(model, using).filter(pk__in=pks).order_by("pk").values_list("pk")))
+
+
+def lock_path(path: Path, using: str, pks: Iterable[Any]) -> None:
+    """Lock the rows that the targets ``pks`` reach along a path of to-one relations."""
+    if not connections[using].features.has_select_for_update:
+        return
+    found = rows(path.target, using).filter(pk__in=list(pks))
+    for number in range(1, len(path.hops) + 1):
+        part = Path(path.target, path.hops[:number])
+        keys = found.values_list(f"{part.lookup}__pk", flat=True)
+        lock(part.model, using, {key for key in keys if key is not None})
+
+
+def lock_around(
+    dependency: Dependency, others: Iterable[Dependency], using: str, pks: Iterable[Any]
+) -> None:
+    """Lock what else decides on the contribution of the rows ``pks`` at the end of a path.
+
+    Those are the rows that the changed rows lead to: further away from the target, by the keys
+    they hold, then the rows between them and the target, and the target itself where the rule
+    reads its columns.
+    """
+    if not connections[using].features.has_select_for_update:
+        return
+    path, pks = dependency.path, list(pks)
+    beyond = [each.path for each in others if each.columns and leads_to_one(path, each.path)]
+    between = [Path(path.target, path.hops[:number]) for number in range(len(path.hops) - 1, 0, -1)]
+    read_itself = any(each.columns and not each.path.hops for each in others)
+    itself = [Path(path.target)] if read_itself and path.hops else []
+    for part in [*sorted(beyond, key=lambda each: -len(each.hops)), *between, *itself]:
+        reached = rows(path.target, using).filter(**{path.pk_lookup(): pks})
+        keys = set(reached.values_list(part.pk_lookup(""), flat=True))
+        lock(part.model, using, keys - {None})
+
+
+def leads_to_one(near: Path, far: Path) -> bool:
+    depth = len(near.hops)
+    return (
+        len(far.hops) > depth
+        and far.hops[:depth] == near.hops
+        and all(hop.forward for hop in far.hops[depth:])
+    )
+
+
+def reading(queryset: QuerySet[Any]) -> QuerySet[Any]:
+    """The queryset as it must be read so that it sees what other processes have committed.
+
+    A transaction of MariaDB or MySQL at REPEATABLE READ answers plain reads from the snapshot of
+    its first read; a locking read answers from the newest rows. The other databases raise a
+    serialization error instead of letting such a transaction write.
+    """
+    connection = connections[queryset.db]
+    if connection.vendor != "mysql" or connection.isolation_level == "read committed":  # type: ignore[attr-defined]
+        return queryset
+    return queryset.select_for_update()

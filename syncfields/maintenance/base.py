@@ -1,0 +1,105 @@
+"""What every way of keeping a rule offers the engine."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
+from typing import Any, ClassVar
+
+from django.db.models import Q, QuerySet
+
+from syncfields.changes import Change, reach
+from syncfields.paths import Dependency, Model
+from syncfields.rules import Rule
+from syncfields.trees import rows
+
+PrimaryKey = Any
+
+
+@dataclass(slots=True)
+class Effects:
+    """What a write does to targets; collected first, then written."""
+
+    deltas: dict[Model, dict[PrimaryKey, dict[str, Any]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(dict))
+    )
+    """``{target: {pk: {attname: amount}}}``"""
+    extremes: dict[Model, dict[PrimaryKey, dict[str, Any]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(dict))
+    )
+    """Values that joined a minimum or maximum, in the same shape."""
+    stale: dict[Maintenance, set[PrimaryKey]] = field(default_factory=lambda: defaultdict(set))
+    """Targets to evaluate anew."""
+
+    def add(self, target: Model, pk: PrimaryKey, attname: str, amount: Any) -> None:
+        row = self.deltas[target][pk]
+        row[attname] = row.get(attname, 0) + amount
+
+    def drop_zeros(self) -> None:
+        for targets in self.deltas.values():
+            for pk, row in list(targets.items()):
+                for attname, amount in list(row.items()):
+                    if not hasattr(amount, "resolve_expression") and not amount:
+                        del row[attname]
+                if not row:
+                    del targets[pk]
+
+    def spare(self, changes: Sequence[Change]) -> None:
+        """Write nothing to targets that are deleted themselves."""
+        for change in changes:
+            if change.kind != "delete":
+                continue
+            for pk in change.pks:
+                self.deltas[change.model].pop(pk, None)
+                self.extremes[change.model].pop(pk, None)
+            for maintenance, pks in self.stale.items():
+                if maintenance.target is change.model:
+                    pks.difference_update(change.pks)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Maintenance(ABC):
+    """A way of keeping some rules of one target, which read the same paths."""
+
+    target: Model
+    rules: tuple[Rule, ...]
+    dependencies: tuple[Dependency, ...]
+    values: Mapping[str, Any]
+    """The value of each rule, ``{attname: expression}``, for ``annotate()`` on the target."""
+
+    kind: ClassVar[str]
+    reconcilable: ClassVar[bool] = True
+    starts_empty: ClassVar[bool] = False
+    """A new target has no rows to count, so that its first value is known."""
+
+    def concerned(self, changes: Sequence[Change]) -> bool:
+        return any(
+            change.concerns(dependency)
+            for change in changes
+            for dependency in self.dependencies
+        )
+
+    def affected(self, changes: Sequence[Change], using: str) -> QuerySet[Any] | None:
+        """The targets that the rows of ``changes`` are now connected with."""
+        found = reach(self.dependencies, changes)
+        if not any(found.values()):
+            return None
+        touched = reduce(or_, (Q((lookup, pks)) for lookup, pks in found.items()))
+        return rows(self.target, using).filter(touched)
+
+    @abstractmethod
+    def before(self, changes: Sequence[Change], using: str) -> Any:
+        """What must be known of the rows before they are written."""
+
+    @abstractmethod
+    def after(self, changes: Sequence[Change], using: str, before: Any, effects: Effects) -> None:
+        """Add to ``effects`` what the write does to the targets."""
+
+    def __repr__(self) -> str:
+        labels = ", ".join(rule.label for rule in self.rules)
+        paths = ", ".join(sorted(str(each.path) for each in self.dependencies))
+        return f"<{self.kind}: {labels}; reads {paths}>"

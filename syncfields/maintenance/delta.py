@@ -1,0 +1,69 @@
+"""Counts and exact sums: kept by adding what a write contributes now, less what it did before.
+
+A value can be kept by deltas where contributions form a group under addition: the value over a
+union of disjoint sets of rows is the sum of the values, and a contribution can be taken back.
+(The algebra is that of differential dataflow's ``Difference``.) Floats do not qualify, since
+taking back is not exact; ``NULL`` for "no rows" does not, since a sum of 0 may still have rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from django.db.models import Aggregate
+
+from syncfields.changes import Change
+from syncfields.locks import reading
+from syncfields.maintenance.base import Effects, Maintenance, PrimaryKey
+from syncfields.rules import Rule
+
+Contributions = dict[PrimaryKey, tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Term:
+    """One aggregate of a rule, added or subtracted."""
+
+    rule: Rule
+    sign: int
+    aggregate: Aggregate
+
+    @property
+    def attname(self) -> str:
+        return self.rule.field.attname
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
+class Delta(Maintenance):
+    terms: tuple[Term, ...]
+
+    kind: ClassVar[str] = "delta"
+    starts_empty: ClassVar[bool] = True
+
+    def before(self, changes: Sequence[Change], using: str) -> Contributions:
+        return self.contributions([each for each in changes if each.kind != "insert"], using)
+
+    def after(
+        self, changes: Sequence[Change], using: str, before: Contributions, effects: Effects
+    ) -> None:
+        after = self.contributions([each for each in changes if each.kind != "delete"], using)
+        nothing = (0,) * len(self.terms)
+        for pk in before.keys() | after.keys():
+            pairs = zip(before.get(pk, nothing), after.get(pk, nothing), strict=True)
+            for term, (old, new) in zip(self.terms, pairs, strict=True):
+                if old != new:
+                    effects.add(self.target, pk, term.attname, term.sign * (new - old))
+
+    def contributions(self, changes: Sequence[Change], using: str) -> Contributions:
+        """What the rows of ``changes`` add to each target they are now connected with."""
+        affected = self.affected(changes, using)
+        if affected is None:
+            return {}
+        terms = {f"_syncfields_{n}": term.aggregate for n, term in enumerate(self.terms)}
+        grouped = affected.values_list("pk").annotate(**terms)
+        return {
+            pk: tuple(0 if amount is None else amount for amount in amounts)
+            for pk, *amounts in reading(grouped)
+        }

@@ -1,0 +1,53 @@
+"""Minimum and maximum: a row that comes is compared with the stored value; only when the extreme
+itself may have left is the target evaluated anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from django.db.models import Aggregate, Max
+
+from syncfields.changes import Change
+from syncfields.locks import reading
+from syncfields.maintenance.base import Effects, Maintenance, PrimaryKey
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
+class Extreme(Maintenance):
+    aggregate: Aggregate
+
+    kind: ClassVar[str] = "extreme"
+    starts_empty: ClassVar[bool] = True
+
+    @property
+    def attname(self) -> str:
+        return self.rules[0].field.attname
+
+    @property
+    def better(self) -> str:
+        """The lookup by which one value beats another."""
+        return "gt" if isinstance(self.aggregate, Max) else "lt"
+
+    def before(self, changes: Sequence[Change], using: str) -> dict[PrimaryKey, Any]:
+        return self.contributions([each for each in changes if each.kind != "insert"], using)
+
+    def after(
+        self, changes: Sequence[Change], using: str, before: dict[PrimaryKey, Any], effects: Effects
+    ) -> None:
+        after = self.contributions([each for each in changes if each.kind != "delete"], using)
+        for pk in before.keys() | after.keys():
+            old, new = before.get(pk), after.get(pk)
+            if old == new:
+                continue
+            if old is None:
+                effects.extremes[self.target][pk][self.attname] = (self.better, new)
+            else:
+                effects.stale[self].add(pk)
+
+    def contributions(self, changes: Sequence[Change], using: str) -> dict[PrimaryKey, Any]:
+        affected = self.affected(changes, using)
+        if affected is None:
+            return {}
+        return dict(reading(affected.values_list("pk").annotate(_syncfields_0=self.aggregate)))

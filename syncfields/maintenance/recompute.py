@@ -1,0 +1,34 @@
+"""Everything else that ``annotate()`` takes: the targets that a write touches are evaluated anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from syncfields.changes import Change
+from syncfields.locks import reading
+from syncfields.maintenance.base import Effects, Maintenance, PrimaryKey
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
+class Recompute(Maintenance):
+    starts_empty: bool = False  # type: ignore[misc]
+
+    kind: ClassVar[str] = "recompute"
+
+    def before(self, changes: Sequence[Change], using: str) -> set[PrimaryKey]:
+        return self.targets([each for each in changes if each.kind != "insert"], using)
+
+    def after(
+        self, changes: Sequence[Change], using: str, before: set[PrimaryKey], effects: Effects
+    ) -> None:
+        touched = before | self.targets(
+            [each for each in changes if each.kind != "delete"], using
+        )
+        if touched:
+            effects.stale[self] |= touched
+
+    def targets(self, changes: Sequence[Change], using: str) -> set[PrimaryKey]:
+        affected = self.affected(changes, using)
+        return set() if affected is None else set(reading(affected.values_list("pk", flat=True)))

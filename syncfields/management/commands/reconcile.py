@@ -1,0 +1,169 @@
+"""``manage.py reconcile``: find stored values that have drifted, and repair them."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DEFAULT_DB_ALIAS, connections
+
+from syncfields.reconcile import BATCH_SIZE, Interrupted, Report, RuleReport, reconcile
+
+
+class Command(BaseCommand):
+    help = "Recomputes synced fields from their expressions and repairs those that have drifted."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "labels",
+            nargs="*",
+            metavar="app[.Model[.field]]",
+            help="What to reconcile; without labels every rule.",
+        )
+        parser.add_argument(
+            "--check",
+            "--dry-run",
+            action="store_true",
+            help="Write nothing, and exit with 1 if any value has drifted.",
+        )
+        parser.add_argument("--format", choices=["text", "json"], default="text")
+        parser.add_argument(
+            "--database", help="A database alias; by default the one that each model is written to."
+        )
+        parser.add_argument(
+            "--batch-size",
+            type=int,
+            default=BATCH_SIZE,
+            help="Rows in one chunk (default: %(default)s).",
+        )
+        parser.add_argument(
+            "--start-after", metavar="PK", help="Resume the first model behind this primary key."
+        )
+        parser.add_argument(
+            "--no-progress", action="store_true", help="Show no progress bar on a terminal."
+        )
+
+    def handle(
+        self,
+        *labels: str,
+        check: bool = False,
+        format: str = "text",
+        database: str | None = None,
+        batch_size: int = BATCH_SIZE,
+        start_after: str | None = None,
+        no_progress: bool = False,
+        verbosity: int = 1,
+        **options: Any,
+    ) -> None:
+        if batch_size < 1:
+            raise CommandError("--batch-size must be at least 1.")
+        if database is not None and database not in connections:
+            raise CommandError(f"There is no database {database!r} (default: {DEFAULT_DB_ALIAS!r}).")
+        progress = None if no_progress or format == "json" or not verbosity else Bar(self.stderr)
+        try:
+            report = reconcile(
+                *(options.get("labels") or labels),
+                check=check,
+                batch_size=batch_size,
+                using=database,
+                progress=progress,
+                start_after=start_after,
+            )
+        except LookupError as error:
+            raise CommandError(str(error)) from error
+        except Interrupted as stop:
+            self.show(stop.report, format, verbosity)
+            again = " ".join(["manage.py reconcile", *stop.labels])
+            if stop.after is not None:
+                again += f" --start-after {stop.after}"
+            raise CommandError(
+                f"Stopped between two chunks; what was done is committed. Resume with:\n  {again}",
+                returncode=130,
+            ) from None
+        finally:
+            if progress is not None:
+                progress.close()
+        self.show(report, format, verbosity)
+        if check and report.drifted:
+            raise SystemExit(1)
+
+    def show(self, report: Report, format: str, verbosity: int) -> None:
+        if format == "json":
+            self.stdout.write(json.dumps(as_json(report), default=str, indent=2))
+            return
+        if not verbosity:
+            return
+        for each in report.rules:
+            if not each.reconcilable:
+                self.stdout.write(f"{each.label}: {each.note}")
+            elif each.drifted or verbosity > 1:
+                self.show_rule(each, verbosity)
+        if report.check:
+            outcome = f"{report.drifted} value(s) have drifted"
+        else:
+            outcome = f"{report.repaired} value(s) repaired"
+        style = self.style.SUCCESS if report.ok else self.style.ERROR
+        rules = f"{len(report.rules)} rule(s), {report.scanned} value(s) looked at"
+        self.stdout.write(style(f"{rules}: {outcome}."))
+
+    def show_rule(self, rule: RuleReport, verbosity: int) -> None:
+        verb = "repaired" if rule.repaired else "drifted"
+        self.stdout.write(f"{rule.label}: {rule.drifted} of {rule.scanned} row(s) {verb}")
+        for each in rule.examples:
+            self.stdout.write(
+                f"  pk {each.pk}: stored {each.stored}, expected {each.expected}"
+            )
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    return {
+        "check": report.check,
+        "ok": report.ok,
+        "drifted": report.drifted,
+        "repaired": report.repaired,
+        "rules": [
+            {
+                "rule": each.label,
+                "reconcilable": each.reconcilable,
+                "note": each.note,
+                "scanned": each.scanned,
+                "drifted": each.drifted,
+                "repaired": each.repaired,
+                "examples": [
+                    {"pk": d.pk, "stored": d.stored, "expected": d.expected}
+                    for d in each.examples
+                ],
+            }
+            for each in report.rules
+        ],
+    }
+
+
+class Bar:
+    """Progress: tqdm's bar on a terminal, where tqdm is installed; nothing elsewhere."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+        self.bars: dict[str, Any] = {}
+
+    def __call__(self, label: str, done: int, total: int) -> None:
+        if not self.stream.isatty():
+            return
+        try:
+            from tqdm import tqdm
+        except ImportError:
+            self.stream.write(f"\r{label}: {done} of {total}", ending="" if done < total else "\n")
+            return
+        if label not in self.bars:
+            self.close()
+            self.bars[label] = tqdm(total=total, desc=label, unit="row", file=self.stream._out)
+        bar = self.bars[label]
+        bar.total = total
+        bar.update(done - bar.n)
+
+    def close(self) -> None:
+        for bar in self.bars.values():
+            bar.close()
+        self.bars.clear()

@@ -1,0 +1,158 @@
+"""A lookup walked through ``Model._meta``, there and back: every kind of relation, only here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import models
+from django.db.models import deletion
+from django.db.models.constants import LOOKUP_SEP
+from django.db.models.fields.reverse_related import ForeignObjectRel
+from django.db.models.sql import Query
+
+Model = type[models.Model]
+# on_delete kinds that Django's collector leaves to the database, or to nobody.
+UNCOLLECTED = getattr(deletion, "SKIP_COLLECTION", frozenset({models.DO_NOTHING}))
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One join of a path."""
+
+    name: str
+    """How a lookup spells it."""
+    model: Model
+    """The model at its far end."""
+    field: Any
+    """The field that holds the relation, at whichever end."""
+    forward: bool
+    """The near end holds the key, so the far end is one row or none."""
+    many: bool
+    """One row at the near end can meet several at the far end."""
+    columns: tuple[tuple[str, str], ...]
+    """Pairs of column attribute names that the join compares: near end, far end."""
+
+    @property
+    def generic(self) -> bool:
+        return is_generic(self.field)
+
+    @property
+    def outlives_target(self) -> bool:
+        """Whether rows at the far end can exist before, or after, the row at the near end."""
+        return self.generic or not getattr(self.field, "db_constraint", True)
+
+    @property
+    def collected(self) -> bool:
+        """Whether a delete of the far end reaches the near end as a write of its own."""
+        return self.field.remote_field.on_delete not in UNCOLLECTED
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """The relations from a target to a source; empty for the target itself."""
+
+    target: Model
+    hops: tuple[Hop, ...] = ()
+
+    @property
+    def model(self) -> Model:
+        return self.hops[-1].model if self.hops else self.target
+
+    @property
+    def lookup(self) -> str:
+        return LOOKUP_SEP.join(hop.name for hop in self.hops)
+
+    @property
+    def many(self) -> bool:
+        return any(hop.many for hop in self.hops)
+
+    @property
+    def stem(self) -> Path:
+        """The part up to the last to-many relation: what decides how often a target is met."""
+        many = [number for number, hop in enumerate(self.hops, 1) if hop.many]
+        return Path(self.target, self.hops[: many[-1]] if many else ())
+
+    def pk_lookup(self, suffix: str = "in") -> str:
+        names = [*(hop.name for hop in self.hops), "pk", suffix]
+        return LOOKUP_SEP.join(name for name in names if name)
+
+    def __truediv__(self, hop: Hop) -> Path:
+        return Path(self.target, (*self.hops, hop))
+
+    def __str__(self) -> str:
+        return self.lookup or "self"
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """A model that a rule reads, the path to it, and the columns that matter."""
+
+    path: Path
+    columns: frozenset[str]
+    """Attribute names (``post_id``)."""
+    hollow: bool = False
+    """A row inserted here contributes nothing yet: the rows that count must refer to it first."""
+
+    @property
+    def model(self) -> Model:
+        return self.path.model
+
+
+def concrete(model: Model) -> Model:
+    """The model whose table a (proxy) model writes."""
+    return model._meta.concrete_model or model
+
+
+def is_generic(field: Any) -> bool:
+    # By its attribute: importing GenericRelation would need contenttypes to be installed.
+    return hasattr(field, "content_type_field_name")
+
+
+def hop_along(join_field: Any) -> Hop:
+    """The hop for what Django calls a join field: a forward relation or a reverse one."""
+    if is_generic(relation := getattr(join_field, "field", None)):
+        pairs = tuple((near.attname, far.attname) for near, far in join_field.get_joining_fields())
+        far_model = concrete(join_field.model)
+        kind_column = far_model._meta.get_field(relation.content_type_field_name).attname
+        pairs += (("", kind_column),)
+        return Hop(relation.name, far_model, relation, False, True, pairs)
+    pairs = tuple((near.attname, far.attname) for near, far in join_field.get_joining_fields())
+    if isinstance(join_field, ForeignObjectRel):
+        field, far_model = join_field.field, concrete(join_field.related_model)
+        return Hop(join_field.name, far_model, field, False, join_field.multiple, pairs)
+    far_model = concrete(join_field.related_model)
+    return Hop(join_field.name, far_model, join_field, True, False, pairs)
+
+
+def walk(target: Model, lookup: str) -> Path:
+    """The path that a lookup of relations names. Raises ``FieldError`` where there is none."""
+    names = lookup.split(LOOKUP_SEP)
+    infos, *_ = Query(target).names_to_path(names, target._meta, fail_on_missing=True)
+    path = Path(target)
+    for info in infos:
+        path /= hop_along(info.join_field)
+    return path
+
+
+def columns_of(model: Model) -> frozenset[str]:
+    return frozenset(field.attname for field in model._meta.local_concrete_fields)
+
+
+def with_joins(reads: Iterable[tuple[Path, Iterable[str]]]) -> Iterator[Dependency]:
+    """Dependencies for columns read at the ends of paths, and for the joins that lead there."""
+    merged: dict[str, tuple[Path, set[str]]] = {}
+
+    def note(path: Path, columns: Iterable[str]) -> None:
+        merged.setdefault(path.lookup, (path, set()))[1].update(columns)
+
+    for path, columns in reads:
+        note(path, columns)
+        for number, hop in enumerate(path.hops):
+            near, far = zip(*hop.columns, strict=True)
+            note(Path(path.target, path.hops[:number]), filter(None, near))
+            note(Path(path.target, path.hops[: number + 1]), far)
+    for path, columns in merged.values():
+        keys = {field.attname for field in path.model._meta.pk_fields}
+        yield Dependency(path, frozenset(columns) - keys)

@@ -1,0 +1,73 @@
+"""What is kept, in which way, and what each write must look at: frozen, made once, printable."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from syncfields.paths import Dependency, Model
+from syncfields.rules import Rule
+
+if TYPE_CHECKING:
+    from syncfields.maintenance.base import Maintenance
+    from syncfields.maintenance.direct import Direct
+
+
+Directly = Callable[["Maintenance", Dependency], "Direct | None"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Watch:
+    """One model that one maintenance reads."""
+
+    maintenance: Maintenance
+    dependency: Dependency
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """All maintenances, asked by the model that is written or by the model that is kept."""
+
+    maintenances: tuple[Maintenance, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    sources: dict[Model, tuple[Watch, ...]] = field(default_factory=dict)
+    targets: dict[Model, tuple[Maintenance, ...]] = field(default_factory=dict)
+    columns: dict[Model, frozenset[str]] = field(default_factory=dict)
+    """The columns of each source that matter to anybody."""
+    owned: dict[Model, dict[str, Rule]] = field(default_factory=dict)
+    """The synced fields of each target, by attribute name."""
+
+    directs: dict[Model, dict[Maintenance, Direct]] = field(default_factory=dict)
+    """The short ways of each source."""
+
+    @classmethod
+    def of(cls, maintenances: Iterable[Maintenance], directly: Directly) -> Plan:
+        maintenances = tuple(maintenances)
+        directs: dict[Model, dict[Maintenance, Direct]] = defaultdict(dict)
+        sources: dict[Model, list[Watch]] = defaultdict(list)
+        targets: dict[Model, list[Maintenance]] = defaultdict(list)
+        owned: dict[Model, dict[str, Rule]] = defaultdict(dict)
+        rules: dict[str, Rule] = {}
+        for maintenance in maintenances:
+            targets[maintenance.target].append(maintenance)
+            for rule in maintenance.rules:
+                rules[rule.label] = rule
+                owned[maintenance.target][rule.field.attname] = rule
+            for dependency in maintenance.dependencies:
+                sources[dependency.model].append(Watch(maintenance, dependency))
+                if (way := directly(maintenance, dependency)) is not None:
+                    directs[dependency.model][maintenance] = way
+        return cls(
+            maintenances=maintenances,
+            rules=tuple(rules.values()),
+            sources={model: tuple(watches) for model, watches in sources.items()},
+            targets={model: tuple(found) for model, found in targets.items()},
+            columns={
+                model: frozenset().union(*(watch.dependency.columns for watch in watches))
+                for model, watches in sources.items()
+            },
+            owned=dict(owned),
+            directs=dict(directs),
+        )

@@ -1,0 +1,246 @@
+"""Find drift and repair it, under live traffic, from the same plan that the writes use.
+
+A scan without locks finds candidates chunk by chunk, in the order of the primary key; the database
+compares, so that only drifted rows travel. Candidates are then locked, evaluated again in a later
+statement, and only what still differs is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.apps import apps
+from django.db import router
+from django.db.models import Model, QuerySet
+
+from syncfields import drift, engine, registry
+from syncfields.changes import Change
+from syncfields.drift import Drift
+from syncfields.paths import concrete
+from syncfields.rules import Rule
+from syncfields.trees import rows
+
+BATCH_SIZE = 2000
+EXAMPLES = 5
+NOT_RECONCILABLE = "not reconcilable: counts events"
+Progress = Callable[[str, int, int], None]
+Selection = str | type[Model] | QuerySet[Any]
+
+
+@dataclass(slots=True)
+class RuleReport:
+    """What was found for one rule."""
+
+    label: str
+    """``app.Model.field``"""
+    scanned: int = 0
+    """Rows looked at."""
+    drifted: int = 0
+    """Rows whose stored value was not the value of the expression."""
+    repaired: int = 0
+    """Rows written; 0 with ``check=True``."""
+    reconcilable: bool = True
+    """False for a tally, which counts events."""
+    note: str = ""
+    examples: tuple[Drift, ...] = ()
+    """The first few drifted rows."""
+
+    def note_drift(self, drifts: list[Drift], repaired: bool) -> None:
+        self.drifted += len(drifts)
+        self.repaired += len(drifts) if repaired else 0
+        self.examples = (*self.examples, *drifts)[:EXAMPLES]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What ``reconcile()`` found, rule by rule."""
+
+    rules: tuple[RuleReport, ...] = ()
+    check: bool = False
+
+    @property
+    def scanned(self) -> int:
+        return sum(each.scanned for each in self.rules)
+
+    @property
+    def drifted(self) -> int:
+        return sum(each.drifted for each in self.rules)
+
+    @property
+    def repaired(self) -> int:
+        return sum(each.repaired for each in self.rules)
+
+    @property
+    def ok(self) -> bool:
+        """No drift is left."""
+        return self.drifted == self.repaired
+
+
+@dataclass(slots=True)
+class Interrupted(Exception):
+    """A run was stopped between two chunks. ``after``: the last primary key that was done."""
+
+    labels: tuple[str, ...]
+    after: Any
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """The rules of one target model that are reconciled together, and the rows looked at."""
+
+    model: type[Model]
+    rules: tuple[Rule, ...]
+    queryset: QuerySet[Any]
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def reconcile(
+    *selection: Selection,
+    check: bool = False,
+    batch_size: int | None = None,
+    using: str | None = None,
+    progress: Progress | None = None,
+    start_after: Any = None,
+) -> Report:
+    """Recompute synced fields, and repair those that drifted.
+
+    ``selection``: labels (``"app"``, ``"app.Model"``, ``"app.Model.field"``), models, or querysets
+    of target rows; nothing stands for every rule. ``check`` only looks. ``batch_size`` is in rows
+    (default 2,000). ``using`` is a database alias. ``progress`` is called with the model's label,
+    the rows done and the rows in all. ``start_after`` resumes behind a primary key.
+
+    Raises ``LookupError`` for a label that names no rule.
+    """
+    reports: dict[str, RuleReport] = {}
+    tasks = list(plan_tasks(selection, using))
+    for task in tasks:
+        for rule in task.rules:
+            known = rule.field.attname in task.values
+            note = "" if known else NOT_RECONCILABLE
+            reports[rule.label] = RuleReport(rule.label, reconcilable=known, note=note)
+    for number, task in enumerate(tasks):
+        position = start_after if number == 0 else None
+        try:
+            for position in run(task, reports, check, batch_size or BATCH_SIZE, progress, position):
+                pass
+        except KeyboardInterrupt:
+            labels = tuple(rule.label for each in tasks[number:] for rule in each.rules)
+            report = Report(tuple(reports.values()), check)
+            raise Interrupted(labels, position, report) from None
+    return Report(tuple(reports.values()), check)
+
+
+def run(
+    task: Task,
+    reports: dict[str, RuleReport],
+    check: bool,
+    batch_size: int,
+    progress: Progress | None,
+    after: Any,
+) -> Iterator[Any]:
+    """Reconcile chunk by chunk; yields the last primary key of each chunk that is done."""
+    labels = {rule.field.attname: rule.label for rule in task.rules}
+    if not task.values:
+        return
+    remaining = task.queryset if after is None else task.queryset.filter(pk__gt=after)
+    total, done = remaining.count() if progress else 0, 0
+    for pks in chunks(task, batch_size, after):
+        found = scan(task, pks, repair=not check)
+        done += len(pks)
+        for name in task.values:
+            report = reports[labels[name]]
+            report.scanned += len(pks)
+            report.note_drift(found.get(name, []), repaired=not check)
+        if progress:
+            progress(task.model._meta.label, done, max(total, done))
+        yield pks[-1]
+
+
+def chunks(task: Task, size: int, after: Any) -> Iterator[list[Any]]:
+    while True:
+        found = task.queryset if after is None else task.queryset.filter(pk__gt=after)
+        pks = list(found.order_by("pk").values_list("pk", flat=True)[:size])
+        if not pks:
+            return
+        yield pks
+        if len(pks) < size:
+            return
+        after = pks[-1]
+
+
+def scan(task: Task, pks: list[Any], repair: bool) -> dict[str, list[Drift]]:
+    """The drift among some rows, repaired if wanted: ``{attname: [Drift]}``."""
+    using = task.queryset.db
+    chunk = rows(task.model, using).filter(pk__gte=pks[0], pk__lte=pks[-1])
+    if task.queryset.query.where:
+        chunk = rows(task.model, using).filter(pk__in=pks)
+    found: dict[str, list[Drift]] = {}
+    candidates = dict(drift.differing(task.model, task.values, chunk))
+    if repair and candidates:
+        keys = list(candidates)
+        change = Change(task.model, "update", keys, frozenset(task.values))
+        again = rows(task.model, using).filter(pk__in=keys)
+        return engine.perform(
+            using, [change], lambda: drift.repair(using, task.model, task.values, again)
+        )
+    for drifts in candidates.values():
+        for name, each in drifts.items():
+            found.setdefault(name, []).append(each)
+    return found
+
+
+def plan_tasks(selection: Iterable[Selection], using: str | None) -> Iterator[Task]:
+    """One task for each target model, those that others read first."""
+    plan = registry.plan()
+    chosen: dict[type[Model], dict[str, Rule]] = {}
+    querysets: dict[type[Model], QuerySet[Any]] = {}
+    for each in selection or [None]:
+        for rule in matching(each):
+            chosen.setdefault(rule.model, {})[rule.field.attname] = rule
+        if isinstance(each, QuerySet):
+            querysets[concrete(each.model)] = each.order_by()
+    for maintenance in plan.maintenances:
+        rules = chosen.pop(maintenance.target, None)
+        if rules is None:
+            continue
+        model = maintenance.target
+        queryset = querysets.get(model, rows(model))
+        alias = using or (queryset._db if model in querysets else None)
+        values = {
+            name: value
+            for each in plan.targets[model]
+            for name, value in each.values.items()
+            if name in rules
+        }
+        yield Task(
+            model,
+            tuple(rules.values()),
+            queryset.using(alias or router.db_for_write(model)),
+            values,
+        )
+
+
+def matching(selected: Selection | None) -> list[Rule]:
+    """The rules that a label, a model or a queryset selects. Raises ``LookupError`` for none."""
+    rules = registry.plan().rules
+    if selected is None:
+        return list(rules)
+    if isinstance(selected, str):
+        found = [rule for rule in rules if is_named(rule, selected)]
+    else:
+        model = selected.model if isinstance(selected, QuerySet) else selected
+        found = [rule for rule in rules if issubclass(concrete(model), rule.model)]
+    if not found:
+        known = ", ".join(sorted(rule.label for rule in rules)) or "none"
+        raise LookupError(f"No rule is selected by {selected!r}. Rules: {known}.")
+    return found
+
+
+def is_named(rule: Rule, label: str) -> bool:
+    wanted = label.lower().split(".")
+    return rule.label.lower().split(".")[: len(wanted)] == wanted
+
+

@@ -1,0 +1,122 @@
+"""What a user declares: a field, and the expression whose value it always has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from django.apps import apps
+from django.db import models
+
+from syncfields.exceptions import RuleError
+
+FieldType = TypeVar("FieldType", bound="models.Field[Any, Any]")
+ATTRIBUTE = "_syncfields_declaration"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Declaration:
+    """The part of a rule that is known before its model is."""
+
+    expression: Any
+    """Whatever ``annotate()`` takes, or a ``Tally``."""
+    depends_on: tuple[str, ...] = ()
+    """Lookups from the target to what an opaque expression reads."""
+    touch: str | None = None
+    """A date or time field of the target that is set when the value changes."""
+    tracking: str | None = None
+    """Where old values come from: ``"database"``, ``"memory"``, or None for the setting."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rule:
+    """Target model, field and expression. Known by model and field; expressions do not compare."""
+
+    model: type[models.Model]
+    field_name: str
+    declaration: Declaration
+
+    @property
+    def expression(self) -> Any:
+        return self.declaration.expression
+
+    @property
+    def field(self) -> models.Field[Any, Any]:
+        field: models.Field[Any, Any] = self.model._meta.get_field(self.field_name)  # type: ignore[assignment]
+        return field
+
+    @property
+    def label(self) -> str:
+        """``app.Model.field``, as the command line takes it."""
+        return f"{self.model._meta.label}.{self.field_name}"
+
+    def __repr__(self) -> str:
+        return f"register({self.model.__name__}, {self.field_name}={self.expression!r})"
+
+
+def synced(
+    field: FieldType,
+    expression: Any,
+    *,
+    depends_on: Iterable[str] | None = None,
+    touch: str | None = None,
+    tracking: str | None = None,
+) -> FieldType:
+    """Keep ``field`` at the value of ``expression``, and return that same field object.
+
+    ``expression`` is what ``annotate()`` takes on the field's model, or a ``Tally``. A wrong
+    declaration is reported by the system checks. The idea is that of Django's
+    ``GeneratedField``, across relations.
+
+    ``depends_on``: lookups to everything that an opaque expression (a subquery, raw SQL) reads.
+    ``touch``: a field of the same model that is set to the time of each change of the value.
+    ``tracking``: ``"database"`` or ``"memory"``, overriding ``SYNCFIELDS["TRACKING"]``.
+    """
+    declaration = Declaration(expression, tuple(depends_on or ()), touch, tracking)
+    setattr(field, ATTRIBUTE, declaration)
+    return field
+
+
+registered: list[Rule] = []
+
+
+def register(
+    model: type[models.Model],
+    *,
+    depends_on: Iterable[str] | None = None,
+    touch: str | None = None,
+    tracking: str | None = None,
+    **rules: Any,
+) -> None:
+    """Declare rules for the fields of a model that cannot be edited, in ``AppConfig.ready()``.
+
+    ``register(User, comment_count=Count("comments"))`` says the same as ``synced()`` around the
+    field would; the options are those of ``synced()`` and hold for each of ``rules``.
+    """
+    for field_name, expression in rules.items():
+        declaration = Declaration(expression, tuple(depends_on or ()), touch, tracking)
+        registered.append(Rule(model._meta.concrete_model or model, field_name, declaration))
+
+
+def collect() -> Iterator[Rule]:
+    """Each rule that is declared, in the order of the models."""
+    for model in apps.get_models(include_auto_created=True):
+        for field in model._meta.local_fields:
+            if declaration := getattr(field, ATTRIBUTE, None):
+                yield Rule(model, field.name, declaration)
+    yield from registered
+
+
+def refuse_duplicates(rules: Iterable[Rule]) -> Iterator[RuleError]:
+    seen: set[tuple[type[models.Model], str]] = set()
+    for rule in rules:
+        key = (rule.model, rule.field_name)
+        if key in seen:
+            yield RuleError(
+                f"{rule.label} has two rules.",
+                id="E012",
+                hint="Declare it either with synced() or with register(), and once.",
+                obj=rule.model,
+            )
+        seen.add(key)

@@ -1,0 +1,135 @@
+"""One row saved or deleted by the short way: see ``maintenance/direct.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import connections
+from django.db.models import Subquery
+
+from syncfields import registry, statements
+from syncfields.changes import Change
+from syncfields.locks import locking
+from syncfields.maintenance.base import Effects, Maintenance
+from syncfields.maintenance.direct import UNKNOWN, Direct, Part, fold
+from syncfields.maintenance.extreme import Extreme
+from syncfields.maintenance.recompute import Recompute
+from syncfields.maintenance.tally import Tallied
+from syncfields.paths import Model
+from syncfields.statements import Param, Statement
+from syncfields.trees import rows
+
+
+def reader(using: str, model: Model, lock: bool) -> Statement:
+    """Reads what matters of one row, and what it contributes by each short way."""
+
+    def make() -> Statement:
+        key: Any = model._meta.pk
+        queryset = rows(model, using).filter(pk=Param("pk", key))
+        names = sorted(registry.plan().columns[model])
+        parts = {f"_syncfields_{n}": p.expression for n, p in enumerate(all_parts(model))}
+        queryset = queryset.annotate(**parts).values_list(*names, *parts)
+        return statements.select(locking(queryset) if lock else queryset)
+
+    return statements.once(("read", using, model, lock), make)
+
+
+def all_parts(model: Model) -> list[Part]:
+    return [part for way in registry.plan().directs.get(model, {}).values() for part in way.parts]
+
+
+class Row:
+    """One row of a source model, before and after a write."""
+
+    def __init__(self, using: str, change: Change) -> None:
+        self.using = using
+        self.change = change
+        self.model = change.model
+        self.columns: dict[str, Any] = {}
+        self.contributions: dict[Part, Any] = {}
+
+    def read(self, lock: bool) -> bool:
+        """Read the row and, if wanted, lock it. False where there is none."""
+        found = reader(self.using, self.model, lock).row(pk=self.change.pks[0])
+        if found is None:
+            return False
+        names = sorted(registry.plan().columns[self.model])
+        self.columns = dict(zip(names, found, strict=False))
+        self.contributions = dict(zip(all_parts(self.model), found[len(names) :], strict=True))
+        return True
+
+    def changed(self, written: Mapping[str, Any]) -> frozenset[str]:
+        """The columns that matter and that the write may change."""
+        return frozenset(
+            name
+            for name, old in self.columns.items()
+            if name in written and not self.same(name, old, written[name])
+        )
+
+    def same(self, name: str, old: Any, new: Any) -> bool:
+        # A field of somebody else's may store another value than it was given.
+        if not type(self.model._meta.get_field(name)).__module__.startswith("django."):
+            return False
+        return old is new or (type(new) is type(old) and bool(new == old))
+
+    def after(self, ways: Mapping[Maintenance, Direct], effects: Effects) -> None:
+        """Add to ``effects`` what the write of this row did, way by way."""
+        change, new = self.change, dict(self.columns)
+        if change.kind != "delete":
+            new.update(change.values or {})
+        vendor = connections[self.using].vendor
+        now: Row | None = None
+        for maintenance, way in ways.items():
+            if isinstance(maintenance, Tallied) and not maintenance.concerned([change]):
+                continue
+            before = None if change.kind == "insert" else self.columns.get(way.key)
+            after = None if change.kind == "delete" else new.get(way.key)
+            if isinstance(maintenance, Recompute):
+                effects.stale[maintenance] |= {before, after} - {None}
+                continue
+            for part in way.parts:
+                here: Any = UNKNOWN
+                if after is not None:
+                    here = fold(part, self.model, new, vendor)
+                    if here is UNKNOWN:
+                        now = now or self.again()
+                        here = now.contributions.get(part)
+                    elif hasattr(here, "resolve_expression"):
+                        here = self.late(here, part)
+                there = self.contributions.get(part)
+                if isinstance(maintenance, Extreme):
+                    self.extreme(maintenance, effects, (before, there), (after, here))
+                else:
+                    if before is not None and there and not isinstance(maintenance, Tallied):
+                        effects.add(maintenance.target, before, part.attname, -part.sign * there)
+                    if after is not None and (hasattr(here, "resolve_expression") or here):
+                        effects.add(maintenance.target, after, part.attname, part.sign * here)
+        effects.drop_zeros()
+
+    def again(self) -> Row:
+        now = Row(self.using, self.change)
+        now.read(lock=False)
+        return now
+
+    def late(self, expression: Any, part: Part) -> Any:
+        """An amount that the UPDATE of the target reads itself, from the row just written."""
+        source = rows(self.model).filter(pk=self.change.pks[0])
+        return Subquery(source.values(_syncfields_value=expression))
+
+    def extreme(
+        self,
+        maintenance: Extreme,
+        effects: Effects,
+        before: tuple[Any, Any],
+        after: tuple[Any, Any],
+    ) -> None:
+        if before[0] is not None and before[1] is not None and before != after:
+            effects.stale[maintenance].add(before[0])
+        if after[0] is not None and after[1] is not None and after[0] not in effects.stale.get(
+            maintenance, ()
+        ):
+            row = effects.extremes[maintenance.target][after[0]]
+            row[maintenance.attname] = (maintenance.better, after[1])
+
+

@@ -1,0 +1,21 @@
+"""For the test suites of projects that use syncfields."""
+
+from __future__ import annotations
+
+from syncfields.reconcile import Selection, reconcile
+
+
+def assert_in_sync(*selection: Selection, using: str | None = None) -> None:
+    """Fail with what has drifted, unless each selected field has the value of its expression.
+
+    ``selection`` is what ``reconcile()`` takes; nothing stands for every rule.
+    """
+    report = reconcile(*selection, check=True, using=using)
+    lines = [
+        f"{each.label}: {each.drifted} of {each.scanned} drifted, for instance "
+        + ", ".join(f"{d.pk!r}: {d.stored!r} instead of {d.expected!r}" for d in each.examples)
+        for each in report.rules
+        if each.drifted
+    ]
+    if lines:
+        raise AssertionError("\n".join(lines))

@@ -1,0 +1,103 @@
+"""Expressions as trees: found in, copied with parts replaced, evaluated away from their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.db.models import Aggregate, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.constants import LOOKUP_SEP
+from django.db.models.sql import Query
+
+from syncfields.paths import Model
+
+Replace = Callable[[Any], Any]
+
+
+def nodes(tree: Any) -> Iterator[Any]:
+    """Each node of a declared or resolved expression, from the root down."""
+    yield tree
+    if isinstance(tree, Q):
+        for child in tree.children:
+            yield from nodes(child[1] if isinstance(child, tuple) else child)
+    elif hasattr(tree, "get_source_expressions"):
+        for source in tree.get_source_expressions():
+            if source is not None:
+                yield from nodes(source)
+
+
+def replaced(tree: Any, replace: Replace, rename: Callable[[str], str] = str) -> Any:
+    """A copy in which ``replace`` gave another node for some nodes (None: keep and go deeper).
+
+    ``rename`` is applied to the names on the left of the conditions of each ``Q``.
+    """
+    if (other := replace(tree)) is not None:
+        return other
+    if isinstance(tree, Q):
+        copy = Q(_connector=tree.connector, _negated=tree.negated)
+        copy.children = [
+            (rename(child[0]), replaced(child[1], replace, rename))
+            if isinstance(child, tuple)
+            else replaced(child, replace, rename)
+            for child in tree.children
+        ]
+        return copy
+    if not hasattr(tree, "get_source_expressions") or isinstance(tree, Subquery):
+        return tree
+    clone = tree.copy()
+    clone.set_source_expressions(
+        [source and replaced(source, replace, rename) for source in tree.get_source_expressions()]
+    )
+    return clone
+
+
+def renamed(tree: Any, rename: Callable[[str], str]) -> Any:
+    """A copy in which ``rename`` was applied to each name that the expression refers to."""
+    return replaced(tree, lambda node: F(rename(node.name)) if type(node) is F else None, rename)
+
+
+def prefixed(tree: Any, prefix: str) -> Any:
+    """An expression over a source row, as its target sees it."""
+    return renamed(tree, lambda name: f"{prefix}{LOOKUP_SEP}{name}")
+
+
+def aggregates(tree: Any) -> list[Aggregate]:
+    return [node for node in nodes(tree) if isinstance(node, Aggregate)]
+
+
+def rows(model: Model, using: str | None = None) -> QuerySet[Any]:
+    """All rows, whatever the managers of the model hide."""
+    return QuerySet(model, using=using).order_by()
+
+
+def of_row(model: Model, value: Any) -> Subquery:
+    """``value`` of the row at hand, where only columns of its own table may be named."""
+    return Subquery(rows(model).filter(pk=OuterRef("pk")).values(_syncfields_value=value))
+
+
+def of_group(model: Model, aggregate: Aggregate) -> Subquery:
+    """``aggregate`` for the row at hand, by itself: no other join multiplies its rows."""
+    grouped = rows(model).filter(pk=OuterRef("pk")).values("pk")
+    return Subquery(grouped.annotate(_syncfields_value=aggregate).values("_syncfields_value"))
+
+
+def isolated(model: Model, tree: Any) -> Any:
+    """The expression with each of its aggregates evaluated by itself."""
+
+    def replace(node: Any) -> Any:
+        return of_group(model, node) if isinstance(node, Aggregate) else None
+
+    return replaced(tree, replace)
+
+
+def references(expression: Any, model: Model) -> Iterator[str]:
+    """The names of fields, also across relations, that a declared expression holds."""
+    for node in nodes(expression):
+        if type(node) is F:
+            yield node.name
+        elif isinstance(node, Q):
+            for child in node.children:
+                if isinstance(child, tuple):
+                    parts = child[0].split(LOOKUP_SEP)
+                    *_, rest = Query(model).names_to_path(parts, model._meta)
+                    yield LOOKUP_SEP.join(parts[: len(parts) - len(rest)])

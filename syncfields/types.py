@@ -1,0 +1,170 @@
+"""Which fields can hold which values: the checks of a declaration that need no query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist, FieldError
+from django.db import models
+from django.db.models import Aggregate, Case, F, Value, When
+from django.db.models.expressions import Col, Combinable, CombinedExpression
+from django.db.models.functions import Coalesce
+
+from syncfields.conf import CHOICES
+from syncfields.exceptions import RuleError
+from syncfields.paths import Dependency
+from syncfields.rules import Rule
+
+FAMILIES: tuple[tuple[str, tuple[type[models.Field[Any, Any]], ...]], ...] = (
+    ("boolean", (models.BooleanField,)),
+    ("integer", (models.IntegerField,)),
+    ("decimal", (models.DecimalField,)),
+    ("float", (models.FloatField,)),
+    ("text", (models.CharField, models.TextField)),
+    ("timestamp", (models.DateTimeField,)),
+    ("date", (models.DateField,)),
+    ("time", (models.TimeField,)),
+    ("duration", (models.DurationField,)),
+)
+# What a column of one family holds without loss.
+HOLDS = {"decimal": {"integer", "decimal", "float"}, "float": {"integer", "decimal", "float"}}
+
+
+def family(field: Any) -> str | None:
+    return next((name for name, kinds in FAMILIES if isinstance(field, kinds)), None)
+
+
+def check_field(rule: Rule) -> None:
+    try:
+        field = rule.model._meta.get_field(rule.field_name)
+    except FieldDoesNotExist:
+        field = None
+    if (
+        field is None
+        or not field.concrete
+        or field.primary_key
+        or field.is_relation
+        or getattr(field, "generated", False)
+    ):
+        raise RuleError(
+            f"{rule.label} cannot be a synced field.",
+            id="E009",
+            hint="A rule needs a stored column of its own: no primary key, relation, generated or "
+            "virtual field.",
+            obj=rule.model,
+        )
+
+
+def check_options(rule: Rule) -> None:
+    tracking, touch = rule.declaration.tracking, rule.declaration.touch
+    if tracking not in (None, *CHOICES["TRACKING"]):
+        raise RuleError(
+            f"{rule.label} has tracking={tracking!r}.",
+            id="E013",
+            hint='Use tracking="database" or tracking="memory".',
+            obj=rule.model,
+        )
+    if touch is None:
+        return
+    try:
+        touched: Any = rule.model._meta.get_field(touch)
+    except FieldDoesNotExist:
+        touched = None
+    if family(touched) not in ("timestamp", "date", "time"):
+        raise RuleError(
+            f"{rule.label} has touch={touch!r}, which is no date or time field of "
+            f"{rule.model._meta.label}.",
+            id="E013",
+            hint="Name a DateTimeField of the same model.",
+            obj=rule.model,
+        )
+
+
+def check_value(rule: Rule, resolved: Any, found: Iterable[Dependency]) -> None:
+    """Raise ``RuleError`` where the field cannot hold what the expression gives."""
+    field = rule.field
+    if may_be_null(rule.expression, resolved, found) and not field.null:
+        raise RuleError(
+            f"{rule.label} cannot be NULL, but its expression can.",
+            id="E003",
+            hint="Set null=True on the field, or give the expression a default: "
+            "Max(..., default=...), Coalesce(..., ...).",
+            obj=rule.model,
+        )
+    try:
+        output = resolved.output_field
+    except (FieldError, AttributeError):
+        return
+    given, taken = family(output), family(field)
+    if given and taken and given != taken and given not in HOLDS.get(taken, ()):
+        raise RuleError(
+            f"{rule.label} is a {type(field).__name__}, but its expression gives a "
+            f"{type(output).__name__}.",
+            id="E004",
+            hint="Change the type of the field, or wrap the expression in Cast().",
+            obj=rule.model,
+        )
+    if taken == "text" and field.max_length and isinstance(resolved, Col):
+        longest = resolved.target.max_length
+        if longest is None or longest > field.max_length:
+            raise RuleError(
+                f"{rule.label} holds {field.max_length} characters, but it copies "
+                f"{resolved.target.model._meta.label}.{resolved.target.name} with "
+                f"{longest or 'any number'}.",
+                id="E005",
+                hint="Give both the same max_length.",
+                obj=rule.model,
+            )
+
+
+def may_be_null(expression: Any, resolved: Any, found: Iterable[Dependency]) -> bool:
+    if isinstance(expression, Aggregate):
+        return expression.default is None and expression.empty_result_set_value is None
+    if not isinstance(expression, F) or not isinstance(resolved, Col):
+        return False
+    hops = (hop for dependency in found for hop in dependency.path.hops)
+    return resolved.target.null or any(not hop.forward or hop.field.null for hop in hops)
+
+
+def is_exact(field: Any) -> bool:
+    """Whether adding to the column and taking back gives the same value again."""
+    return family(field) in ("integer", "decimal")
+
+
+def sums_exactly(resolved: Any, field: Any) -> bool:
+    """Whether a sum of the resolved expression can be kept in the field by adding differences."""
+    places = scale(resolved)
+    if places is None or not is_exact(field):
+        return False
+    return places <= (field.decimal_places if family(field) == "decimal" else 0)
+
+
+def scale(node: Any) -> int | None:
+    """How many decimal places the values have at the most; None where that is not certain."""
+    if isinstance(node, Col):
+        if family(node.target) == "integer":
+            return 0
+        return node.target.decimal_places if family(node.target) == "decimal" else None
+    if isinstance(node, Value):
+        if isinstance(node.value, bool) or not isinstance(node.value, (int, Decimal)):
+            return 0 if node.value is None else None
+        exponent = Decimal(node.value).as_tuple().exponent
+        return max(0, -exponent) if isinstance(exponent, int) else None
+    if isinstance(node, CombinedExpression):
+        sides = [scale(node.lhs), scale(node.rhs)]
+        if None in sides:
+            return None
+        if node.connector in (Combinable.ADD, Combinable.SUB):
+            return max(sides)  # type: ignore[type-var]
+        return sum(sides) if node.connector == Combinable.MUL else None  # type: ignore[arg-type]
+    if isinstance(node, (Case, Coalesce)):
+        results = [
+            each.result if isinstance(each, When) else each
+            for each in node.get_source_expressions()
+            if each is not None
+        ]
+        found = [scale(each) for each in results]
+        return None if None in found else max(found, default=0)  # type: ignore[type-var]
+    return None

@@ -1,0 +1,390 @@
+"""Cases 1 to 14: values, conditions, relations, keys and names."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from decimal import Decimal
+
+import pytest
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.db import connection
+
+from tests.statements import sent
+from tests.testapp import models as zoo
+from tests.testapp.models import Book, Club, Comment, Cup, Post, Publisher, Reply, Shelf
+from tests.truth import assert_truth
+
+pytestmark = pytest.mark.django_db
+
+User = get_user_model()
+HERE, THERE = "here", "there"
+NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.timezone.utc)
+
+
+def hours(number):
+    return NOON + dt.timedelta(hours=number)
+
+
+@pytest.fixture
+def posts():
+    blog = zoo.Blog.objects.create()
+    return {
+        HERE: Post.objects.create(blog=blog),
+        THERE: Post.objects.create(blog=zoo.Blog.objects.create()),
+        None: None,
+    }
+
+
+def placed(posts, values):
+    """The values with posts instead of their names."""
+    places = {"post": lambda name: posts[name], "post_id": lambda name: posts[name].pk}
+    return {name: places.get(name, lambda value: value)(value) for name, value in values.items()}
+
+
+def test_case_1_a_child_that_does_not_pass_the_filter_sends_no_update():
+    publisher = Publisher.objects.create()
+
+    with sent() as statements:
+        book = Book.objects.create(publisher=publisher, pages=499)
+
+    assert statements.updates(Publisher) == 0
+    assert_truth()
+    with sent() as statements:
+        book.delete()
+    assert statements.updates(Publisher) == 0
+    assert_truth()
+
+
+@pytest.mark.parametrize(
+    ("model", "relation", "target", "column"),
+    [
+        (Book, "shelf", Shelf, "title"),
+        (Book, "publisher", Publisher, "title"),
+        (Cup, "tray", zoo.Tray, "title"),
+        (Reply, "thread", zoo.Thread, "text"),
+        (zoo.Card, "profile", zoo.Profile, "kind"),
+    ],
+)
+def test_case_2_an_irrelevant_column_sends_no_update(model, relation, target, column):
+    child = model.objects.create(**{relation: target.objects.create()})
+
+    setattr(child, column, "other")
+    with sent() as statements:
+        child.save()
+
+    assert statements.updates(target) == 0
+    assert_truth()
+
+
+@pytest.mark.parametrize("fresh", [True, False], ids=["fresh", "same instance"])
+@pytest.mark.parametrize("public", [True, False], ids=["public", "private"])
+@pytest.mark.parametrize(
+    "edits",
+    [
+        pytest.param([{"is_public": value} for value in (1, 0, 1, 0)], id="case 3: flips"),
+        pytest.param([{"is_public": True}, {}, {}], id="case 3: on, and saved again"),
+        pytest.param([{"is_public": False}, {}, {}], id="case 3: off, and saved again"),
+        pytest.param([{"score": 50, "is_public": False}], id="case 4: value and condition, off"),
+        pytest.param([{"score": 50, "is_public": True}], id="case 4: value and condition, on"),
+        pytest.param([{"post": THERE, "is_public": True}], id="case 5: moves and qualifies"),
+        pytest.param([{"post": THERE, "is_public": False}], id="case 5: moves and fails"),
+        pytest.param(
+            [{"post": THERE, "is_public": False, "score": 9}, {"post": HERE}],
+            id="case 5: everything at once, and back",
+        ),
+        pytest.param([{"post": THERE}, {"post": HERE}], id="case 6: by instance"),
+        pytest.param([{"post_id": THERE}, {"post_id": HERE}], id="case 6: by id"),
+        pytest.param([{"post": None}, {"post_id": THERE}], id="case 6: to and from NULL"),
+        pytest.param([{"post": None}, {"score": 8}, {"post": HERE}], id="case 6: NULL meanwhile"),
+        pytest.param([{"score": None}, {"score": 5}, {"score": None}], id="case 8: NULL, 5, NULL"),
+        pytest.param([{"score": 0}, {"score": None}], id="case 8: 0, NULL"),
+        pytest.param([{"author": None}, {"heat": 0.1}, {"text": "new"}], id="other columns"),
+    ],
+)
+def test_edits_of_a_comment(posts, edits, public, fresh):
+    author = User.objects.create(username="ann")
+    Comment.objects.create(post=posts[HERE], score=2, author=author)
+    comment = Comment.objects.create(
+        post=posts[HERE], score=7, heat=0.3, is_public=public, author=author
+    )
+    assert_truth()
+
+    for edit in edits:
+        if fresh:
+            comment = Comment.objects.get(pk=comment.pk)
+        for name, value in placed(posts, edit).items():
+            setattr(comment, name, value)
+        comment.save()
+
+        assert_truth()
+
+
+def test_case_3_two_saves_in_a_row_count_once(posts):
+    comment = Comment.objects.create(post=posts[HERE], is_public=False)
+
+    comment.is_public = True
+    comment.save()
+    comment.save()
+
+    assert Post.objects.get(pk=posts[HERE].pk).public_count == 1
+    assert_truth()
+
+
+KEYS = {
+    "to_field": (zoo.Order, "customer", lambda name: zoo.Customer.objects.create(code=name)),
+    "string": (zoo.City, "country", lambda name: zoo.Country.objects.create(code=name)),
+    "UUID": (zoo.Card, "profile", lambda name: zoo.Profile.objects.create(nickname=name)),
+    "composite source": (zoo.Seat, "team", lambda name: zoo.Team.objects.create(name=name)),
+}
+
+
+@pytest.mark.parametrize("kind", KEYS)
+def test_case_7_keys_of_the_target(kind):
+    model, relation, make = KEYS[kind]
+    extra = {"number": 1} if model is zoo.Seat else {}
+    one, two = make("one"), make("two")
+    child = model.objects.create(**{relation: one}, **extra)
+    assert_truth()
+
+    if not extra:  # The key of a composite row cannot be changed.
+        setattr(child, relation, two)
+        child.save()
+        assert_truth()
+    child.delete()
+
+    assert_truth()
+
+
+def test_case_7_uuid_target_through_to_field():
+    customer = zoo.Customer.objects.create(code="c-1")
+    other = zoo.Customer.objects.create(code="c-2")
+    order = zoo.Order.objects.create(customer=customer)
+    zoo.Line.objects.create(order=order, qty=3, price=Decimal("1.10"), date=NOON.date())
+    assert_truth()
+
+    order.customer = other
+    order.save()
+
+    assert_truth()
+    assert zoo.Customer.objects.get(code="c-2").spend == Decimal("3.30")
+
+
+def test_case_7_composite_target():
+    team = zoo.Team.objects.create(name="reds")
+    first = zoo.Seat.objects.create(team=team, number=1)
+    zoo.Seat.objects.create(team=team, number=2)
+
+    visit = zoo.Visit.objects.create(seat=first)
+    assert_truth()
+    visit.seat_number = 2
+    visit.save()
+    assert_truth()
+    team.name = "blues"
+    team.save()
+    assert_truth()
+    visit.delete()
+
+    assert_truth()
+
+
+def test_case_8_a_row_with_null_is_inserted(posts):
+    Comment.objects.create(post=posts[HERE], score=None)
+
+    post = Post.objects.get(pk=posts[HERE].pk)
+    assert (post.score_sum, post.score_or_null, post.best_score) == (0, None, None)
+    assert_truth()
+
+
+def test_case_9_the_last_row_leaves(posts):
+    comment = Comment.objects.create(post=posts[HERE], score=3, heat=0.1)
+
+    comment.delete()
+
+    post = Post.objects.get(pk=posts[HERE].pk)
+    empty = {
+        "comment_count": 0,
+        "score_sum": 0,
+        "score_or_null": None,
+        "best_score": None,
+        "worst_public_score": None,
+        "best_or_zero": 0,
+        "first_comment_at": None,
+        "last_comment_at": None,
+        "score_average": None,
+        "score_deviation": None,
+        "heat": 0,
+        "has_comments": False,
+        "newest_text": None,
+    }
+    assert {name: getattr(post, name) for name in empty} == empty
+    assert_truth()
+
+
+def delete(comment, posts):
+    comment.delete()
+
+
+def worsen(comment, posts):
+    comment.score, comment.created = 5, hours(5)
+    comment.save()
+
+
+def move(comment, posts):
+    comment.post = posts[THERE]
+    comment.save()
+
+
+def hide(comment, posts):
+    comment.is_public = False
+    comment.save()
+
+
+def empty(comment, posts):
+    comment.score = None
+    comment.save()
+
+
+@pytest.mark.parametrize("change", [delete, worsen, move, hide, empty])
+@pytest.mark.parametrize("extreme", [1, 9], ids=["least", "greatest"])
+@pytest.mark.parametrize("ties", [1, 2], ids=["alone", "tie"])
+def test_case_10_the_extreme_row_leaves(posts, change, extreme, ties):
+    for score in (4, 6):
+        Comment.objects.create(post=posts[HERE], score=score, created=hours(score))
+    for _ in range(ties):
+        comment = Comment.objects.create(post=posts[HERE], score=extreme, created=hours(extreme))
+    assert_truth()
+
+    change(comment, posts)
+
+    assert_truth()
+
+
+def test_case_10_a_better_row_is_the_new_extreme_without_a_recompute():
+    folder = zoo.Folder.objects.create()
+    zoo.FolderEntry.objects.create(folder=folder, size=3)
+
+    with sent() as statements:
+        zoo.FolderEntry.objects.create(folder=folder, size=5)
+
+    assert statements.updates(zoo.Folder) == 1
+    assert_truth()
+
+
+# More than this takes minutes where each statement goes to a server.
+OPERATIONS = 10_000 if connection.vendor == "sqlite" else 1_000
+
+
+def test_case_11_sums_stay_exact():
+    draw = random.Random(11)
+    wallets = [zoo.Wallet.objects.create() for _ in range(2)]
+    entries = []
+    for _ in range(OPERATIONS):
+        if len(entries) > 50 or (entries and draw.random() < 0.4):
+            entries.pop(draw.randrange(len(entries))).delete()
+        else:
+            entry = zoo.Entry(
+                wallet=draw.choice(wallets),
+                amount=Decimal(draw.randrange(10_000)) / 100,
+                weight=draw.random(),
+            )
+            entry.save()
+            entries.append(entry)
+
+    assert_truth()
+    for wallet in zoo.Wallet.objects.all():
+        left = [entry for entry in entries if entry.wallet_id == wallet.pk]
+        assert wallet.balance == sum(entry.amount for entry in left)
+        assert wallet.weight == pytest.approx(sum(entry.weight for entry in left), rel=1e-12)
+
+
+def test_case_12_two_keys_to_the_same_model():
+    one, two = Club.objects.create(), Club.objects.create()
+    match = zoo.Match.objects.create(home=one, away=two, home_goals=3, away_goals=1)
+    assert_truth()
+
+    for edit in (
+        {"home": two, "away": one},
+        {"home": one, "away": one},
+        {"away": None},
+        {"away_goals": 7},
+        {"away": two, "home_goals": 0},
+    ):
+        for name, value in edit.items():
+            setattr(match, name, value)
+        match.save()
+        assert_truth()
+    match.delete()
+
+    assert_truth()
+
+
+@pytest.mark.parametrize(
+    ("model", "values"),
+    [(zoo.Transfer, {"fee": Decimal("12.50")}), (zoo.Fan, {})],
+    ids=["related_query_name", "no related name"],
+)
+def test_case_12_names_of_the_relation(model, values):
+    one, two = Club.objects.create(quorum=10), Club.objects.create(quorum=20)
+    child = model.objects.create(club=one, **values)
+    assert_truth()
+
+    child.club = two
+    child.save()
+    assert_truth()
+    child.delete()
+
+    assert_truth()
+
+
+def test_case_13_two_rules_on_one_child_see_each_change_once():
+    shelf, publisher = Shelf.objects.create(), Publisher.objects.create()
+
+    with sent() as statements:
+        Book.objects.create(shelf=shelf, publisher=publisher, pages=600)
+
+    assert (statements.updates(Shelf), statements.updates(Publisher)) == (1, 1)
+    assert_truth()
+
+
+def test_case_13_ready_called_twice_does_not_double():
+    apps.get_app_config("syncfields").ready()
+    shelf = Shelf.objects.create()
+
+    Book.objects.create(shelf=shelf, pages=3)
+
+    shelf.refresh_from_db()
+    assert (shelf.book_count, shelf.page_sum) == (1, 3)
+    assert_truth()
+
+
+def test_case_14_unusual_names():
+    order = zoo.Order.objects.create(customer=zoo.Customer.objects.create(code="x"))
+    line = zoo.Line.objects.create(order=order, qty=2, price=Decimal("1.05"), exact=True)
+    assert_truth()
+
+    line.exact, line.date = False, NOON.date()
+    line.save()
+    assert_truth()
+    line.qty = 5
+    line.save()
+    assert_truth()
+    line.delete()
+
+    assert_truth()
+
+
+def test_case_14_the_table_is_named_with_its_schema():
+    country = zoo.Country.objects.create(code="aa")
+    city = zoo.City.objects.create(country=country)
+    parcel = zoo.Parcel.objects.create(city=city)
+    stamp = zoo.Stamp.objects.create(parcel=parcel)
+    assert_truth()
+
+    stamp.parcel = zoo.Parcel.objects.create(city=city)
+    stamp.save()
+    assert_truth()
+    parcel.delete()
+
+    assert_truth()

@@ -1,0 +1,373 @@
+"""Cases 15 to 28: what a row contributed before is asked of the database, not of the instance."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.signals import post_delete, post_save, pre_delete, pre_save
+
+from tests.statements import sent
+from tests.testapp.models import Blog, Comment, Cup, Post, Tray
+from tests.truth import assert_truth
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def here():
+    return Post.objects.create(blog=Blog.objects.create())
+
+
+@pytest.fixture
+def there():
+    return Post.objects.create(blog=Blog.objects.create())
+
+
+@pytest.fixture
+def comment(here):
+    Comment.objects.create(post=here, score=1)
+    return Comment.objects.create(post=here, score=7)
+
+
+def again(instance):
+    return type(instance).objects.get(pk=instance.pk)
+
+
+def test_case_15_two_instances_unpublish_the_same_row(here, comment):
+    for instance in (again(comment), again(comment)):
+        instance.is_public = False
+        instance.save()
+
+    assert again(here).public_count == 1
+    assert_truth()
+
+
+def test_case_16_a_stale_instance_writes_the_old_value_back(here, comment):
+    stale = again(comment)
+    comment.is_public, comment.score = False, 20
+    comment.save()
+    assert_truth()
+
+    stale.text = "new"
+    stale.save()
+
+    assert again(here).public_count == 2
+    assert_truth()
+
+
+def test_case_16_a_stale_instance_in_memory_tracking_is_saved_fresh():
+    tray = Tray.objects.create()
+    cup = Cup.objects.create(tray=tray, volume=2)
+
+    for volume in (5, 5, 3, 2):
+        cup.volume = volume
+        cup.save()
+        assert_truth()
+    cup = again(cup)
+    cup.tray = Tray.objects.create()
+    cup.save()
+    assert_truth()
+    cup.delete()
+
+    assert_truth()
+
+
+@pytest.mark.parametrize("destination", ["here", "there", None])
+def test_case_17_a_stale_instance_after_a_move(here, there, comment, destination):
+    stale = again(comment)
+    comment.post = there
+    comment.save()
+    assert_truth()
+
+    stale.post = {"here": here, "there": there, None: None}[destination]
+    stale.save()
+
+    assert_truth()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("is_public", False), ("score", 30), ("post", None), ("post_id", None)]
+)
+def test_case_18_update_fields_leaves_other_changes_out(comment, name, value):
+    setattr(comment, name, value)
+
+    comment.save(update_fields=["text"])
+    assert_truth()
+    assert again(comment).post_id is not None
+    comment.save()
+    assert_truth()
+    comment.save()
+
+    assert_truth()
+
+
+@pytest.mark.parametrize("edit", [{"is_public": False}, {"score": 99}, {"post": None}, {}])
+def test_case_19_the_database_row_leaves_not_the_instance(comment, there, edit):
+    for name, value in (edit or {"post": there}).items():
+        setattr(comment, name, value)
+
+    comment.delete()
+
+    assert_truth()
+
+
+def test_case_20_two_instances_delete_the_same_row(here, comment):
+    twin = again(comment)
+
+    comment.delete()
+    twin.delete()
+
+    assert again(here).comment_count == 1
+    assert_truth()
+
+
+def test_case_20_a_deleted_instance_cannot_be_deleted_again(here, comment):
+    comment.delete()
+
+    with pytest.raises(ValueError, match="id attribute is set to None"):
+        comment.delete()
+
+    assert again(here).comment_count == 1
+    assert_truth()
+
+
+def test_case_20_a_deleted_row_is_saved_anew(here, comment):
+    stale = again(comment)
+    comment.delete()
+
+    stale.save()
+
+    assert again(here).comment_count == 2
+    assert_truth()
+
+
+def read(instance, there):
+    assert instance.note == ""
+
+
+def move(instance, there):
+    instance.post = there
+    instance.save()
+
+
+def move_by_id(instance, there):
+    instance.post_id = there.pk
+    instance.save(update_fields=["post"])
+
+
+def hide(instance, there):
+    instance.is_public = False
+    instance.save()
+
+
+def delete(instance, there):
+    instance.delete()
+
+
+@pytest.mark.parametrize("act", [read, move, move_by_id, hide, delete])
+@pytest.mark.parametrize(
+    "queryset",
+    [
+        Comment.objects.only("text"),
+        Comment.objects.only("pk"),
+        Comment.objects.defer("post"),
+        Comment.objects.defer("is_public", "score", "note"),
+    ],
+    ids=["only text", "only pk", "defer post", "defer condition"],
+)
+def test_case_21_deferred_instances(comment, there, queryset, act):
+    instance = queryset.get(pk=comment.pk)
+
+    with sent() as statements:
+        act(instance, there)
+
+    if act is not read:
+        selects = [sql for sql in statements.sql if sql.startswith("SELECT")]
+        assert not any("note" in sql for sql in selects), selects
+    assert_truth()
+
+
+def test_case_22_saving_a_new_instance_with_an_existing_key(comment, there):
+    Comment(pk=comment.pk, post=there, is_public=False, score=4).save()
+
+    assert Comment.objects.count() == 2
+    assert_truth()
+
+
+@pytest.mark.parametrize("adding", [True, False])
+def test_case_23_a_clone_is_an_insert(here, comment, adding):
+    comment.pk = None
+    comment._state.adding = adding
+
+    comment.save()
+
+    assert again(here).comment_count == 3
+    assert_truth()
+    comment.score = 0
+    comment.save()
+    assert_truth()
+
+
+def test_case_24_an_expression_is_saved(comment, here):
+    comment.score = F("score") + 5
+    comment.save()
+
+    assert again(here).score_sum == 13
+    assert_truth()
+
+
+def test_case_24_an_expression_is_saved_with_memory_tracking():
+    tray = Tray.objects.create()
+    cup = Cup.objects.create(tray=tray, volume=2)
+
+    cup.volume = F("volume") + 5
+    cup.save()
+
+    assert again(tray).volume == 7
+    assert_truth()
+
+
+@pytest.mark.parametrize("fields", [None, ["is_public"], ["post", "score"]])
+def test_case_25_refreshed_then_changed(comment, there, fields):
+    other = again(comment)
+    other.post, other.is_public, other.score = there, False, 3
+    other.save()
+
+    comment.refresh_from_db(fields=fields)
+    comment.score = 8
+    comment.save()
+
+    assert_truth()
+
+
+class Unwanted(Exception):
+    """Raised to leave a block."""
+
+
+def edit(comment, there):
+    comment.post, comment.score, comment.is_public = there, 50, False
+    comment.save()
+
+
+@pytest.mark.parametrize("nested", [False, True], ids=["outer", "savepoint"])
+@pytest.mark.django_db(transaction=True)
+def test_case_26_rolled_back_then_saved_again(comment, there, nested):
+    def rolled_back():
+        with pytest.raises(Unwanted), transaction.atomic():
+            edit(comment, there)
+            raise Unwanted
+
+    if nested:
+        with transaction.atomic():
+            rolled_back()
+            assert_truth()
+    else:
+        rolled_back()
+    assert_truth()
+
+    comment.save()
+
+    assert_truth()
+    comment.delete()
+    assert_truth()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_case_26_a_creation_is_rolled_back_then_saved_again(here):
+    comment = Comment(post=here, score=5)
+    with pytest.raises(Unwanted), transaction.atomic():
+        comment.save()
+        raise Unwanted
+    assert_truth()
+
+    comment.save()
+
+    assert again(here).comment_count == 1
+    assert_truth()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_case_26_a_deletion_is_rolled_back_then_repeated(here, comment):
+    key = comment.pk
+    with pytest.raises(Unwanted), transaction.atomic():
+        comment.delete()
+        raise Unwanted
+    assert_truth()
+
+    Comment.objects.get(pk=key).delete()
+
+    assert again(here).comment_count == 1
+    assert_truth()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_case_26_rolled_back_with_memory_tracking():
+    tray = Tray.objects.create()
+    cup = Cup.objects.create(tray=tray, volume=2)
+    cup.volume = 9
+    with pytest.raises(Unwanted), transaction.atomic():
+        cup.save()
+        raise Unwanted
+    assert_truth()
+
+    cup.save()
+
+    assert_truth()
+
+
+@pytest.mark.parametrize("signal", [pre_save, post_save, pre_delete, post_delete])
+@pytest.mark.parametrize("in_transaction", [False, True], ids=["autocommit", "atomic"])
+@pytest.mark.django_db(transaction=True)
+def test_case_27_a_later_receiver_raises(comment, there, signal, in_transaction):
+    def fail(**kwargs):
+        raise Unwanted
+
+    signal.connect(fail, sender=Comment)
+    try:
+        for write in (lambda: edit(comment, there), comment.delete, lambda: new(there)):
+            try:
+                if in_transaction:
+                    with transaction.atomic():
+                        write()
+                else:
+                    write()
+            except Unwanted:
+                pass
+            assert not connection.in_atomic_block
+            assert_truth()
+    finally:
+        signal.disconnect(fail, sender=Comment)
+
+
+def new(post):
+    Comment.objects.create(post=post, score=4)
+
+
+@pytest.mark.parametrize(
+    "twin",
+    [copy.copy, copy.deepcopy, lambda instance: pickle.loads(pickle.dumps(instance))],
+    ids=["copy", "deepcopy", "pickle"],
+)
+@pytest.mark.parametrize("model", [Comment, Cup])
+def test_case_28_copied_instances(twin, model):
+    if model is Comment:
+        one, two = Post.objects.create(), Post.objects.create()
+        child = Comment.objects.create(post=one, score=3)
+        edits = {"post": two, "score": 5, "is_public": False}
+    else:
+        one, two = Tray.objects.create(), Tray.objects.create()
+        child = Cup.objects.create(tray=one, volume=3)
+        edits = {"tray": two, "volume": 5}
+
+    other = twin(child)
+    for name, value in edits.items():
+        setattr(other, name, value)
+        other.save()
+        assert_truth()
+    other.delete()
+
+    assert_truth()

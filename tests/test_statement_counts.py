@@ -1,0 +1,216 @@
+"""The promise of what a write costs: the statements beside the user's own."""
+
+from __future__ import annotations
+
+import pytest
+
+from syncfields import unsynced
+from tests.statements import sent
+from tests.testapp.models import Book, Cup, Publisher, Shelf, Tray, Unwatched
+from tests.truth import assert_truth
+
+pytestmark = pytest.mark.django_db
+
+LOCK = "SELECT testapp_book"
+SHELF = "UPDATE testapp_shelf"
+PUBLISHER = "UPDATE testapp_publisher"
+TRAY = "UPDATE testapp_tray"
+
+
+@pytest.fixture
+def shelf():
+    return Shelf.objects.create()
+
+
+@pytest.fixture
+def publisher():
+    return Publisher.objects.create()
+
+
+@pytest.fixture
+def book(shelf):
+    return Book.objects.create(shelf=shelf, pages=100)
+
+
+@pytest.fixture
+def cup():
+    return Cup.objects.create(tray=Tray.objects.create(), volume=3)
+
+
+def extra(write):
+    """What ``write`` sends beside the INSERT, UPDATE or DELETE of the row itself."""
+    with sent() as statements:
+        write()
+    own = ("testapp_book", "testapp_cup", "testapp_unwatched")
+    written = [each for each in statements if each.endswith(own) and not each.startswith("SELECT")]
+    assert len(written) == 1, statements
+    statements.remove(written[0])
+    return sorted(statements)
+
+
+def edit(instance, **values):
+    for name, value in values.items():
+        setattr(instance, name, value)
+    return instance.save
+
+
+def test_create_is_one_update(shelf):
+    assert extra(Book(shelf=shelf, pages=3).save) == [SHELF]
+    assert_truth()
+
+
+def test_create_is_one_update_for_each_target_model(shelf, publisher):
+    write = Book(shelf=shelf, publisher=publisher, pages=600).save
+
+    assert extra(write) == [PUBLISHER, SHELF]
+    assert_truth()
+
+
+def test_create_that_changes_no_target_is_free(publisher):
+    assert extra(Book(publisher=publisher, pages=3).save) == []
+    assert extra(Book().save) == []
+    assert_truth()
+
+
+def test_create_of_a_target_is_free():
+    with sent() as statements:
+        Shelf.objects.create()
+
+    assert statements == ["INSERT testapp_shelf"]
+
+
+def test_save_of_a_watched_column_is_a_select_and_an_update(book):
+    assert extra(edit(book, pages=7)) == [LOCK, SHELF]
+    assert_truth()
+
+
+def test_a_move_is_a_select_and_one_update_for_both_parents(book):
+    assert extra(edit(book, shelf=Shelf.objects.create())) == [LOCK, SHELF]
+    assert_truth()
+
+
+def test_a_move_and_a_changed_value_are_one_update(book):
+    assert extra(edit(book, shelf=Shelf.objects.create(), pages=9)) == [LOCK, SHELF]
+    assert_truth()
+
+
+def test_save_for_two_target_models(book, publisher):
+    assert extra(edit(book, publisher=publisher, pages=700)) == [LOCK, PUBLISHER, SHELF]
+    assert_truth()
+
+
+def test_save_without_a_watched_change_is_a_select(book):
+    assert extra(book.save) == [LOCK]
+    assert extra(edit(book, title="other")) == [LOCK]
+    assert_truth()
+
+
+def test_update_fields_without_a_watched_column_are_free(book):
+    book.title = "other"
+
+    assert extra(lambda: book.save(update_fields=["title"])) == []
+    assert_truth()
+
+
+def test_update_fields_with_a_watched_column(book):
+    book.pages = 12
+
+    assert extra(lambda: book.save(update_fields={"pages"})) == [LOCK, SHELF]
+    assert_truth()
+
+
+def test_delete_is_a_select_and_an_update(book):
+    assert extra(book.delete) == [LOCK, SHELF]
+    assert_truth()
+
+
+def test_delete_that_changes_no_target_is_a_select(publisher):
+    book = Book.objects.create(publisher=publisher, pages=3)
+
+    assert extra(book.delete) == [LOCK]
+    assert_truth()
+
+
+def test_save_of_a_target_is_free(shelf):
+    with sent() as statements:
+        Shelf.objects.get(pk=shelf.pk).save()
+
+    assert [each for each in statements if not each.startswith("SELECT")] == []
+    assert len(statements) <= 2
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [({"volume": 8}, [TRAY]), ({"tray": None}, [TRAY]), ({"title": "other"}, []), ({}, [])],
+    ids=["value", "move", "unwatched", "nothing"],
+)
+def test_save_with_memory_tracking(cup, values, expected):
+    assert extra(edit(cup, **values)) == expected
+    assert_truth()
+
+
+def test_save_of_a_loaded_row_with_memory_tracking(cup):
+    cup = Cup.objects.get(pk=cup.pk)
+
+    assert extra(edit(cup, volume=8)) == [TRAY]
+    assert extra(edit(cup, title="other")) == []
+    assert_truth()
+
+
+def test_a_model_that_no_rule_reads_is_free():
+    row = Unwatched()
+
+    assert extra(row.save) == []
+    assert extra(edit(row, title="other")) == []
+    assert extra(row.delete) == []
+
+
+def test_loading_is_free(book):
+    with sent() as statements:
+        list(Book.objects.select_related("shelf"))
+
+    assert len(statements) == 1
+
+
+def test_unsynced_writes_are_free(book):
+    with unsynced():
+        assert extra(edit(book, pages=70)) == []
+
+
+@pytest.mark.parametrize("count", [1, 7], ids=["one", "several"])
+def test_bulk_writes_are_a_constant_number_of_statements(count):
+    shelves = [Shelf.objects.create() for _ in range(count)]
+    limit = 4
+
+    def books():
+        return [Book(shelf=shelf, pages=5) for shelf in shelves]
+
+    for write in (
+        lambda: Book.objects.bulk_create(books()),
+        lambda: Book.objects.update(pages=6),
+        lambda: Book.objects.bulk_update(Book.objects.all(), ["pages"]),
+        lambda: Book.objects.filter(pages__gt=0).delete(),
+    ):
+        with sent() as statements:
+            write()
+        assert statements.updates(Shelf) <= 1, statements
+        assert len(statements) <= limit + 2, statements
+        assert_truth()
+
+
+def test_a_shelf_of_many_books_is_deleted_in_a_constant_number_of_statements(shelf):
+    publisher = Publisher.objects.create()
+    numbers = []
+    for count in (1, 40):
+        shelf = Shelf.objects.create()
+        Book.objects.bulk_create(
+            Book(shelf=shelf, publisher=publisher, pages=600) for _ in range(count)
+        )
+        with sent() as statements:
+            shelf.delete()
+        assert statements.updates(Shelf) == 0
+        assert statements.updates(Publisher) == 1
+        numbers.append(len(statements))
+        assert_truth()
+
+    assert len(set(numbers)) == 1, numbers

@@ -1,0 +1,58 @@
+"""The tests' own ground truth must not overlook a rule."""
+
+from __future__ import annotations
+
+import pytest
+from django.apps import apps
+
+from syncfields import Tally
+from syncfields.rules import collect
+from tests.testapp.models import Blog, Post
+from tests.truth import TRUTHS, Snapshot, drifts
+
+pytestmark = pytest.mark.django_db(databases=["default", "other"])
+
+
+def test_every_rule_has_a_truth():
+    rules = {(rule.model, rule.field_name) for rule in collect() if rule.model in zoo_models()}
+    tallies = {
+        (rule.model, rule.field_name) for rule in collect() if isinstance(rule.expression, Tally)
+    }
+
+    told = {(model, name) for model in TRUTHS for name in names(model)}
+
+    assert told == rules - tallies
+
+
+def test_a_wrong_value_is_found():
+    Post.objects.bulk_create([Post(title="unnoticed")])
+    Blog.objects.bulk_create([Blog(name="unnoticed")])
+    write("UPDATE testapp_post SET comment_count = 7")
+
+    found = drifts(Post, Blog)
+
+    assert len(found) == 1
+    assert "comment_count is 7, but should be 0" in found[0]
+
+
+def zoo_models():
+    return {*apps.get_app_config("testapp").get_models(), *apps.get_app_config("auth").get_models()}
+
+
+def names(model):
+    """The names that a model's truth tells, learned from a row of it that does not exist."""
+    return TRUTHS[model](Snapshot("default"), Anything()).keys()
+
+
+class Anything:
+    """A row with any column, all of them None."""
+
+    def __getattr__(self, name):
+        return None
+
+
+def write(sql):
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
