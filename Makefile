@@ -1,7 +1,7 @@
 # make demo     load two public databases, find and repair their drift, work on them
 # make test     run the tests: on SQLite, and on PostgreSQL and MariaDB where they answer
 # make lint     ruff and mypy
-# make migrations    check that no model of tests or example lacks a migration
+# make checks   Django's system checks and missing migrations, of the tests' apps and the example
 # make clean    remove the virtual environment
 #
 # Each makes its own virtual environment. Variables:
@@ -19,7 +19,7 @@ EXTRAS_demo = progress
 EXTRAS_test = test
 EXTRAS_lint = test,lint
 
-.PHONY: help demo test lint ruff-check ruff-format mypy migrations clean
+.PHONY: help demo test lint ruff-check ruff-format mypy checks clean
 
 help:
 	@sed '/^#/!q; s/^#//' Makefile
@@ -41,8 +41,10 @@ ruff-format: $(VENV)/.lint-$(VERSION)
 mypy: $(VENV)/.lint-$(VERSION)
 	$(VENV)/bin/mypy
 
-migrations: $(VENV)/.test-$(VERSION)
+checks: $(VENV)/.test-$(VERSION)
+	$(VENV)/bin/python -m django check --fail-level WARNING --settings tests.settings
 	$(VENV)/bin/python -m django makemigrations --check --dry-run --settings tests.settings
+	$(VENV)/bin/python example/manage.py check --fail-level WARNING
 	$(VENV)/bin/python example/manage.py makemigrations --check --dry-run
 
 clean:

@@ -52,11 +52,11 @@ class Change:
 
 def reach(
     dependencies: Iterable[Dependency], changes: Iterable[Change]
-) -> dict[str, set[Any]]:
-    """The rows written, by the lookup that leads a target to them: ``{lookup: {pk}}``."""
+) -> dict[str, list[Any]]:
+    """The rows written, by the lookup that leads a target to them: ``{lookup: [pk]}``."""
     found: dict[str, set[Any]] = {}
     for dependency in dependencies:
         for change in changes:
             if change.concerns(dependency):
                 found.setdefault(dependency.path.pk_lookup(), set()).update(change.pks)
-    return found
+    return {lookup: list(pks) for lookup, pks in found.items()}

@@ -96,7 +96,7 @@ def compile_rule(rule: Rule) -> list[Maintenance]:
     types.check_value(rule, resolve(rule, rule.expression), found)
     values = {rule.field.attname: isolated(rule.model, rule.expression)}
     common: Any = {"target": rule.model, "rules": (rule,), "dependencies": found, "values": values}
-    if is_extreme(rule.expression):
+    if is_extreme(rule.expression) and adds_up(rule.expression, rule):
         return [Extreme(aggregate=rule.expression, **common)]
     if aggregates(rule.expression) or any(each.path.many for each in found):
         plain = not row_part and not has_subquery(rule.expression)
@@ -264,6 +264,8 @@ def linear(tree: Any, rule: Rule, sign: int = 1) -> list[Term] | None:
 def distributive(aggregate: Aggregate, rule: Rule) -> bool:
     if getattr(aggregate, "distinct", False) or getattr(aggregate, "order_by", None):
         return False
+    if not adds_up(aggregate, rule):
+        return False
     if type(aggregate) is Count:
         return types.is_exact(rule.field)
     if type(aggregate) is not Sum:
@@ -272,6 +274,26 @@ def distributive(aggregate: Aggregate, rule: Rule) -> bool:
     if not (is_zero([default]) if default is not None else not rule.field.null):
         return False
     return types.sums_exactly(resolve(rule, aggregate.get_source_expressions()[0]), rule.field)
+
+
+def adds_up(aggregate: Aggregate, rule: Rule) -> bool:
+    """Whether each set of joined rows contributes by itself, and nothing without its last row.
+
+    A target without comments is joined with a row of NULLs, which the first comment replaces. That
+    is no change of what was there before only if what is aggregated is NULL in it.
+    """
+    bare = aggregate.copy()
+    bare.default = None
+    query = Query(rule.model)
+    source = resolve(rule, bare, query).get_source_expressions()[0]
+    paths = join_paths(query, {query.get_initial_alias(): Path(rule.model)})
+    deepest = max((path.stem for path in paths.values()), key=lambda path: len(path.hops))
+    if not all(deepest.starts_with(path.stem) for path in paths.values()):
+        return False
+    strict = all(isinstance(node, (Col, Value, CombinedExpression)) for node in nodes(source))
+    return strict and any(
+        paths[node.alias].starts_with(deepest) for node in nodes(source) if isinstance(node, Col)
+    )
 
 
 def is_zero(values: Sequence[Any]) -> bool:
@@ -404,11 +426,9 @@ class Likeness:
 def likeness(each: Maintenance) -> Likeness | Maintenance:
     if isinstance(each, (Extreme, Tallied)):
         return each
-    many = frozenset(
-        dependency.path.stem.lookup for dependency in each.dependencies if dependency.path.many
-    )
     if isinstance(each, Delta):
-        return Likeness(type(each), each.target, many)
+        stems = frozenset(dependency.path.stem.lookup for dependency in each.dependencies)
+        return Likeness(type(each), each.target, stems)
     return Likeness(
         type(each), each.target, frozenset(found.path.lookup for found in each.dependencies)
     )

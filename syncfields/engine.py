@@ -60,7 +60,7 @@ class Keeping:
         if not single or (change.values is None and change.kind != "delete"):
             return
         self.row = Row(self.using, change)
-        if change.kind != "insert":
+        if change.kind != "insert" and registry.plan().columns[change.model]:
             found = self.row.read(lock=True)
             change.locked = True
             if change.kind == "update":

@@ -18,6 +18,7 @@ from syncfields.maintenance.copies import Copy
 from syncfields.maintenance.delta import Delta
 from syncfields.maintenance.extreme import Extreme
 from syncfields.maintenance.recompute import Recompute
+from syncfields.rules import Rule
 from syncfields.trees import references, rows
 
 _empty: dict[tuple[str, str], Any] = {}
@@ -30,6 +31,9 @@ def assign(using: str, change: Change, instances: Sequence[Model]) -> list[Maint
     late: list[Maintenance] = []
     for maintenance in registry.plan().targets.get(change.model, ()):
         if not maintenance.reconcilable:
+            for rule in maintenance.rules:
+                for instance in instances:
+                    setattr(instance, rule.field.attname, start_of_count(rule))
             continue
         if getattr(maintenance, "starts_empty", False):
             for name in maintenance.values:
@@ -44,6 +48,11 @@ def assign(using: str, change: Change, instances: Sequence[Model]) -> list[Maint
         if not certain:
             late.append(maintenance)
     return late
+
+
+def start_of_count(rule: Rule) -> Any:
+    default = rule.field.get_default()
+    return 0 if default in ("", None) and not rule.field.null else default
 
 
 def outlived(maintenance: Maintenance) -> bool:

@@ -70,9 +70,13 @@ class Path:
 
     @property
     def stem(self) -> Path:
-        """The part up to the last to-many relation: what decides how often a target is met."""
-        many = [number for number, hop in enumerate(self.hops, 1) if hop.many]
-        return Path(self.target, self.hops[: many[-1]] if many else ())
+        """The part up to the last row that may be there or not: what decides what is met, and how
+        often."""
+        optional = [number for number, hop in enumerate(self.hops, 1) if not hop.forward]
+        return Path(self.target, self.hops[: optional[-1]] if optional else ())
+
+    def starts_with(self, other: Path) -> bool:
+        return self.hops[: len(other.hops)] == other.hops
 
     def pk_lookup(self, suffix: str = "in") -> str:
         names = [*(hop.name for hop in self.hops), "pk", suffix]

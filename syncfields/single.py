@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import connections
-from django.db.models import Subquery
+from django.db.models import Subquery, Value
+from django.db.models.functions import Coalesce
 
 from syncfields import registry, statements
 from syncfields.changes import Change
@@ -96,7 +97,7 @@ class Row:
                         now = now or self.again()
                         here = now.contributions.get(part)
                     elif hasattr(here, "resolve_expression"):
-                        here = self.late(here, part)
+                        here = self.late(maintenance, part)
                 there = self.contributions.get(part)
                 if isinstance(maintenance, Extreme):
                     self.extreme(maintenance, effects, (before, there), (after, here))
@@ -112,10 +113,14 @@ class Row:
         now.read(lock=False)
         return now
 
-    def late(self, expression: Any, part: Part) -> Any:
+    def late(self, maintenance: Maintenance, part: Part) -> Any:
         """An amount that the UPDATE of the target reads itself, from the row just written."""
         source = rows(self.model).filter(pk=self.change.pks[0])
-        return Subquery(source.values(_syncfields_value=expression))
+        amount = Subquery(source.values(_syncfields_value=part.expression))
+        if isinstance(maintenance, Extreme):
+            return amount
+        field = maintenance.target._meta.get_field(part.attname)
+        return Coalesce(amount, Value(0), output_field=field)
 
     def extreme(
         self,

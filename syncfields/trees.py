@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from django.db.models import Aggregate, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Aggregate, F, OuterRef, Q, QuerySet, StdDev, Subquery, Variance
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.sql import Query
 
@@ -77,8 +77,14 @@ def of_row(model: Model, value: Any) -> Subquery:
 
 def of_group(model: Model, aggregate: Aggregate) -> Subquery:
     """``aggregate`` for the row at hand, by itself: no other join multiplies its rows."""
-    grouped = rows(model).filter(pk=OuterRef("pk")).values("pk")
-    return Subquery(grouped.annotate(_syncfields_value=aggregate).values("_syncfields_value"))
+    group = rows(model).filter(pk=OuterRef("pk"))
+    if isinstance(aggregate, (StdDev, Variance)):
+        # SQLite's own versions of these, in Django, fail on a group without values.
+        (source, *_) = aggregate.get_source_expressions()
+        group = group.alias(_syncfields_source=source).filter(_syncfields_source__isnull=False)
+        group = group if aggregate.filter is None else group.filter(aggregate.filter)
+    grouped = group.values("pk").annotate(_syncfields_value=aggregate)
+    return Subquery(grouped.values("_syncfields_value"))
 
 
 def isolated(model: Model, tree: Any) -> Any:

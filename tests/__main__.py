@@ -13,8 +13,6 @@ from django.db import Error, connections
 
 from tests import databases
 
-OK, INTERRUPTED = 0, 2
-
 
 def main(arguments: list[str]) -> int:
     chosen = os.environ.get("SYNCFIELDS_TEST_DATABASE")
@@ -31,9 +29,7 @@ def main(arguments: list[str]) -> int:
             outcomes[name] = "missing, but required" if name in required else "not run"
             continue
         code = run(name, arguments)
-        outcomes[name] = "ok" if code == OK else f"FAILED (pytest exited {code})"
-        if code == INTERRUPTED:
-            break
+        outcomes[name] = "ok" if code == 0 else f"FAILED (pytest exited {code})"
 
     report(probes)
     print(", ".join(f"{name}: {outcome}" for name, outcome in outcomes.items()), flush=True)
@@ -61,7 +57,12 @@ def run(name: str, arguments: list[str]) -> int:
     command = [sys.executable, "-m", "pytest", "--numprocesses=auto", *arguments]
     print(f"\n$ SYNCFIELDS_TEST_DATABASE={name} {' '.join(command)}", flush=True)
     environment = {**os.environ, "SYNCFIELDS_TEST_DATABASE": name}
-    return subprocess.run(command, check=False, env=environment).returncode
+    with subprocess.Popen(command, env=environment) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.wait()  # pytest heard it too, and has databases to remove
+            sys.exit("Interrupted.")
 
 
 if __name__ == "__main__":

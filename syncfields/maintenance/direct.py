@@ -7,6 +7,7 @@ evaluates everything else.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -18,7 +19,6 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 from django.db.models import Aggregate, Case, Count, F, Q, When
 from django.db.models.constants import LOOKUP_SEP
-from django.db.models.functions import Coalesce
 
 from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.delta import Delta
@@ -28,6 +28,7 @@ from syncfields.paths import Dependency, Model
 from syncfields.trees import references, renamed
 
 UNKNOWN = object()
+ORDER = {"gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le}
 # Text is equal in every collation if it is equal in Python, but not the other way round.
 SAME_BY_BYTES = ("postgresql", "sqlite")
 
@@ -46,16 +47,12 @@ class Part:
 
     @property
     def expression(self) -> Any:
-        if self.amount is not None:
-            inner: Any = self.amount if self.sign == 0 else Coalesce(self.amount, 0)
-        else:
-            inner = 1
+        """The contribution; NULL where the row does not count."""
+        amount = models.Value(1) if self.amount is None else self.amount
         conditions = Q() if self.condition is None else self.condition
         if self.counted is not None:
             conditions &= Q((f"{self.counted}__isnull", False))
-        if not conditions:
-            return inner if hasattr(inner, "resolve_expression") else models.Value(inner)
-        return Case(When(conditions, then=inner), default=None if self.sign == 0 else 0)
+        return Case(When(conditions, then=amount)) if conditions else amount
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,6 +144,8 @@ def fold(part: Part, model: Model, row: Mapping[str, Any], vendor: str) -> Any:
         return 0 if value is None else 1
     if part.amount is None:
         return 1
+    if isinstance(part.amount, models.Value) and isinstance(part.amount.value, (int, Decimal)):
+        return part.amount.value
     if type(part.amount) is F and LOOKUP_SEP not in part.amount.name:
         amount = plain(model, part.amount.name, row)
         if amount is None and part.sign != 0:
@@ -182,9 +181,11 @@ def one_holds(child: tuple[str, Any], model: Model, row: Mapping[str, Any], vend
         return (value is None) == wanted if certain else None
     value = plain(model, name, row)
     # NULL makes a comparison neither true nor false, and Django's negation looks into that.
-    if lookup not in ("", "exact") or value is UNKNOWN or value is None or wanted is None:
+    if value is UNKNOWN or value is None or type(value) is not type(wanted):
         return None
-    if type(value) is not type(wanted):
+    if lookup in ORDER and not isinstance(value, str):
+        return bool(ORDER[lookup](value, wanted))
+    if lookup not in ("", "exact"):
         return None
     if value == wanted:
         return True

@@ -235,30 +235,20 @@ class City(models.Model):
     country_name = synced(models.CharField(max_length=40, null=True), F("country__name"))
 
 
-# The table's name with its schema in front, where a database can be asked that way.
-QUALIFIED = {
-    "sqlite": '"main"."testapp_parcel"',
-    "postgresql": '"public"."testapp_parcel"',
-}
+# The table's name with its schema in front, where Django can create and read a table by it.
+QUALIFIED = '"public"."testapp_parcel"' if connection.vendor == "postgresql" else "testapp_parcel"
 
 
 class Parcel(models.Model):
-    # SQLite can neither index nor refer to a table by its qualified name.
-    city = models.ForeignKey(
-        City,
-        models.CASCADE,
-        related_name="parcels",
-        db_index=False,
-        db_constraint=False,
-    )
+    city = models.ForeignKey(City, models.CASCADE, related_name="parcels")
     stamp_count = synced(count_field(), Count("stamps"))
 
     class Meta:
-        db_table = QUALIFIED.get(connection.vendor, "testapp_parcel")
+        db_table = QUALIFIED
 
 
 class Stamp(models.Model):
-    parcel = models.ForeignKey(Parcel, models.CASCADE, related_name="stamps", db_constraint=False)
+    parcel = models.ForeignKey(Parcel, models.CASCADE, related_name="stamps")
 
 
 class Team(models.Model):
@@ -463,7 +453,7 @@ class Reply(models.Model):
     text = models.CharField(max_length=40, default="")
 
 
-# Wallets: values that a CHECK constraint guards, NULL as a drifted value ---------------------------
+# Wallets: values that a CHECK constraint guards, NULL as a drifted value -------------------------
 
 
 class Wallet(models.Model):
@@ -562,7 +552,7 @@ class Membership(models.Model):
     active = models.BooleanField(default=True)
 
 
-# Tags: generic relations, by number, by UUID, by text ----------------------------------------------
+# Tags: generic relations, by number, by UUID, by text --------------------------------------------
 
 
 class Tag(models.Model):
@@ -617,7 +607,7 @@ class Page(models.Model):
     tag_count = synced(count_field(), Count("tags"))
 
 
-# Keepers: what becomes of a row whose parent goes --------------------------------------------------
+# Keepers: what becomes of a row whose parent goes ------------------------------------------------
 
 HOME = "home"
 

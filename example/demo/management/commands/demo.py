@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 from random import Random
 from time import perf_counter
@@ -73,7 +74,7 @@ class Command(BaseCommand):
             "The totals of teams and invoices are as they were published. The others have never "
             "been\ncomputed: that is what a new rule on an old table looks like."
         )
-        self.run("reconcile", *UNPUBLISHED)
+        self.run("reconcile", *UNPUBLISHED, brief=True)
 
     def find_drift(self) -> None:
         self.title("Is anything wrong with the published totals?")
@@ -88,8 +89,8 @@ class Command(BaseCommand):
 
     def repair(self) -> None:
         self.title("Repairing")
-        self.run("reconcile")
-        self.run("reconcile", "--check")
+        self.run("reconcile", brief=True)
+        self.run("reconcile", "--check", brief=True)
 
     def work(self, rng: Random) -> list[tuple[str, int, int]]:
         """Do everything once, and return for each write its statements, without and with."""
@@ -100,13 +101,14 @@ class Command(BaseCommand):
             own = costs.own_statements(write)
             written.append((action.__name__.replace("_", " "), own, costs.statements(write)))
         self.stdout.write(f"{len(written)} kinds of writes, each once.")
-        self.run("reconcile", "--check")
+        self.run("reconcile", "--check", brief=True)
         return written
 
     def work_in_processes(self, processes: int, writes: int, seed: int) -> None:
         self.title(f"Working, in {processes} processes at once")
         command = [sys.executable, str(MANAGE), "work", f"--writes={writes}"]
         start = perf_counter()
+        self.stdout.flush()
         running = [
             subprocess.Popen([*command, f"--seed={seed + number}"]) for number in range(processes)
         ]
@@ -142,14 +144,19 @@ class Command(BaseCommand):
             f"  {manage} reconcile --check"
         )
 
-    def run(self, *command: str, drift: bool = False) -> None:
-        """Run a command and show it as one would type it; `--check` must find what is expected."""
+    def run(self, *command: str, drift: bool = False, brief: bool = False) -> None:
+        """Run a command and show it as one would type it; `--check` must find what is expected.
+
+        `brief`: of its output, only the last line.
+        """
         self.stdout.write(self.style.MIGRATE_LABEL(f"$ manage.py {' '.join(command)}"))
-        found = False
+        output, found = StringIO(), False
         try:
-            call_command(*command, stdout=self.stdout, stderr=self.stderr)
-        except SystemExit as exit:
-            found = bool(exit.code)
+            call_command(*command, stdout=output, stderr=self.stderr)
+        except SystemExit as leaving:
+            found = bool(leaving.code)
+        lines = output.getvalue().splitlines()
+        self.stdout.write("\n".join(lines[-1:] if brief else lines))
         if found != drift:
             raise CommandError(f"`{' '.join(command)}` should{'' if drift else ' not'} find drift.")
 

@@ -1,0 +1,222 @@
+"""Cases 59 and 60: the parent in memory, and what of its row is not ours."""
+
+from __future__ import annotations
+
+import pytest
+from django.db.models.signals import post_save
+from django.utils import timezone
+
+from tests.statements import sent
+from tests.testapp import models as zoo
+from tests.testapp.models import Blog, Comment, Post, Reply, Shelf, Thread, Topic
+from tests.truth import assert_truth
+
+pytestmark = pytest.mark.django_db
+
+
+def test_case_59_the_cached_parent_is_fresh_after_each_write():
+    post = Post.objects.create(title="old")
+    comment = Comment.objects.create(post=post, score=4)
+    assert (comment.post.comment_count, comment.post.score_sum) == (1, 4)
+
+    comment.score = 6
+    comment.save()
+    assert (comment.post.score_sum, comment.post.best_score) == (6, 6)
+    assert comment.post is post
+
+    comment.delete()
+    assert (post.comment_count, post.score_sum, post.best_score) == (0, 0, None)
+    assert_truth()
+
+
+def test_case_59_the_cached_grandparent_is_fresh():
+    post = Post.objects.create(blog=Blog.objects.create())
+
+    comment = Comment.objects.create(post=post)
+
+    assert comment.post.blog.comment_count == 1
+    assert comment.post.blog.comment_total == 1
+    assert_truth()
+
+
+def test_case_59_the_old_parent_and_the_new_one_are_fresh():
+    here, there = Post.objects.create(), Post.objects.create()
+    comment = Comment.objects.create(post=here)
+    assert here.comment_count == 1
+
+    comment.post = there
+    comment.save()
+
+    assert there.comment_count == 1
+    assert Post.objects.get(pk=here.pk).comment_count == 0
+    assert_truth()
+
+
+def test_case_59_unsaved_edits_on_a_cached_parent_survive():
+    post = Post.objects.create(title="old")
+    comment = Comment.objects.create(post=post)
+    post.title = "new"
+
+    comment.score = 3
+    comment.save()
+
+    assert post.title == "new"
+    assert post.score_sum == 3
+    assert post.title == "new"
+    assert Post.objects.get().title == "old"
+    post.save()
+    assert Post.objects.get().title == "new"
+    assert_truth()
+
+
+def test_case_59_a_stale_parent_is_saved():
+    post = Post.objects.create(title="old")
+    stale = Post.objects.get()
+    Comment.objects.create(post=post, score=3)
+
+    stale.title = "new"
+    stale.save()
+
+    assert Post.objects.get().title == "new"
+    assert_truth()
+
+
+def test_case_60_version_auto_now_and_receivers_are_untouched():
+    received = []
+
+    def receive(sender, instance, **kwargs):
+        received.append(sender)
+
+    thread = Thread.objects.create(version=3)
+    before = Thread.objects.get()
+    post_save.connect(receive)
+    try:
+        reply = Reply.objects.create(thread=thread)
+        reply.delete()
+    finally:
+        post_save.disconnect(receive)
+
+    after = Thread.objects.get()
+    assert (after.version, after.updated_at) == (before.version, before.updated_at)
+    assert received == [Reply]
+    assert_truth()
+
+
+def test_case_60_touch_is_set_when_the_value_changes():
+    one, two = Topic.objects.create(), Topic.objects.create()
+    reply = Reply.objects.create(topic=one)
+    first = Topic.objects.get(pk=one.pk).touched_at
+
+    assert abs(timezone.now() - first).total_seconds() < 60
+    assert Topic.objects.get(pk=two.pk).touched_at is None
+    reply.text = "nothing that counts"
+    reply.save()
+    assert Topic.objects.get(pk=one.pk).touched_at == first
+    reply.topic = two
+    reply.save()
+    assert Topic.objects.get(pk=one.pk).touched_at > first
+    assert Topic.objects.get(pk=two.pk).touched_at > first
+    assert_truth()
+
+
+@pytest.mark.parametrize("update_fields", [["pages"], ("pages",), {"pages"}, iter(["pages"])])
+def test_case_61_update_fields_of_every_type(update_fields):
+    book = zoo.Book.objects.create(shelf=Shelf.objects.create(), pages=3)
+
+    book.pages = 7
+    book.save(update_fields=update_fields)
+
+    assert Shelf.objects.get().page_sum == 7
+    assert_truth()
+
+
+@pytest.mark.parametrize("update_fields", [["shelf"], ["shelf_id"]])
+def test_case_61_update_fields_name_the_relation(update_fields):
+    book = zoo.Book.objects.create(shelf=Shelf.objects.create(), pages=3)
+
+    book.shelf = Shelf.objects.create()
+    book.save(update_fields=update_fields)
+
+    assert_truth()
+
+
+def test_case_61_empty_update_fields_write_nothing():
+    book = zoo.Book.objects.create(shelf=Shelf.objects.create(), pages=3)
+
+    book.pages = 7
+    with sent() as statements:
+        book.save(update_fields=[])
+
+    assert statements == []
+    assert_truth()
+
+
+def test_case_61_force_insert_and_force_update():
+    shelf = Shelf.objects.create()
+    book = zoo.Book(shelf=shelf, pages=3)
+    book.save(force_insert=True)
+    assert_truth()
+
+    book.pages = 4
+    book.save(force_update=True)
+    assert_truth()
+    zoo.Book(pk=book.pk + 1, shelf=shelf, pages=9).save(force_insert=True)
+
+    shelf.refresh_from_db()
+    assert (shelf.book_count, shelf.page_sum) == (2, 13)
+    assert_truth()
+
+
+def test_case_61_a_target_that_its_managers_hide():
+    project = zoo.Project.objects.create(closed=True)
+    assert not zoo.Project._base_manager.exists()
+
+    task = zoo.Task.objects.create(project=project, hours=3)
+    assert_truth()
+    task.hours = 2
+    task.save()
+    assert_truth()
+    task.delete()
+
+    assert_truth()
+
+
+def test_case_61_a_source_that_its_manager_hides():
+    comment = zoo.PublicComment(post=Post.objects.create(), is_public=False, score=2)
+    comment.save()
+    assert_truth()
+
+    comment.score = 5
+    comment.save()
+    assert_truth()
+    comment.delete()
+
+    assert_truth()
+
+
+def test_case_61_pre_save_of_a_field_runs_as_often_as_django_says():
+    thread = Thread.objects.create()
+    reply = Reply.objects.create(thread=thread)
+
+    thread.save()
+    reply.save()
+
+    assert Thread.objects.get().reply_count == 1
+    assert_truth()
+
+
+def test_get_or_create_and_update_or_create():
+    here, there = Post.objects.create(), Post.objects.create()
+
+    for title, values in (
+        ("a", {"post": here, "score": 1}),
+        ("a", {"post": there, "score": 2}),
+        ("b", {"post": there, "is_public": False}),
+    ):
+        Comment.objects.get_or_create(text=title, defaults=values)
+        assert_truth()
+        Comment.objects.update_or_create(text=title, defaults=values)
+        assert_truth()
+    here.comments.update_or_create(text="c", defaults={"score": 4})
+
+    assert_truth()

@@ -1,0 +1,315 @@
+"""Cases 62 to 65: finding drift and repairing it."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import tracemalloc
+from decimal import Decimal
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, models
+
+from syncfields import Tally, reconcile, unsynced
+from syncfields.rules import collect
+from syncfields.signals import drift_found
+from syncfields.testing import assert_in_sync
+from tests.menagerie import populate, write_behind, wrong_value
+from tests.statements import sent
+from tests.testapp import models as zoo
+from tests.testapp.models import Book, Comment, Entry, Post, Publisher, Shelf, Wallet
+from tests.truth import TRUTHS, assert_truth, drifts
+
+pytestmark = pytest.mark.django_db
+
+RULES = {rule.label: rule for rule in collect()}
+
+
+def command(*args, code=0, **options):
+    """The output of ``manage.py reconcile``, which must exit with ``code``."""
+    out = io.StringIO()
+    if code:
+        with pytest.raises(SystemExit) as stopped:
+            call_command("reconcile", *args, stdout=out, no_progress=True, **options)
+        assert stopped.value.code == code
+    else:
+        call_command("reconcile", *args, stdout=out, no_progress=True, **options)
+    return out.getvalue()
+
+
+def writes(statements):
+    return [each for each in statements if not each.startswith("SELECT")]
+
+
+def make_shelves(count, pages=3):
+    with unsynced():
+        shelves = Shelf.objects.bulk_create(Shelf() for _ in range(count))
+        Book.objects.bulk_create(Book(shelf=shelf, pages=pages) for shelf in shelves)
+    return shelves
+
+
+def test_the_menagerie_is_in_sync():
+    populate()
+
+    assert_truth()
+    assert_in_sync()
+    assert not [model for model in TRUTHS if not models.QuerySet(model).exists()]
+
+
+@pytest.mark.parametrize(
+    "label", [label for label, rule in RULES.items() if not isinstance(rule.expression, Tally)]
+)
+def test_case_62_each_rule_is_repaired(label):
+    rule = RULES[label]
+    populate()
+    wrong = [wrong_value(rule.field)] + ([None] if rule.field.null else [])
+    for value in wrong:
+        write_behind(rule.model, **{rule.field_name: value})
+        assert drifts(rule.model)
+
+        report = reconcile(label)
+
+        assert report.repaired >= 1
+        assert report.ok
+        assert_truth()
+
+
+def test_case_62_everything_at_once():
+    populate()
+    for rule in RULES.values():
+        if not isinstance(rule.expression, Tally):
+            write_behind(rule.model, **{rule.field_name: wrong_value(rule.field)})
+
+    report = reconcile()
+
+    assert_truth()
+    assert report.ok
+    assert report.scanned >= report.drifted >= report.repaired > len(RULES)
+    with sent() as statements:
+        again = reconcile()
+    assert (again.drifted, again.repaired, writes(statements)) == (0, 0, [])
+
+
+def test_case_62_a_rule_on_a_repaired_field_follows():
+    populate()
+    write_behind(Post, comment_count=70)
+
+    reconcile("testapp.Post.comment_count")
+
+    assert_truth()
+
+
+def test_case_62_sources_written_behind_djangos_back():
+    populate()
+    write_behind(Comment, is_public=False, score=9)
+    write_behind(zoo.Track, minutes=11)
+    assert drifts()
+
+    reconcile()
+
+    assert_truth()
+
+
+def test_case_63_the_second_run_writes_nothing():
+    make_shelves(3)
+    first = reconcile()
+    assert (first.drifted, first.repaired, first.ok) == (6, 6, True)
+
+    with sent() as statements:
+        second = reconcile()
+
+    assert (second.drifted, second.repaired, second.ok) == (0, 0, True)
+    assert writes(statements) == []
+    assert_truth()
+
+
+def test_case_63_check_writes_nothing_and_exits_with_1():
+    make_shelves(3)
+
+    with sent() as statements:
+        out = command("testapp.Shelf", check=True, code=1)
+    report = reconcile(Shelf, check=True)
+
+    assert "testapp.Shelf.book_count" in out
+    assert writes(statements) == []
+    assert (report.drifted, report.repaired, report.ok) == (6, 0, False)
+    assert len(drifts(Shelf)) == 6
+    command()
+    command(check=True)
+    assert_truth()
+
+
+def test_case_63_check_as_json():
+    make_shelves(1)
+
+    out = json.loads(command(check=True, format="json", code=1))
+
+    rules = {each["rule"]: each for each in out["rules"]}
+    assert rules["testapp.Shelf.book_count"]["drifted"] == 1
+    assert rules["testapp.Shelf.book_count"]["examples"][0]["expected"] == 1
+    assert rules["testapp.Profile.points"]["note"] == "not reconcilable: counts events"
+    assert rules.keys() == RULES.keys()
+
+
+def test_case_63_examples_name_row_stored_and_expected():
+    (shelf,) = make_shelves(1)
+
+    report = reconcile("testapp.Shelf.page_sum", check=True)
+
+    (rule,) = report.rules
+    (example,) = rule.examples
+    assert (rule.label, rule.scanned, rule.drifted, rule.repaired) == (
+        "testapp.Shelf.page_sum",
+        1,
+        1,
+        0,
+    )
+    assert (example.pk, example.stored, example.expected) == (shelf.pk, 0, 3)
+
+
+@pytest.mark.parametrize("gap", [0, 2, 3])
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 7, 100])
+def test_case_64_gaps_and_batch_borders(batch_size, gap):
+    shelves = make_shelves(7)
+    for shelf in shelves[2 : 2 + gap]:
+        shelf.delete()
+
+    report = reconcile(Shelf, batch_size=batch_size)
+
+    assert report.repaired == 2 * (7 - gap)
+    assert_truth()
+
+
+def test_case_64_one_field_one_queryset_one_app():
+    one, two = make_shelves(2)
+
+    assert reconcile("testapp.Shelf.page_sum").repaired == 2
+    assert len(drifts(Shelf)) == 2
+    assert reconcile(Shelf.objects.filter(pk=two.pk)).repaired == 1
+    assert len(drifts(Shelf)) == 1
+    assert reconcile(Shelf.objects.filter(pk__gt=one.pk)).repaired == 0
+    assert reconcile("testapp").repaired == 1
+
+    assert_truth()
+
+
+def test_case_64_rows_that_the_default_manager_hides():
+    populate()
+    write_behind(zoo.Project, task_count=9)
+
+    assert reconcile(zoo.Project).repaired == 2
+
+    assert_truth()
+
+
+@pytest.mark.parametrize("label", ["nosuchapp", "testapp.Nothing", "testapp.Shelf.nothing"])
+def test_case_64_a_label_that_names_nothing(label):
+    with pytest.raises(CommandError, match=label):
+        command(label)
+
+
+def test_case_64_resumed_after_a_kill():
+    shelves = make_shelves(7)
+
+    def stop(label, done, total):
+        if done >= 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Exception, match="") as stopped:
+        reconcile(Shelf, batch_size=2, progress=stop)
+    assert len(drifts(Shelf)) == 2 * 3
+    after = stopped.value.after
+    if after < shelves[3].pk:
+        pytest.fail(f"4 rows are done, but the run would resume after {after}")
+    command("testapp.Shelf", start_after=str(after))
+
+    assert_truth()
+
+
+def test_case_64_memory_is_constant():
+    def peak(count):
+        Shelf.objects.all()._raw_delete("default")
+        with unsynced():
+            Shelf.objects.bulk_create((Shelf() for _ in range(count)), batch_size=1000)
+        write_behind(Shelf, book_count=5)
+        tracemalloc.start()
+        try:
+            assert reconcile(Shelf, batch_size=200).repaired == count
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(200)
+    few, many = peak(400), peak(6000)
+
+    assert many < few * 2
+    assert_truth()
+
+
+@pytest.fixture
+def wallet():
+    wallet = Wallet.objects.create()
+    for amount in (5, 7):
+        entry = Entry.objects.create(wallet=wallet, amount=Decimal(amount))
+    wallet.last = entry
+    return wallet
+
+
+@pytest.fixture
+def received():
+    calls = []
+
+    def receive(**kwargs):
+        calls.append(kwargs)
+
+    drift_found.connect(receive)
+    yield calls
+    drift_found.disconnect(receive)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("balance", Decimal(3)), ("entry_count", None), ("positive_count", 0)]
+)
+@pytest.mark.parametrize("write", ["delete", "save"])
+def test_case_65_a_delta_that_cannot_be_added_heals_the_row(
+    wallet, received, caplog, name, value, write
+):
+    write_behind(Wallet, **{name: value})
+    entry = Entry.objects.get(pk=wallet.last.pk)
+
+    with caplog.at_level(logging.WARNING, logger="syncfields.drift"):
+        if write == "save":
+            entry.amount = Decimal(-2)
+            entry.save()
+            if name == "entry_count":
+                Entry.objects.create(wallet=wallet, amount=1)
+        else:
+            entry.delete()
+
+    assert_truth()
+    assert f"testapp.Wallet.{name}" in caplog.text
+    assert {call["rule"] for call in received} == {f"testapp.Wallet.{name}"}
+    assert received[0]["sender"] is Wallet
+    assert received[0]["using"] == "default"
+
+
+def test_case_65_a_healthy_row_is_not_reported(wallet, received, caplog):
+    Entry.objects.create(wallet=wallet, amount=1)
+    wallet.last.delete()
+
+    assert (received, caplog.text) == ([], "")
+    assert_truth()
+
+
+@pytest.mark.skipif(connection.vendor == "mysql", reason="MariaDB stores no negative count")
+def test_case_65_a_negative_value_is_repaired():
+    populate()
+    write_behind(Wallet, weight=-1.0)
+    write_behind(Publisher, thick_count=0)
+
+    Book.objects.get().delete()
+    reconcile()
+
+    assert_truth()

@@ -1,0 +1,77 @@
+"""Tallies count events; nothing in the rows could tell their truth, so the tests count too."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth import get_user_model
+
+from tests.testapp.models import Login, Profile
+from tests.truth import assert_truth
+from tests.undo import rolled_back
+
+pytestmark = pytest.mark.django_db
+
+User = get_user_model()
+
+
+@pytest.fixture
+def ann():
+    user = User.objects.create(username="ann")
+    Profile.objects.create(user=user)
+    Profile.objects.create(nickname="nobody's")
+    return user
+
+
+def stored(user, name):
+    return getattr(Profile.objects.get(user=user), name)
+
+
+def test_each_save_of_the_user_counts(ann):
+    for number in range(1, 4):
+        ann.save()
+        assert stored(ann, "points") == number * 100
+    ann.save(update_fields=["email"])
+
+    assert stored(ann, "points") == 400
+    assert_truth()
+
+
+def test_the_profile_of_a_stale_instance_does_not_take_points_back(ann):
+    stale = Profile.objects.get(user=ann)
+    ann.save()
+
+    stale.nickname = "new"
+    stale.save()
+
+    assert stored(ann, "points") == 100
+
+
+def test_created_logins_that_succeed_are_counted(ann):
+    for succeeded in (True, False, True):
+        login = Login.objects.create(user=ann, succeeded=succeeded)
+    assert stored(ann, "logins") == 2
+
+    login.save()
+    login.delete()
+
+    assert stored(ann, "logins") == 2
+
+
+def test_the_amount_is_an_expression_over_the_source_row(ann):
+    login = Login.objects.create(user=ann, weight=Decimal("1.25"))
+    assert stored(ann, "login_weight") == Decimal("2.50")
+
+    login.weight = Decimal(4)
+    login.save()
+
+    assert stored(ann, "login_weight") == Decimal("10.50")
+
+
+def test_an_event_that_is_rolled_back_is_not_counted(ann):
+    with rolled_back():
+        ann.save()
+        Login.objects.create(user=ann)
+
+    assert (stored(ann, "points"), stored(ann, "logins")) == (0, 0)
