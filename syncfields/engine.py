@@ -169,11 +169,7 @@ def add(using: str, target: Model, deltas: dict[Any, Any], extremes: dict[Any, A
     )
     change = Change(target, "update", pks, columns)
 
-    def write() -> None:
-        if missed := targets.add(using, target, pks, deltas, extremes):
-            targets.heal(using, target, columns, missed)
-
-    perform(using, [change], write)
+    perform(using, [change], lambda: targets.add(using, target, pks, deltas, extremes))
 
 
 def sorted_pks(pks: Any) -> list[Any]:

@@ -26,8 +26,8 @@ def reader(using: str, model: Model, lock: bool) -> Statement:
     """Reads what matters of one row, and what it contributes by each short way."""
 
     def make() -> Statement:
-        key: Any = model._meta.pk
-        queryset = rows(model, using).filter(pk=Param("pk", key))
+        keys = {f.attname: Param(f"pk{n}", f) for n, f in enumerate(model._meta.pk_fields)}
+        queryset = rows(model, using).filter(**keys)
         names = sorted(registry.plan().columns[model])
         parts = {f"_syncfields_{n}": p.expression for n, p in enumerate(all_parts(model))}
         queryset = queryset.annotate(**parts).values_list(*names, *parts)
@@ -52,7 +52,10 @@ class Row:
 
     def read(self, lock: bool) -> bool:
         """Read the row and, if wanted, lock it. False where there is none."""
-        found = reader(self.using, self.model, lock).row(pk=self.change.pks[0])
+        pk = self.change.pks[0]
+        key = pk if len(self.model._meta.pk_fields) > 1 else (pk,)
+        values = {f"pk{number}": value for number, value in enumerate(key)}
+        found = reader(self.using, self.model, lock).row(**values)
         if found is None:
             return False
         names = sorted(registry.plan().columns[self.model])

@@ -105,5 +105,5 @@ def implied(instance: models.Model, deferred: set[str]) -> set[str]:
     return {
         field.attname
         for field in instance._meta.concrete_fields
-        if not field.primary_key and not field.generated and field.attname not in deferred
+        if field not in instance._meta.pk_fields and field.attname not in deferred
     }

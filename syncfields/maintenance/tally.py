@@ -24,11 +24,11 @@ class Tallied(Delta):
     def events(self, changes: Sequence[Change]) -> list[Change]:
         (dependency,) = self.dependencies
         return [
-            Change(change.model, "insert", change.pks)
+            Change(change.model, "update", change.pks)
             for change in changes
             if change.model is dependency.model
             and (
-                (change.kind == "insert" and "create" in self.on)
+                (change.kind == "insert" and "create" in self.on and change.concerns(dependency))
                 or (change.kind == "update" and change.saved and "save" in self.on)
             )
         ]

@@ -39,7 +39,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--processes", type=int, default=4)
-        parser.add_argument("--writes", type=int, default=200, help="for each process")
+        parser.add_argument("--writes", type=int, default=100, help="for each process")
         parser.add_argument("--seed", type=int, default=1)
 
     def handle(self, *, processes: int, writes: int, seed: int, **options: Any) -> None:

@@ -1,0 +1,273 @@
+"""The UPDATE that adds deltas to targets, and lets values join an extreme.
+
+One statement for a batch of rows of one target model, whatever the number of rules. Those for one
+or two rows, which is what saving and moving one source row needs, are compiled once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connections
+from django.db.models import (
+    BooleanField,
+    Case,
+    CheckConstraint,
+    DecimalField,
+    F,
+    Func,
+    IntegerField,
+    Q,
+    QuerySet,
+    Value,
+    When,
+)
+from django.db.models.fields import PositiveIntegerRelDbTypeMixin
+from django.db.models.functions import Coalesce, Now, Round
+
+from syncfields import registry, statements
+from syncfields.expressions import Tally
+from syncfields.locks import locking
+from syncfields.paths import Model
+from syncfields.statements import Param, Statement
+from syncfields.trees import references, renamed, rows
+
+COMPILED_ROWS = 2
+NEW = "_syncfields_new_"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the SQL of an addition depends on, apart from the values."""
+
+    using: str
+    target: Model
+    rows: int
+    deltas: tuple[tuple[str, tuple[bool, ...], bool], ...]
+    """Column, which of the rows it concerns, whether it may fall."""
+    extremes: tuple[tuple[str, tuple[bool, ...], str], ...]
+    """Column, which of the rows it concerns, the lookup by which one value beats another."""
+
+    @property
+    def columns(self) -> list[str]:
+        return [each[0] for each in (*self.deltas, *self.extremes)]
+
+
+class AtLeast(Func):
+    output_field = BooleanField()
+    template = "(%(expressions)s)"
+    arg_joiner = " >= "
+
+
+def add(
+    using: str,
+    target: Model,
+    pks: Sequence[Any],
+    deltas: Mapping[Any, Mapping[str, Any]],
+    extremes: Mapping[Any, Mapping[str, tuple[str, Any]]],
+) -> int:
+    """Add to the rows ``pks``; the number of rows that the UPDATE matched."""
+    shape = shape_of(using, target, pks, deltas, extremes)
+    values: dict[str, Any] = {}
+    for number, pk in enumerate(pks):
+        values[f"pk{number}"] = pk
+        for name, amount in deltas.get(pk, {}).items():
+            values[f"{name}{number}"] = amount
+        for name, (_, value) in extremes.get(pk, {}).items():
+            values[f"{name}{number}"] = value
+    plain = not any(hasattr(each, "resolve_expression") for each in values.values())
+    if plain and len(pks) <= COMPILED_ROWS and len(target._meta.pk_fields) == 1:
+        return statements.once(shape, lambda: build(shape, Params(target))).update(**values)
+    return build(shape, Values(target, values)).update()
+
+
+def shape_of(
+    using: str, target: Model, pks: Sequence[Any], deltas: Any, extremes: Any
+) -> Shape:
+    changed = sorted({name for pk in pks for name in deltas.get(pk, ())})
+    joined = sorted({name for pk in pks for name in extremes.get(pk, ())})
+    return Shape(
+        using,
+        target,
+        len(pks),
+        tuple(
+            (
+                name,
+                tuple(name in deltas.get(pk, ()) for pk in pks),
+                any(falls(deltas[pk][name]) for pk in pks if name in deltas.get(pk, ())),
+            )
+            for name in changed
+        ),
+        tuple(
+            (
+                name,
+                tuple(name in extremes.get(pk, ()) for pk in pks),
+                next(extremes[pk][name][0] for pk in pks if name in extremes.get(pk, ())),
+            )
+            for name in joined
+        ),
+    )
+
+
+def falls(amount: Any) -> bool:
+    return hasattr(amount, "resolve_expression") or amount < 0
+
+
+class Params:
+    """The values of a statement that is compiled once."""
+
+    def __init__(self, target: Model) -> None:
+        self.target = target
+
+    def pk(self, number: int) -> Any:
+        return Param(f"pk{number}", self.target._meta.pk)
+
+    def amount(self, name: str, number: int) -> Any:
+        return Param(f"{name}{number}", self.target._meta.get_field(name))
+
+    def alike(self, name: str, mask: Sequence[bool]) -> bool:
+        return len(mask) == 1
+
+
+class Values:
+    """The values of a statement that is used once."""
+
+    def __init__(self, target: Model, values: Mapping[str, Any]) -> None:
+        self.target = target
+        self.values = values
+
+    def pk(self, number: int) -> Any:
+        return self.values[f"pk{number}"]
+
+    def amount(self, name: str, number: int) -> Any:
+        value = self.values[f"{name}{number}"]
+        if hasattr(value, "resolve_expression"):
+            return value
+        return Value(value, output_field=self.target._meta.get_field(name))
+
+    def alike(self, name: str, mask: Sequence[bool]) -> bool:
+        if len(mask) == 1:
+            return True
+        first = self.values.get(f"{name}0")
+        if hasattr(first, "resolve_expression"):
+            return False
+        return all(
+            concerned and self.values[f"{name}{number}"] == first
+            for number, concerned in enumerate(mask)
+        )
+
+
+def build(shape: Shape, given: Params | Values) -> Statement:
+    target, values, guards = shape.target, {}, Q()
+    owned = registry.plan().owned[target]
+    for name, mask, may_fall in shape.deltas:
+        field = owned[name].field
+        amount = per_row(given, name, mask, field)
+        if isinstance(owned[name].expression, Tally):
+            values[name] = exact(shape, field, Coalesce(F(name), 0, output_field=field) + amount)
+            continue
+        values[name] = exact(shape, field, F(name) + amount)
+        if may_fall and isinstance(field, PositiveIntegerRelDbTypeMixin):
+            # Not "value + delta >= 0": MariaDB fails on the way to a negative unsigned number.
+            least = per_row(given, name, mask, field, sign=-1)
+            guards &= Q(AtLeast(F(name), least))
+        if field.null:
+            guards &= Q((f"{name}__isnull", False))
+    for name, mask, better in shape.extremes:
+        values[name] = joined(given, name, mask, better)
+    sums = {name: values[name] for name, _, _ in shape.deltas}
+    queryset = chosen(shape, given).filter(guards)
+    for condition in checks(target, sums):
+        queryset = queryset.alias(**{NEW + name: value for name, value in sums.items()})
+        queryset = queryset.filter(condition)
+    return statements.update(queryset, values | touches(target, shape.columns))
+
+
+def chosen(shape: Shape, given: Params | Values) -> QuerySet[Any]:
+    """The rows to update; their locks are taken in the order of their keys."""
+    pks = [given.pk(number) for number in range(shape.rows)]
+    if len(pks) == 1:
+        return rows(shape.target, shape.using).filter(pk=pks[0])
+    queryset = rows(shape.target, shape.using).filter(pk__in=pks)
+    # PostgreSQL updates in whatever order it scans. MariaDB and MySQL follow the primary key.
+    if connections[shape.using].vendor == "postgresql":
+        ordered = locking(queryset.order_by("pk").values("pk"))
+        return rows(shape.target, shape.using).filter(pk__in=ordered)
+    return queryset
+
+
+def per_row(
+    given: Params | Values, name: str, mask: Sequence[bool], field: Any, sign: int = 1
+) -> Any:
+    """One amount where it is the same for all rows, else a CASE by primary key."""
+
+    def signed(number: int) -> Any:
+        amount = given.amount(name, number)
+        return amount if sign == 1 else Negated(amount)
+
+    if given.alike(name, mask):
+        return signed(0)
+    whens = (
+        When(pk=given.pk(number), then=signed(number))
+        for number, concerned in enumerate(mask)
+        if concerned
+    )
+    return Case(*whens, default=Value(0), output_field=field if sign == 1 else IntegerField())
+
+
+class Negated(Func):
+    template = "-(%(expressions)s)"
+    output_field = IntegerField()
+
+
+def joined(given: Params | Values, name: str, mask: Sequence[bool], better: str) -> Any:
+    """The stored extreme, unless the value that joins is better."""
+    worse = "lt" if better == "gt" else "gt"
+    return Case(
+        *(
+            When(
+                Q(pk=given.pk(number))
+                & (Q((f"{name}__isnull", True)) | Q((f"{name}__{worse}", amount))),
+                then=amount,
+            )
+            for number, concerned in enumerate(mask)
+            if concerned
+            for amount in [given.amount(name, number)]
+        ),
+        default=F(name),
+    )
+
+
+def exact(shape: Shape, field: Any, value: Any) -> Any:
+    """SQLite adds decimals as floats: rounding each sum keeps the error from growing."""
+    if isinstance(field, DecimalField) and connections[shape.using].vendor == "sqlite":
+        return Round(value, precision=field.decimal_places)
+    return value
+
+
+def checks(target: Model, sums: Mapping[str, Any]) -> Iterator[Q]:
+    """The CHECK constraints of the target, asked of the values that the UPDATE would store.
+
+    A row that would break one has drifted. It is left out and evaluated anew, which is better than
+    an error in a request that did nothing wrong.
+    """
+    for constraint in target._meta.constraints:
+        if not isinstance(constraint, CheckConstraint):
+            continue
+        names = {name.split("__")[0] for name in references(constraint.condition, target)}
+        if names & sums.keys():
+            yield renamed(constraint.condition, lambda name: of_new(name, sums))
+
+
+def of_new(name: str, sums: Mapping[str, Any]) -> str:
+    return NEW + name if name.split("__")[0] in sums else name
+
+
+def touches(model: Model, columns: Sequence[str]) -> dict[str, Any]:
+    owned = registry.plan().owned[model]
+    names = {owned[column].declaration.touch for column in columns}
+    return {name: Now() for name in names if name is not None}
+
+
