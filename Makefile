@@ -13,6 +13,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+ARGS =
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
 EXTRAS_demo = progress

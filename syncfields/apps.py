@@ -3,7 +3,7 @@
 from django.apps import AppConfig
 from django.core.checks import register as register_check
 
-from syncfields import capture, checks
+from syncfields import capture, checks, registry, tracking
 
 
 class SyncFieldsConfig(AppConfig):
@@ -12,6 +12,7 @@ class SyncFieldsConfig(AppConfig):
 
     def ready(self) -> None:
         capture.connect()
+        registry.on_rebuild(tracking.attach)
         register_check(checks.check_rules)
         register_check(checks.check_settings)
         register_check(checks.check_sqlite)

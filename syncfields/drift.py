@@ -100,6 +100,17 @@ def comparable(field: Any, value: Any, vendor: str) -> Any:
     return value
 
 
+def compared(
+    target: Model, values: Mapping[str, Any], queryset: QuerySet[Any]
+) -> Iterator[tuple[Any, dict[str, Drift]]]:
+    """Stored and expected values of all rows, equal or not: ``(pk, {attname: Drift})``."""
+    annotated = queryset.annotate(**{f"_syncfields_{name}": each for name, each in values.items()})
+    for row in annotated.values("pk", *values, *(f"_syncfields_{name}" for name in values)):
+        yield row["pk"], {
+            name: Drift(row["pk"], row[name], row[f"_syncfields_{name}"]) for name in values
+        }
+
+
 def differing(
     target: Model, values: Mapping[str, Any], queryset: QuerySet[Any]
 ) -> Iterator[tuple[Any, dict[str, Drift]]]:
@@ -148,10 +159,12 @@ def write(using: str, target: Model, drifted: Mapping[Any, Mapping[str, Drift]])
     alike: dict[tuple[str, ...], list[Any]] = defaultdict(list)
     keys = [field.attname for field in target._meta.pk_fields]
     for pk, drifts in drifted.items():
-        names = tuple(drifts)
-        key = pk if len(keys) > 1 else (pk,)
-        values = [drift.expected for drift in drifts.values()]
-        alike[names].append(target.from_db(using, [*keys, *names], [*key, *values]))
+        values = dict(zip(keys, pk if len(keys) > 1 else (pk,), strict=True))
+        values |= {name: drift.expected for name, drift in drifts.items()}
+        # from_db() takes the values in the order of the model's columns, whatever the names say.
+        names = [f.attname for f in target._meta.concrete_fields if f.attname in values]
+        instance = target.from_db(using, names, [values[name] for name in names])
+        alike[tuple(drifts)].append(instance)
     with own_writes():
         for names, instances in alike.items():
             rows(target, using).bulk_update(instances, names, batch_size=500)

@@ -47,9 +47,13 @@ class Keeping:
         self.ways: dict[Maintenance, Direct] = {}
 
     def before(self) -> None:
-        self.take_short_ways()
+        if not scope.repairing_drift():
+            self.take_short_ways()
         lock_sources(self.using, self.changes, self.maintenances)
-        self.known = [each.before(self.changes, self.using) for each in self.maintenances]
+        if scope.repairing_drift():
+            self.known = [each.targets(self.changes, self.using) for each in self.maintenances]
+        else:
+            self.known = [each.before(self.changes, self.using) for each in self.maintenances]
 
     def take_short_ways(self) -> None:
         """Read a single row at once with all that is known of it; what did not change is left."""
@@ -61,7 +65,10 @@ class Keeping:
             return
         self.row = Row(self.using, change)
         if change.kind != "insert" and registry.plan().columns[change.model]:
-            found = self.row.read(lock=True)
+            if change.previous is not None:
+                found = self.row.remember(change.previous, change.values or {})
+            if change.previous is None or not found:
+                found = self.row.read(lock=True)
             change.locked = True
             if change.kind == "update":
                 # No row: Django will insert it instead.
@@ -79,7 +86,10 @@ class Keeping:
         if self.row is not None:
             self.row.after(self.ways, effects)
         for each, known in zip(self.maintenances, self.known, strict=True):
-            each.after(self.changes, self.using, known, effects)
+            if scope.repairing_drift():
+                effects.stale[each] |= known | each.targets(self.changes, self.using)
+            else:
+                each.after(self.changes, self.using, known, effects)
         effects.spare(self.changes)
         apply(self.using, effects)
 

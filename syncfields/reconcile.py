@@ -15,7 +15,7 @@ from django.apps import apps
 from django.db import router
 from django.db.models import Model, QuerySet
 
-from syncfields import drift, engine, registry
+from syncfields import drift, engine, registry, scope
 from syncfields.changes import Change
 from syncfields.drift import Drift
 from syncfields.paths import concrete
@@ -183,9 +183,10 @@ def scan(task: Task, pks: list[Any], repair: bool) -> dict[str, list[Drift]]:
         keys = list(candidates)
         change = Change(task.model, "update", keys, frozenset(task.values))
         again = rows(task.model, using).filter(pk__in=keys)
-        return engine.perform(
-            using, [change], lambda: drift.repair(using, task.model, task.values, again)
-        )
+        with scope.repairs():
+            return engine.perform(
+                using, [change], lambda: drift.repair(using, task.model, task.values, again)
+            )
     for drifts in candidates.values():
         for name, each in drifts.items():
             found.setdefault(name, []).append(each)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from syncfields import statements
 from syncfields.compiler import compile_rules
 from syncfields.exceptions import RuleError
@@ -11,6 +13,7 @@ from syncfields.rules import collect, registered
 _plan: Plan | None = None
 _errors: list[RuleError] = []
 _registered: int = 0
+_listeners: list[Callable[[Plan], None]] = []
 
 
 def plan() -> Plan:
@@ -26,9 +29,18 @@ def errors() -> list[RuleError]:
     return _errors
 
 
+def on_rebuild(listener: Callable[[Plan], None]) -> None:
+    """Call ``listener`` with the plan, and with each plan made later."""
+    if listener not in _listeners:
+        _listeners.append(listener)
+        listener(plan())
+
+
 def rebuild() -> Plan:
     global _plan, _errors, _registered
     _registered = len(registered)
     _plan, _errors = compile_rules(collect())
     statements.forget_all()
+    for listener in _listeners:
+        listener(_plan)
     return _plan

@@ -85,3 +85,20 @@ def own_writes() -> Iterator[None]:
         yield
     finally:
         _own.reset(token)
+
+
+_repairing: ContextVar[bool] = ContextVar("syncfields_repairing", default=False)
+
+
+def repairing_drift() -> bool:
+    """Whether values that drifted are repaired, so that differences to them mean nothing."""
+    return _repairing.get()
+
+
+@contextmanager
+def repairs() -> Iterator[None]:
+    token = _repairing.set(True)
+    try:
+        yield
+    finally:
+        _repairing.reset(token)

@@ -63,6 +63,21 @@ class Row:
         self.contributions = dict(zip(all_parts(self.model), found[len(names) :], strict=True))
         return True
 
+    def remember(self, previous: Mapping[str, Any], written: Mapping[str, Any]) -> bool:
+        """Take the old values from memory. False where they do not say all that must be known."""
+        self.columns = dict(previous)
+        changed = self.changed(written)
+        vendor = connections[self.using].vendor
+        for way in registry.plan().directs.get(self.model, {}).values():
+            if way.columns.isdisjoint(changed):
+                continue
+            for part in way.parts:
+                old = fold(part, self.model, previous, vendor)
+                if old is UNKNOWN or hasattr(old, "resolve_expression"):
+                    return False
+                self.contributions[part] = old
+        return True
+
     def changed(self, written: Mapping[str, Any]) -> frozenset[str]:
         """The columns that matter and that the write may change."""
         return frozenset(

@@ -62,19 +62,26 @@ def heal(
         values = {name: value for name, value in maintenance.values.items() if name in columns}
         if not values:
             continue
-        found = drift.repair(using, target, values, rows(target, using).filter(pk__in=list(pks)))
-        for name, written in found.items():
-            drifts = [each for each in written if had_drifted(each, deltas, name)]
+        queryset = rows(target, using).filter(pk__in=list(pks))
+        compared = dict(drift.compared(target, values, queryset))
+        drift.repair(using, target, values, queryset)
+        for name in values:
+            drifts = [
+                each[name]
+                for pk, each in compared.items()
+                if had_drifted(each[name], deltas.get(pk, {}).get(name))
+            ]
             if drifts:
                 report(using, target, name, drifts)
 
 
-def had_drifted(drift: Drift, deltas: Mapping[Any, Any], name: str) -> bool:
-    """Whether the value was wrong before, and not only behind by the delta left out."""
-    amount = deltas.get(drift.pk, {}).get(name)
-    if drift.stored is None or amount is None:
-        return drift.stored is None
-    return hasattr(amount, "resolve_expression") or drift.stored + amount != drift.expected
+def had_drifted(drift: Drift, amount: Any) -> bool:
+    """Whether the value was wrong already, and not only behind by the delta left out."""
+    if amount is None or drift.stored is None:
+        return drift.stored != drift.expected
+    if hasattr(amount, "resolve_expression"):
+        return False  # The database has added it up, and nobody else knows it.
+    return drift.stored + amount != drift.expected
 
 
 def report(using: str, target: Model, name: str, drifts: list[Drift]) -> None:

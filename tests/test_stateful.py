@@ -86,7 +86,7 @@ WORLDS: dict[str, dict[type[models.Model], dict[str, st.SearchStrategy[Any]]]] =
             "first_name": NAMES,
             "is_active": FLAGS,
         },
-        zoo.Profile: {"user": ref(User, null=True), "nickname": NAMES, "email": NAMES},
+        zoo.Profile: {"user": ref(User, null=True), "nickname": NAMES},
         zoo.Card: {"profile": ref(zoo.Profile), "kind": NAMES},
         zoo.Passport: {"holder": ref(User)},
         zoo.Badge: {"holder": ref(User), "revoked": FLAGS},
@@ -228,10 +228,6 @@ MAY_REFUSE = {
 }
 # A related manager that can take a row away, or all rows, belongs to a nullable key.
 UNBOUND = {zoo.Tag, zoo.TextTag, zoo.DocumentTag, zoo.Visit}
-
-
-def is_nullable(value):
-    return isinstance(value, Ref) and value.number is None
 
 
 def resolved(model, values, *, creating=False):

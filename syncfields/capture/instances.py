@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import models
 
-from syncfields import engine, memory, registry, scope
+from syncfields import engine, memory, registry, scope, tracking
 from syncfields.capture.wrapping import wrap
 from syncfields.changes import Change
 from syncfields.exceptions import SyncedFieldError
@@ -79,9 +79,16 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
             return original(*args)
         written = {field.attname: value for field, _, value in values}
         change = Change(
-            model, "update", [pk_val], frozenset(written), values=written, saved=True
+            model,
+            "update",
+            [pk_val],
+            frozenset(written),
+            values=written,
+            previous=tracking.remembered(self, plan.columns[model]),
+            saved=True,
         )
         result = engine.perform(using, [change], lambda: original(*args))
+        tracking.remember(self, written)
         memory.forget(self, [change])
         return result
 

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from django.db.models import Q, QuerySet
 
 from syncfields.changes import Change, reach
+from syncfields.locks import reading
 from syncfields.paths import Dependency, Model
 from syncfields.rules import Rule
 from syncfields.trees import rows
@@ -90,6 +91,10 @@ class Maintenance(ABC):
             return None
         touched = reduce(or_, (Q((lookup, pks)) for lookup, pks in found.items()))
         return rows(self.target, using).filter(touched)
+
+    def targets(self, changes: Sequence[Change], using: str) -> set[PrimaryKey]:
+        affected = self.affected(changes, using)
+        return set() if affected is None else set(reading(affected.values_list("pk", flat=True)))
 
     @abstractmethod
     def before(self, changes: Sequence[Change], using: str) -> Any:

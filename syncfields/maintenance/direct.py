@@ -205,6 +205,8 @@ def plain(model: Model, name: str, row: Mapping[str, Any]) -> Any:
         return value if type(field).__module__ == "django.db.models.fields" else UNKNOWN
     if type(value) is str and type(field) in (models.CharField, models.TextField):
         return UNKNOWN if field.db_collation or "\x00" in value else value
+    if type(value) is int and type(field) is models.DecimalField:
+        return value
     if type(value) is Decimal and type(field) is models.DecimalField:
         exponent = value.as_tuple().exponent
         fits = isinstance(exponent, int) and -exponent <= field.decimal_places

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from syncfields.changes import Change
-from syncfields.locks import reading
 from syncfields.maintenance.base import Effects, Maintenance, PrimaryKey
 
 
@@ -28,7 +27,3 @@ class Recompute(Maintenance):
         )
         if touched:
             effects.stale[self] |= touched
-
-    def targets(self, changes: Sequence[Change], using: str) -> set[PrimaryKey]:
-        affected = self.affected(changes, using)
-        return set() if affected is None else set(reading(affected.values_list("pk", flat=True)))

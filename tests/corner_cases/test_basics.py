@@ -157,6 +157,20 @@ def test_case_7_keys_of_the_target(kind):
     assert_truth()
 
 
+def test_case_7_a_composite_source_is_saved():
+    seat = zoo.Seat.objects.create(team=zoo.Team.objects.create(), number=0, weight=1)
+
+    seat.weight = 0
+    seat.save()
+    assert_truth()
+    seat = zoo.Seat.objects.get()
+    seat.weight = 5
+    seat.save()
+
+    assert zoo.Team.objects.get().seat_weight == 5
+    assert_truth()
+
+
 def test_case_7_uuid_target_through_to_field():
     customer = zoo.Customer.objects.create(code="c-1")
     other = zoo.Customer.objects.create(code="c-2")
