@@ -83,9 +83,7 @@ def add(
     return build(shape, Values(target, values)).update()
 
 
-def shape_of(
-    using: str, target: Model, pks: Sequence[Any], deltas: Any, extremes: Any
-) -> Shape:
+def shape_of(using: str, target: Model, pks: Sequence[Any], deltas: Any, extremes: Any) -> Shape:
     changed = sorted({name for pk in pks for name in deltas.get(pk, ())})
     joined = sorted({name for pk in pks for name in extremes.get(pk, ())})
     return Shape(
@@ -269,5 +267,3 @@ def touches(model: Model, columns: Sequence[str]) -> dict[str, Any]:
     owned = registry.plan().owned[model]
     names = {owned[column].declaration.touch for column in columns}
     return {name: Now() for name in names if name is not None}
-
-

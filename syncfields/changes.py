@@ -52,9 +52,7 @@ class Change:
         return not arrival.collected
 
 
-def reach(
-    dependencies: Iterable[Dependency], changes: Iterable[Change]
-) -> dict[str, list[Any]]:
+def reach(dependencies: Iterable[Dependency], changes: Iterable[Change]) -> dict[str, list[Any]]:
     """The rows written, by the lookup that leads a target to them: ``{lookup: [pk]}``."""
     found: dict[str, set[Any]] = {}
     for dependency in dependencies:

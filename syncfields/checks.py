@@ -104,7 +104,11 @@ def overridden(owner: type, base: type, names: tuple[str, ...]) -> Iterator[str]
         for kind in owner.__mro__[: owner.__mro__.index(base)]:
             method = inspect.unwrap(vars(kind)[name]) if name in vars(kind) else None
             code = getattr(method, "__code__", None)
-            if code is not None and "super" not in code.co_names and base.__name__ not in code.co_names:
+            if (
+                code is not None
+                and "super" not in code.co_names
+                and base.__name__ not in code.co_names
+            ):
                 yield name
                 break
 
@@ -117,5 +121,3 @@ def hidden(model: type[models.Model], owner: type, name: str) -> CheckMessage:
         obj=model,
         id="syncfields.W002",
     )
-
-

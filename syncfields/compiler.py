@@ -230,9 +230,7 @@ def with_hollows(found: Iterable[Dependency]) -> Iterator[Dependency]:
             for other in found
             if len(other.path.hops) > depth and other.path.hops[:depth] == each.path.hops
         ]
-        hollow = bool(beyond) and all(
-            not hop.forward and not hop.outlives_target for hop in beyond
-        )
+        hollow = bool(beyond) and all(not hop.forward and not hop.outlives_target for hop in beyond)
         # What reads columns of the row itself may count it without the rows beyond.
         joins = {near for hop in beyond for near, _ in hop.columns}
         joins |= {far for hop in each.path.hops[-1:] for _, far in hop.columns}
@@ -464,4 +462,3 @@ def combined(group: Sequence[Maintenance]) -> Maintenance:
         values={name: value for each in group for name, value in each.values.items()},
         **more,
     )
-

@@ -106,9 +106,10 @@ def compared(
     """Stored and expected values of all rows, equal or not: ``(pk, {attname: Drift})``."""
     annotated = queryset.annotate(**{f"_syncfields_{name}": each for name, each in values.items()})
     for row in annotated.values("pk", *values, *(f"_syncfields_{name}" for name in values)):
-        yield row["pk"], {
-            name: Drift(row["pk"], row[name], row[f"_syncfields_{name}"]) for name in values
-        }
+        yield (
+            row["pk"],
+            {name: Drift(row["pk"], row[name], row[f"_syncfields_{name}"]) for name in values},
+        )
 
 
 def differing(
@@ -124,17 +125,22 @@ def differing(
     annotated = queryset.annotate(**{truths[name]: value for name, value in values.items()})
     annotated = annotated.filter(reduce(or_, conditions.values()))
     if len(values) > 1:  # which of them?
-        flags = {name: Case(When(each, then=True), default=False) for name, each in conditions.items()}
+        flags = {
+            name: Case(When(each, then=True), default=False) for name, each in conditions.items()
+        }
     else:
         flags = {name: Value(True) for name in values}
     annotated = annotated.annotate(**{f"_syncfields_is_{name}": flags[name] for name in values})
     columns = [(name, truths[name], f"_syncfields_is_{name}") for name in values]
     for row in annotated.values("pk", *chain.from_iterable(columns)):
-        yield row["pk"], {
-            name: Drift(row["pk"], row[name], row[truth])
-            for name, truth, flag in columns
-            if row[flag]
-        }
+        yield (
+            row["pk"],
+            {
+                name: Drift(row["pk"], row[name], row[truth])
+                for name, truth, flag in columns
+                if row[flag]
+            },
+        )
 
 
 def repair(

@@ -193,6 +193,4 @@ def in_plan_order(
     touched: dict[tuple[str, Maintenance], set[Any]],
 ) -> list[tuple[tuple[str, Maintenance], set[Any]]]:
     order = {each: number for number, each in enumerate(registry.plan().maintenances)}
-    return sorted(
-        (item for item in touched.items() if item[1]), key=lambda item: order[item[0][1]]
-    )
+    return sorted((item for item in touched.items() if item[1]), key=lambda item: order[item[0][1]])

@@ -108,9 +108,7 @@ def copied(using: str, maintenance: Maintenance, instance: Model) -> bool:
     return final
 
 
-def known(
-    using: str, model: type[Model], reference: str, instance: Model
-) -> tuple[Any, bool]:
+def known(using: str, model: type[Model], reference: str, instance: Model) -> tuple[Any, bool]:
     """An expression for what a name will stand for, and whether it is locked until COMMIT."""
     first, _, rest = reference.partition(LOOKUP_SEP)
     field: Any = model._meta.pk if first == "pk" else model._meta.get_field(first)

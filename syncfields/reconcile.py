@@ -243,5 +243,3 @@ def matching(selected: Selection | None) -> list[Rule]:
 def is_named(rule: Rule, label: str) -> bool:
     wanted = label.lower().split(".")
     return rule.label.lower().split(".")[: len(wanted)] == wanted
-
-

@@ -149,10 +149,10 @@ class Row:
     ) -> None:
         if before[0] is not None and before[1] is not None and before != after:
             effects.stale[maintenance].add(before[0])
-        if after[0] is not None and after[1] is not None and after[0] not in effects.stale.get(
-            maintenance, ()
+        if (
+            after[0] is not None
+            and after[1] is not None
+            and after[0] not in effects.stale.get(maintenance, ())
         ):
             row = effects.extremes[maintenance.target][after[0]]
             row[maintenance.attname] = (maintenance.better, after[1])
-
-

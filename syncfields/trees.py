@@ -65,6 +65,15 @@ def aggregates(tree: Any) -> list[Aggregate]:
     return [node for node in nodes(tree) if isinstance(node, Aggregate)]
 
 
+def condition_of(aggregate: Aggregate) -> Any:
+    """The ``filter`` that an aggregate was given (Django 6.0 wraps it), or None."""
+    condition = aggregate.filter
+    if condition is None or isinstance(condition, Q):
+        return condition
+    sources = condition.get_source_expressions()
+    return sources[0] if type(condition).__name__ == "AggregateFilter" else condition
+
+
 def rows(model: Model, using: str | None = None) -> QuerySet[Any]:
     """All rows, whatever the managers of the model hide."""
     return QuerySet(model, using=using).order_by()
@@ -82,7 +91,8 @@ def of_group(model: Model, aggregate: Aggregate) -> Subquery:
         # SQLite's own versions of these, in Django, fail on a group without values.
         (source, *_) = aggregate.get_source_expressions()
         group = group.alias(_syncfields_source=source).filter(_syncfields_source__isnull=False)
-        group = group if aggregate.filter is None else group.filter(aggregate.filter)
+        condition = condition_of(aggregate)
+        group = group if condition is None else group.filter(condition)
     grouped = group.values("pk").annotate(_syncfields_value=aggregate)
     return Subquery(grouped.values("_syncfields_value"))
 

@@ -74,6 +74,7 @@ def populate(using: str = "default") -> None:  # noqa: C901 - long, but a list
     make(zoo.City)
     team = make(zoo.Team, name="reds")
     make(zoo.Team, name="blues")
+    make(zoo.Mascot, team=team, name="fox", height=3)
     for number in (1, 2):
         seat = make(zoo.Seat, team=team, number=number, weight=number)
     make(zoo.Visit, seat=seat)
@@ -105,6 +106,9 @@ def populate(using: str = "default") -> None:  # noqa: C901 - long, but a list
         project = make(zoo.Project, closed=closed)
         make(zoo.Task, project=project, hours=2)
         make(zoo.Task, project=project, hours=3, deleted_at=NOON)
+    monitor = make(zoo.Monitor)
+    for kind in ("alarm", "Alarm", "quiet"):
+        make(zoo.Beat, monitor=monitor, level=5, kind=kind)
     make(zoo.Reply, thread=make(zoo.Thread), topic=make(zoo.Topic))
     make(zoo.Wallet)
     wallet = make(zoo.Wallet)

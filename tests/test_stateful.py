@@ -113,6 +113,7 @@ WORLDS: dict[str, dict[type[models.Model], dict[str, st.SearchStrategy[Any]]]] =
         zoo.Team: {"name": NAMES},
         zoo.Seat: {"team": ref(zoo.Team), "number": NUMBERS, "weight": SIZES},
         zoo.Visit: {"seat": ref(zoo.Seat)},
+        zoo.Mascot: {"team": ref(zoo.Team), "name": NAMES, "height": SIZES},
     },
     "clubs": {
         zoo.Club: {"quorum": SIZES},
@@ -163,6 +164,15 @@ WORLDS: dict[str, dict[type[models.Model], dict[str, st.SearchStrategy[Any]]]] =
             "wallet": ref(zoo.Wallet),
             "amount": AMOUNTS,
             "weight": st.sampled_from([0.1, 0.2, 0.7]),
+        },
+    },
+    "monitors": {
+        zoo.Monitor: {},
+        zoo.Beat: {
+            "monitor": ref(zoo.Monitor),
+            "level": SIZES,
+            "weight": SIZES,
+            "kind": st.sampled_from(["alarm", "Alarm", "alarm ", "other", ""]),
         },
     },
     "shelves": {
@@ -221,6 +231,7 @@ MAY_REFUSE = {
     zoo.Profile,
     zoo.Passport,
     zoo.Seat,
+    zoo.Mascot,
     zoo.Keeper,
     zoo.Country,
     zoo.Page,
@@ -238,10 +249,8 @@ def resolved(model, values, *, creating=False):
         if isinstance(value, Ref) and found[name] is None and not may_be_null(model, name):
             return None
     if not creating:
-        found.pop(model._meta.pk.name, None)
-        if model is zoo.Seat:
-            found.pop("team", None)
-            found.pop("number", None)
+        for key in model._meta.pk_fields:
+            found.pop(key.name, None)
     return found
 
 
@@ -480,7 +489,7 @@ def machine_for(world):  # noqa: C901 - a class with its strategies
                 return
             related = getattr(parent, relation.get_accessor_name())
             children = list(manager(model).filter(pk__in=self.pks(model, numbers)))
-            if model is zoo.Seat or (act != "add" and not relation.field.null):
+            if model in (zoo.Seat, zoo.Mascot) or (act != "add" and not relation.field.null):
                 return
             mine = [each for each in children if getattr(each, relation.field.attname) == parent.pk]
             self.step(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 from django.apps import apps
+from django.core.checks import ERROR, run_checks
 
 from syncfields import Tally
 from syncfields.rules import collect
+from tests.menagerie import write_behind
 from tests.testapp.models import Blog, Post
 from tests.truth import TRUTHS, Snapshot, drifts
 
@@ -24,10 +26,14 @@ def test_every_rule_has_a_truth():
     assert told == rules - tallies
 
 
+def test_the_zoo_passes_the_system_checks():
+    assert [error for error in run_checks() if error.is_serious(ERROR)] == []
+
+
 def test_a_wrong_value_is_found():
     Post.objects.bulk_create([Post(title="unnoticed")])
     Blog.objects.bulk_create([Blog(name="unnoticed")])
-    write("UPDATE testapp_post SET comment_count = 7")
+    write_behind(Post, comment_count=7)
 
     found = drifts(Post, Blog)
 
@@ -49,10 +55,3 @@ class Anything:
 
     def __getattr__(self, name):
         return None
-
-
-def write(sql):
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute(sql)

@@ -223,7 +223,12 @@ def parcel(all_: Snapshot, row: Row) -> dict[str, Any]:
 
 @truth(zoo.Team)
 def team(all_: Snapshot, row: Row) -> dict[str, Any]:
-    return {"seat_weight": sum(known(all_.where(zoo.Seat, team_id=row.id), "weight"))}
+    mascot = all_.one(zoo.Mascot, team_id=row.id)
+    return {
+        "seat_weight": sum(known(all_.where(zoo.Seat, team_id=row.id), "weight")),
+        "mascot_name": of(mascot, "name"),
+        "mascot_height": of(mascot, "height") or 0,
+    }
 
 
 @truth(zoo.Seat)
@@ -327,6 +332,22 @@ def thread(all_: Snapshot, row: Row) -> dict[str, Any]:
 @truth(zoo.Topic)
 def topic(all_: Snapshot, row: Row) -> dict[str, Any]:
     return {"reply_count": len(all_.where(zoo.Reply, topic_id=row.id))}
+
+
+@truth(zoo.Monitor)
+def monitor(all_: Snapshot, row: Row) -> dict[str, Any]:
+    beats = all_.where(zoo.Beat, monitor_id=row.id)
+    # Which texts are equal only the database can say.
+    own = models.QuerySet(zoo.Beat, using=all_.using).filter(monitor_id=row.id)
+    return {
+        "level_sum": sum(known(beats, "level")),
+        "last_beat_at": highest(known(beats, "at")),
+        "weight": sum(known(beats, "weight")),
+        "double_sum": sum(beat.level * 2 for beat in beats),
+        "loud_count": sum(beat.level * 2 > 10 for beat in beats),
+        "alarm_count": own.filter(kind="alarm").count() if row.id else 0,
+        "kind_count": own.values("kind").distinct().count() if row.id else 0,
+    }
 
 
 @truth(zoo.Wallet)

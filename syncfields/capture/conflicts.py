@@ -37,9 +37,7 @@ def create(
     plan = registry.plan()
     if (suspension := scope.suspended()) is not None and not suspension.noting:
         return write()
-    watching = list(
-        dict.fromkeys(watch.maintenance for watch in plan.sources.get(model, ()))
-    )
+    watching = list(dict.fromkeys(watch.maintenance for watch in plan.sources.get(model, ())))
     with transaction.atomic(using=using, savepoint=False):
         new = Change(model, "insert")
         late = [] if suspension is not None else initial.assign(using, new, objs)

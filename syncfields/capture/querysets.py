@@ -55,9 +55,7 @@ def updating(original: Callable[..., int]) -> Callable[..., int]:
         with transaction.atomic(using=self.db, savepoint=False):
             pks = locked_keys(self)
             changes = [
-                Change(
-                    owner, "update", pks, names, locked=owner is concrete(self.model)
-                )
+                Change(owner, "update", pks, names, locked=owner is concrete(self.model))
                 for owner, names in watched.items()
             ]
             # Only the rows that were read: others may have come to match in the meantime.

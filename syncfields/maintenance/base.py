@@ -79,9 +79,7 @@ class Maintenance(ABC):
 
     def concerned(self, changes: Sequence[Change]) -> bool:
         return any(
-            change.concerns(dependency)
-            for change in changes
-            for dependency in self.dependencies
+            change.concerns(dependency) for change in changes for dependency in self.dependencies
         )
 
     def affected(self, changes: Sequence[Change], using: str) -> QuerySet[Any] | None:

@@ -25,7 +25,7 @@ from syncfields.maintenance.delta import Delta
 from syncfields.maintenance.extreme import Extreme
 from syncfields.maintenance.recompute import Recompute
 from syncfields.paths import Dependency, Model
-from syncfields.trees import references, renamed
+from syncfields.trees import condition_of, references, renamed
 
 UNKNOWN = object()
 ORDER = {"gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le}
@@ -94,12 +94,10 @@ def direct(maintenance: Maintenance, dependency: Dependency) -> Direct | None:
     return Direct(maintenance, key, dependency.columns | {key}, parts)
 
 
-def part_of(
-    dependency: Dependency, aggregate: Aggregate, attname: str, sign: int
-) -> Part | None:
+def part_of(dependency: Dependency, aggregate: Aggregate, attname: str, sign: int) -> Part | None:
     """An aggregate over ``comments__score``, as the comment itself sees it."""
     prefix, model = dependency.path.hops[0].name, dependency.model
-    source, condition = aggregate.get_source_expressions()[0], aggregate.filter
+    source, condition = aggregate.get_source_expressions()[0], condition_of(aggregate)
     if condition is not None and not isinstance(condition, Q):
         return None
     for part in (source, condition):

@@ -22,8 +22,6 @@ class Recompute(Maintenance):
     def after(
         self, changes: Sequence[Change], using: str, before: set[PrimaryKey], effects: Effects
     ) -> None:
-        touched = before | self.targets(
-            [each for each in changes if each.kind != "delete"], using
-        )
+        touched = before | self.targets([each for each in changes if each.kind != "delete"], using)
         if touched:
             effects.stale[self] |= touched

@@ -10,6 +10,7 @@ import pytest
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.db import connection
+from django.db.models import Value
 
 from tests.statements import sent
 from tests.testapp import models as zoo
@@ -168,6 +169,20 @@ def test_case_7_a_composite_source_is_saved():
     seat.save()
 
     assert zoo.Team.objects.get().seat_weight == 5
+    assert_truth()
+
+
+def test_case_7_a_source_whose_key_is_the_relation():
+    team = zoo.Team.objects.create()
+    mascot = zoo.Mascot.objects.create(team=team, name="fox", height=3)
+    assert_truth()
+
+    mascot.name, mascot.height = "owl", 5
+    mascot.save()
+    assert_truth()
+    mascot.delete()
+
+    assert zoo.Team.objects.get().mascot_name is None
     assert_truth()
 
 
@@ -401,4 +416,100 @@ def test_case_14_the_table_is_named_with_its_schema():
     assert_truth()
     parcel.delete()
 
+    assert_truth()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"level": "7", "weight": "2"},
+        {"level": Value(8), "weight": Value(1) + Value(1)},
+        {"level": 7.0, "weight": True},
+        {"kind": "Alarm"},
+        {"kind": "alarm "},
+        {"kind": "ALARM", "level": 5},
+    ],
+    ids=str,
+)
+def test_values_that_field_or_database_convert(values):
+    monitor = zoo.Monitor.objects.create()
+    beat = zoo.Beat.objects.create(monitor=monitor, level=3, kind="alarm")
+    assert_truth()
+
+    for name, value in values.items():
+        setattr(beat, name, value)
+    beat.save()
+    assert_truth()
+    beat = zoo.Beat.objects.create(monitor=monitor, **{"level": 1} | values)
+    assert_truth()
+    beat.delete()
+
+    assert_truth()
+
+
+rounds = pytest.mark.skipif(
+    connection.vendor == "sqlite", reason="SQLite stores the places that Django then hides"
+)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"price": "1.10", "qty": "3"},
+        {"price": 1.1, "qty": 3.0},
+        {"price": Decimal("2.5"), "exact": 1},
+        {"exact": "True", "date": "2026-02-01"},
+        pytest.param({"price": Decimal("1.004"), "qty": 3}, marks=rounds),
+        pytest.param({"price": Decimal("0.9959"), "qty": 3}, marks=rounds),
+    ],
+    ids=str,
+)
+def test_money_that_the_field_converts(values):
+    order = zoo.Order.objects.create(customer=zoo.Customer.objects.create(code="c"))
+    zoo.Line.objects.create(order=order, qty=1, price=Decimal("0.10"))
+
+    line = zoo.Line.objects.create(order=order, **values)
+    assert_truth()
+    line.qty = "4"
+    line.save()
+    assert_truth()
+    line = zoo.Line.objects.get(pk=line.pk)
+    for name, value in values.items():
+        setattr(line, name, value)
+    line.save()
+
+    assert_truth()
+
+
+def test_a_database_default_and_a_generated_column():
+    monitor = zoo.Monitor.objects.create()
+    beat = zoo.Beat.objects.create(monitor=monitor, level=3)
+    assert zoo.Monitor.objects.get().weight == 3
+    assert_truth()
+
+    beat.level = 20
+    beat.save(update_fields=["level"])
+
+    assert zoo.Monitor.objects.get().loud_count == 1
+    assert_truth()
+
+
+def test_case_7_a_composite_target_that_comes_after_its_sources():
+    team = zoo.Team.objects.create()
+    zoo.Visit.objects.create(team_number=team.pk, seat_number=4)
+
+    zoo.Seat.objects.create(team=team, number=4)
+
+    assert zoo.Seat.objects.get().visit_count == 1
+    assert_truth()
+
+
+def test_case_39_a_target_that_comes_back_to_its_sources():
+    keeper = zoo.Keeper.objects.create(name="north")
+    zoo.Pet.objects.create(breeder=keeper, sitter=None)
+
+    keeper.delete()
+    zoo.Keeper.objects.create(name="north")
+
+    assert zoo.Keeper.objects.get().bred_count == 1
     assert_truth()

@@ -305,20 +305,6 @@ def test_case_26_a_deletion_is_rolled_back_then_repeated(here, comment):
     assert_truth()
 
 
-@pytest.mark.django_db(transaction=True)
-def test_case_26_rolled_back_with_memory_tracking():
-    tray = Tray.objects.create()
-    cup = Cup.objects.create(tray=tray, volume=2)
-    cup.volume = 9
-    with rolled_back():
-        cup.save()
-    assert_truth()
-
-    cup.save()
-
-    assert_truth()
-
-
 @pytest.mark.parametrize("signal", [pre_save, post_save, pre_delete, post_delete])
 @pytest.mark.parametrize("in_transaction", [False, True], ids=["autocommit", "atomic"])
 @pytest.mark.django_db(transaction=True)

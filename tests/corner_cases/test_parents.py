@@ -194,14 +194,17 @@ def test_case_61_a_source_that_its_manager_hides():
     assert_truth()
 
 
-def test_case_61_pre_save_of_a_field_runs_as_often_as_django_says():
-    thread = Thread.objects.create()
-    reply = Reply.objects.create(thread=thread)
+def test_case_61_a_field_whose_pre_save_changes_the_value():
+    monitor = zoo.Monitor.objects.create()
+    beat = zoo.Beat.objects.create(monitor=monitor, level=4)
+    assert_truth()
 
-    thread.save()
-    reply.save()
+    beat.save()
+    assert_truth()
+    beat.save(update_fields=["level"])
+    assert_truth()
+    beat.delete()
 
-    assert Thread.objects.get().reply_count == 1
     assert_truth()
 
 

@@ -254,6 +254,16 @@ class Stamp(models.Model):
 class Team(models.Model):
     name = models.CharField(max_length=40, default="")
     seat_weight = synced(models.IntegerField(default=0), Sum("seats__weight"))
+    mascot_name = synced(models.CharField(max_length=40, null=True), F("mascot__name"))
+    mascot_height = synced(models.IntegerField(default=0), Sum("mascot__height"))
+
+
+class Mascot(models.Model):
+    """A source whose primary key is the relation."""
+
+    team = models.OneToOneField(Team, models.CASCADE, primary_key=True)
+    name = models.CharField(max_length=40, default="")
+    height = models.IntegerField(default=0)
 
 
 class Seat(models.Model):
@@ -451,6 +461,42 @@ class Reply(models.Model):
     thread = models.ForeignKey(Thread, models.CASCADE, null=True, related_name="replies")
     topic = models.ForeignKey(Topic, models.CASCADE, null=True, related_name="replies")
     text = models.CharField(max_length=40, default="")
+
+
+# Monitors: columns whose value is not what the instance says -----------------------------------
+
+
+class RisingField(models.IntegerField):
+    """Rises each time it is about to be saved; Django 6 may ask twice for one save."""
+
+    def pre_save(self, model_instance, add):
+        value = super().pre_save(model_instance, add)
+        if isinstance(value, int):
+            value += 1
+            setattr(model_instance, self.attname, value)
+        return value
+
+
+class Monitor(models.Model):
+    level_sum = synced(models.IntegerField(default=0), Sum("beats__level"))
+    last_beat_at = synced(models.DateTimeField(null=True), Max("beats__at"))
+    weight = synced(models.IntegerField(default=0), Sum("beats__weight"))
+    double_sum = synced(models.IntegerField(default=0), Sum("beats__double", default=0))
+    loud_count = synced(count_field(), Count("beats", filter=Q(beats__double__gt=10)))
+    # What is equal to "alarm" is for the collation to say.
+    alarm_count = synced(count_field(), Count("beats", filter=Q(beats__kind="alarm")))
+    kind_count = synced(count_field(), Count("beats__kind", distinct=True))
+
+
+class Beat(models.Model):
+    monitor = models.ForeignKey(Monitor, models.CASCADE, related_name="beats")
+    level = RisingField(default=0)
+    at = models.DateTimeField(auto_now=True)
+    weight = models.IntegerField(db_default=3)
+    double = models.GeneratedField(
+        expression=F("level") * 2, output_field=models.IntegerField(), db_persist=True
+    )
+    kind = models.CharField(max_length=10, default="")
 
 
 # Wallets: values that a CHECK constraint guards, NULL as a drifted value -------------------------

@@ -60,7 +60,9 @@ class Command(BaseCommand):
         if batch_size < 1:
             raise CommandError("--batch-size must be at least 1.")
         if database is not None and database not in connections:
-            raise CommandError(f"There is no database {database!r} (default: {DEFAULT_DB_ALIAS!r}).")
+            raise CommandError(
+                f"There is no database {database!r} (default: {DEFAULT_DB_ALIAS!r})."
+            )
         progress = None if no_progress or format == "json" or not verbosity else Bar(self.stderr)
         try:
             report = reconcile(
@@ -112,9 +114,7 @@ class Command(BaseCommand):
         verb = "repaired" if rule.repaired else "drifted"
         self.stdout.write(f"{rule.label}: {rule.drifted} of {rule.scanned} row(s) {verb}")
         for each in rule.examples:
-            self.stdout.write(
-                f"  pk {each.pk}: stored {each.stored}, expected {each.expected}"
-            )
+            self.stdout.write(f"  pk {each.pk}: stored {each.stored}, expected {each.expected}")
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -132,8 +132,7 @@ def as_json(report: Report) -> dict[str, Any]:
                 "drifted": each.drifted,
                 "repaired": each.repaired,
                 "examples": [
-                    {"pk": d.pk, "stored": d.stored, "expected": d.expected}
-                    for d in each.examples
+                    {"pk": d.pk, "stored": d.stored, "expected": d.expected} for d in each.examples
                 ],
             }
             for each in report.rules
