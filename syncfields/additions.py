@@ -30,7 +30,7 @@ from django.db.models.functions import Coalesce, Now, Round
 from syncfields import registry, statements
 from syncfields.expressions import Tally
 from syncfields.locks import locking
-from syncfields.paths import Model
+from syncfields.paths import Model, column
 from syncfields.statements import Param, Statement
 from syncfields.trees import references, renamed, rows
 
@@ -123,7 +123,7 @@ class Params:
         return Param(f"pk{number}", self.target._meta.pk)
 
     def amount(self, name: str, number: int) -> Any:
-        return Param(f"{name}{number}", self.target._meta.get_field(name))
+        return Param(f"{name}{number}", column(self.target, name))
 
     def alike(self, name: str, mask: Sequence[bool]) -> bool:
         return len(mask) == 1
@@ -143,7 +143,7 @@ class Values:
         value = self.values[f"{name}{number}"]
         if hasattr(value, "resolve_expression"):
             return value
-        return Value(value, output_field=self.target._meta.get_field(name))
+        return Value(value, output_field=column(self.target, name))
 
     def alike(self, name: str, mask: Sequence[bool]) -> bool:
         if len(mask) == 1:
@@ -260,7 +260,7 @@ def checks(target: Model, sums: Mapping[str, Any]) -> Iterator[Q]:
 
 
 def of_new(name: str, sums: Mapping[str, Any]) -> str:
-    return NEW + name if name.split("__")[0] in sums else name
+    return NEW + name if name.split("__", maxsplit=1)[0] in sums else name
 
 
 def touches(model: Model, columns: Sequence[str]) -> dict[str, Any]:

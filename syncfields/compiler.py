@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -17,13 +18,14 @@ from django.db.models import (
     Aggregate,
     Count,
     ExpressionWrapper,
-    F,
     Max,
     Min,
     Model,
+    StdDev,
     Subquery,
     Sum,
     Value,
+    Variance,
 )
 from django.db.models.expressions import Col, Combinable, CombinedExpression, RawSQL
 from django.db.models.functions import Coalesce
@@ -39,7 +41,7 @@ from syncfields.maintenance.direct import direct
 from syncfields.maintenance.extreme import Extreme
 from syncfields.maintenance.recompute import Recompute
 from syncfields.maintenance.tally import Tallied
-from syncfields.paths import Dependency, Path, columns_of, hop_along, walk, with_joins
+from syncfields.paths import Dependency, Path, columns_of, concrete, hop_along, walk, with_joins
 from syncfields.plan import Plan
 from syncfields.rules import Rule, refuse_duplicates
 from syncfields.trees import aggregates, isolated, nodes, prefixed, replaced
@@ -85,6 +87,7 @@ def compile_rule(rule: Rule) -> list[Maintenance]:
                 rules=(rule,),
                 dependencies=dependencies(rule, [term.aggregate]),
                 values={rule.field.attname: isolated(rule.model, summed(rule))},
+                grouped=grouped(rule, summed(rule)),
                 terms=(term,),
             )
             for term in terms
@@ -95,7 +98,13 @@ def compile_rule(rule: Rule) -> list[Maintenance]:
     found = dependencies(rule, [outside, *aggregates(rule.expression)])
     types.check_value(rule, resolve(rule, rule.expression), found)
     values = {rule.field.attname: isolated(rule.model, rule.expression)}
-    common: Any = {"target": rule.model, "rules": (rule,), "dependencies": found, "values": values}
+    common: Any = {
+        "target": rule.model,
+        "rules": (rule,),
+        "dependencies": found,
+        "values": values,
+        "grouped": grouped(rule, rule.expression),
+    }
     if is_extreme(rule.expression) and adds_up(rule.expression, rule):
         return [Extreme(aggregate=rule.expression, **common)]
     if aggregates(rule.expression) or any(each.path.many for each in found):
@@ -149,20 +158,21 @@ def dependencies(rule: Rule, trees: Sequence[Any], needed: bool = True) -> tuple
     return tuple(with_hollows(with_joins(reads)))
 
 
-def join_paths(query: Query, known: dict[str, Path]) -> dict[str, Path]:
+def join_paths(query: Any, known: dict[str, Path]) -> dict[str, Path]:
     """The path to each table that a resolved query joins, by alias."""
     paths = dict(known)
-    for alias, join in query.alias_map.items():
+    joins: dict[str, Any] = query.alias_map
+    for alias, join in joins.items():
         parent = getattr(join, "parent_alias", None)
         if parent is None:
-            paths.setdefault(alias, Path(query.model))
+            paths.setdefault(alias, Path(concrete(query.model)))
         elif query.alias_refcount.get(alias):
             paths[alias] = paths[parent] / hop_along(join.join_field)
     return paths
 
 
 def read(tree: Any, paths: dict[str, Path], opaque: list[Any]) -> Iterator[Read]:
-    """The columns that a resolved expression names; subqueries that hide theirs go to ``opaque``."""
+    """The columns that a resolved expression names; what hides its own goes to ``opaque``."""
     for node in nodes(tree):
         if isinstance(node, Col):
             yield paths[node.alias], [node.target.attname]
@@ -249,8 +259,9 @@ def linear(tree: Any, rule: Rule, sign: int = 1) -> list[Term] | None:
         right = linear(tree.rhs, rule, sign if tree.connector == Combinable.ADD else -sign)
         return None if left is None or right is None else left + right
     if type(tree) is Coalesce:
+        summand: Any
         summand, *others = tree.get_source_expressions()
-        if type(summand) is Sum and summand.default is None and is_zero(others):
+        if type(summand) is Sum and vars(summand)["default"] is None and is_zero(others):
             tree = defaulting(summand)
     if not isinstance(tree, Aggregate) or not distributive(tree, rule):
         return None
@@ -259,7 +270,7 @@ def linear(tree: Any, rule: Rule, sign: int = 1) -> list[Term] | None:
     return [Term(rule, sign, bare)]
 
 
-def distributive(aggregate: Aggregate, rule: Rule) -> bool:
+def distributive(aggregate: Any, rule: Rule) -> bool:
     if getattr(aggregate, "distinct", False) or getattr(aggregate, "order_by", None):
         return False
     if not adds_up(aggregate, rule):
@@ -274,7 +285,7 @@ def distributive(aggregate: Aggregate, rule: Rule) -> bool:
     return types.sums_exactly(resolve(rule, aggregate.get_source_expressions()[0]), rule.field)
 
 
-def adds_up(aggregate: Aggregate, rule: Rule) -> bool:
+def adds_up(aggregate: Any, rule: Rule) -> bool:
     """Whether each set of joined rows contributes by itself, and nothing without its last row.
 
     A target without comments is joined with a row of NULLs, which the first comment replaces. That
@@ -294,14 +305,31 @@ def adds_up(aggregate: Aggregate, rule: Rule) -> bool:
     )
 
 
+def grouped(rule: Rule, tree: Any) -> dict[str, tuple[str, Any]]:
+    """The one to-many path of a rule, with its expression, if there is just one."""
+    found = aggregates(tree)
+    # Django's own StdDev and Variance for SQLite fail on a target without rows.
+    if not found or has_subquery(tree) or any(isinstance(a, (StdDev, Variance)) for a in found):
+        return {}
+    stems = set()
+    for each in dependencies(rule, found):
+        stems.add(each.path.stem)
+    deepest = max(stems, key=lambda path: len(path.hops))
+    for aggregate in found:
+        own = {each.path.stem for each in dependencies(rule, [aggregate])}
+        if deepest not in own or not all(deepest.starts_with(stem) for stem in own):
+            return {}
+    return {rule.field.attname: (deepest.lookup, tree)}
+
+
 def is_zero(values: Sequence[Any]) -> bool:
     if len(values) != 1:
         return False
     value = values[0].value if isinstance(values[0], Value) else values[0]
-    return isinstance(value, (int, types.Decimal)) and value == 0
+    return isinstance(value, (int, Decimal)) and value == 0
 
 
-def defaulting(aggregate: Aggregate) -> Aggregate:
+def defaulting(aggregate: Any) -> Any:
     copy = aggregate.copy()
     copy.default = 0
     return copy
@@ -311,7 +339,7 @@ def summed(rule: Rule) -> Any:
     """The expression of a linear rule; where the field cannot be NULL, no rows add up to 0."""
 
     def replace_sum(node: Any) -> Any:
-        if type(node) is Sum and node.default is None and not rule.field.null:
+        if type(node) is Sum and vars(node)["default"] is None and not rule.field.null:
             return defaulting(node)
         return node if isinstance(node, Aggregate) else None
 
@@ -377,6 +405,7 @@ def tallied(rule: Rule) -> Tallied:
         rules=(rule,),
         dependencies=(Dependency(path, frozenset()),),
         values={},
+        grouped={},
         terms=(Term(rule, 1, aggregate),),
         on=tally.on,
     )
@@ -460,5 +489,6 @@ def combined(group: Sequence[Maintenance]) -> Maintenance:
         rules=tuple(dict.fromkeys(rule for each in group for rule in each.rules)),
         dependencies=tuple(columns.values()),
         values={name: value for each in group for name, value in each.values.items()},
+        grouped={name: value for each in group for name, value in each.grouped.items()},
         **more,
     )

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
-from itertools import chain
 from operator import or_
 from typing import Any
 
@@ -29,13 +28,17 @@ from django.db.models import (
 )
 from django.db.models.functions import Abs, Round
 
+from syncfields import statements
 from syncfields.locks import locking
 from syncfields.paths import Model
 from syncfields.scope import own_writes
-from syncfields.trees import rows
+from syncfields.trees import rows, settable
 
 # Two ways of adding up the same floats differ in the last digits.
 FLOAT_TOLERANCE = 1e-9
+# Up to so many rows bulk_update() is the faster way: beyond, Python compiles longer than the
+# database evaluates.
+FEW = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,17 +125,19 @@ def differing(
     conditions = {
         name: differs(fields[name], name, truth, vendor) for name, truth in truths.items()
     }
-    annotated = queryset.annotate(**{truths[name]: value for name, value in values.items()})
+    # Naming the columns before the aggregates keeps GROUP BY to them.
+    annotated = queryset.values("pk", *values)
+    annotated = annotated.annotate(**{truths[name]: value for name, value in values.items()})
     annotated = annotated.filter(reduce(or_, conditions.values()))
     if len(values) > 1:  # which of them?
-        flags = {
+        flags: dict[str, Any] = {
             name: Case(When(each, then=True), default=False) for name, each in conditions.items()
         }
     else:
         flags = {name: Value(True) for name in values}
     annotated = annotated.annotate(**{f"_syncfields_is_{name}": flags[name] for name in values})
     columns = [(name, truths[name], f"_syncfields_is_{name}") for name in values]
-    for row in annotated.values("pk", *chain.from_iterable(columns)):
+    for row in annotated:
         yield (
             row["pk"],
             {
@@ -156,11 +161,16 @@ def repair(
         for _, drifts in drifted:
             for name, drift in drifts.items():
                 found[name].append(drift)
-        write(using, target, dict(drifted))
+        write(using, target, values, dict(drifted))
     return dict(found)
 
 
-def write(using: str, target: Model, drifted: Mapping[Any, Mapping[str, Drift]]) -> None:
+def write(
+    using: str,
+    target: Model,
+    values_of: Mapping[str, Any],
+    drifted: Mapping[Any, Mapping[str, Drift]],
+) -> None:
     """Set the drifted fields, and no others, to what was expected."""
     alike: dict[tuple[str, ...], list[Any]] = defaultdict(list)
     keys = [field.attname for field in target._meta.pk_fields]
@@ -168,9 +178,14 @@ def write(using: str, target: Model, drifted: Mapping[Any, Mapping[str, Drift]])
         values = dict(zip(keys, pk if len(keys) > 1 else (pk,), strict=True))
         values |= {name: drift.expected for name, drift in drifts.items()}
         # from_db() takes the values in the order of the model's columns, whatever the names say.
-        names = [f.attname for f in target._meta.concrete_fields if f.attname in values]
-        instance = target.from_db(using, names, [values[name] for name in names])
+        columns = [f.attname for f in target._meta.concrete_fields if f.attname in values]
+        instance = target.from_db(using, columns, [values[name] for name in columns])
         alike[tuple(drifts)].append(instance)
-    with own_writes():
-        for names, instances in alike.items():
+    for names, instances in alike.items():
+        if len(instances) > FEW and connections[using].features.update_can_self_select:
+            chosen = rows(target, using).filter(pk__in=[each.pk for each in instances])
+            anew = {name: settable(target, values_of[name]) for name in names}
+            statements.update(chosen, anew).update()
+            continue
+        with own_writes():
             rows(target, using).bulk_update(instances, names, batch_size=500)

@@ -18,7 +18,6 @@ from syncfields.maintenance.copies import Copy
 from syncfields.maintenance.delta import Delta
 from syncfields.maintenance.extreme import Extreme
 from syncfields.maintenance.recompute import Recompute
-from syncfields.rules import Rule
 from syncfields.trees import references, rows
 
 _empty: dict[tuple[str, str], Any] = {}
@@ -29,30 +28,33 @@ PLACEHOLDERS = {"boolean": False, "integer": 0, "decimal": 0, "float": 0.0, "tex
 def assign(using: str, change: Change, instances: Sequence[Model]) -> list[Maintenance]:
     """Give new instances their first values; returns what must be evaluated after the INSERT."""
     late: list[Maintenance] = []
+    copies: list[Maintenance] = []
     for maintenance in registry.plan().targets.get(change.model, ()):
         if not maintenance.reconcilable:
-            for rule in maintenance.rules:
-                for instance in instances:
-                    setattr(instance, rule.field.attname, start_of_count(rule))
-            continue
-        if getattr(maintenance, "starts_empty", False):
+            start_counting(maintenance, instances)
+        elif getattr(maintenance, "starts_empty", False):
             for name in maintenance.values:
                 for instance in instances:
                     setattr(instance, name, empty_value(using, maintenance, name))
-            certain = not (change.raw or outlived(maintenance))
+            if change.raw or outlived(maintenance):
+                late.append(maintenance)
+        elif isinstance(maintenance, Copy) and len(instances) == 1:
+            copies.append(maintenance)
         else:
-            certain = isinstance(maintenance, Copy) and len(instances) == 1
-            certain = certain and copied(using, maintenance, instances[0])
-            if not certain:
-                hold_places(maintenance, instances)
-        if not certain:
             late.append(maintenance)
+    if copies:
+        late += copy(using, change.model, copies, instances[0])
+    for maintenance in late:
+        hold_places(maintenance, instances)
     return late
 
 
-def start_of_count(rule: Rule) -> Any:
-    default = rule.field.get_default()
-    return 0 if default in ("", None) and not rule.field.null else default
+def start_counting(maintenance: Maintenance, instances: Sequence[Model]) -> None:
+    for rule in maintenance.rules:
+        default = rule.field.get_default()
+        start = 0 if default in ("", None) and not rule.field.null else default
+        for instance in instances:
+            setattr(instance, rule.field.attname, start)
 
 
 def outlived(maintenance: Maintenance) -> bool:
@@ -88,24 +90,35 @@ def empty_value(using: str, maintenance: Maintenance, name: str) -> Any:
     return _empty[key]
 
 
-def copied(using: str, maintenance: Maintenance, instance: Model) -> bool:
-    """Evaluate row expressions for a row that is not there yet. False where that is not final."""
-    model = maintenance.target
-    final = True
-    for name, expression in maintenance.values.items():
-        query = Query(None)  # type: ignore[arg-type]
-        for reference in references(expression, model):
-            value, certain = known(using, model, reference, instance)
-            final = final and certain
-            if value is None:
-                return False
+def copy(
+    using: str, model: type[Model], copies: Sequence[Maintenance], instance: Model
+) -> list[Maintenance]:
+    """Evaluate row expressions for a row that is not there yet, all in one SELECT.
+
+    Returns those whose value is not final: what they read could not be locked on the way.
+    """
+    late: list[Maintenance] = []
+    query = Query(None)
+    values: dict[str, Any] = {}
+    for maintenance in copies:
+        names = {name for value in maintenance.values.values() for name in references(value, model)}
+        found = {name: known(using, model, name, instance) for name in names}
+        if not all(certain for _, certain in found.values()):
+            late.append(maintenance)
+        if any(value is None for value, _ in found.values()):
+            continue
+        for name, (value, _) in found.items():
             # The names stand for what the row will have; resolving them meets these first.
-            query.annotations[reference] = value.resolve_expression(query)
-        query.add_annotation(expression, "_syncfields_value")
-        query.set_annotation_mask(["_syncfields_value"])
-        ((result, *_),) = query.get_compiler(using).results_iter()
-        setattr(instance, name, result)
-    return final
+            query.annotations[name] = value.resolve_expression(query)
+        values |= maintenance.values
+    for name, value in values.items():
+        query.add_annotation(value, f"_syncfields_{name}")
+    if values:
+        query.set_annotation_mask([f"_syncfields_{name}" for name in values])
+        (row,) = query.get_compiler(using).results_iter()
+        for name, result in zip(values, row, strict=False):
+            setattr(instance, name, result)
+    return late
 
 
 def known(using: str, model: type[Model], reference: str, instance: Model) -> tuple[Any, bool]:
@@ -121,5 +134,6 @@ def known(using: str, model: type[Model], reference: str, instance: Model) -> tu
         return Value(own, output_field=field), own is not None or not field.primary_key
     target = field.target_field
     sources = rows(field.remote_field.model, using).filter(**{target.attname: own})
-    several = LOOKUP_SEP in rest and connections[using].features.has_select_for_update
-    return Subquery(locking(sources).values(rest)), not several
+    if LOOKUP_SEP not in rest:
+        return Subquery(locking(sources).values(rest)), True
+    return Subquery(sources.values(rest)), not connections[using].features.has_select_for_update

@@ -25,14 +25,11 @@ from syncfields.trees import rows
 
 
 def locking(queryset: QuerySet[Any]) -> QuerySet[Any]:
-    """The queryset with its own rows locked, on databases that have row locks."""
+    """The queryset, of one table, with its rows locked on databases that have row locks."""
     features = connections[queryset.db].features
     if not features.has_select_for_update:
         return queryset
-    return queryset.select_for_update(
-        no_key=features.has_select_for_no_key_update,
-        of=("self",) if features.has_select_for_update_of else (),
-    )
+    return queryset.select_for_update(no_key=features.has_select_for_no_key_update)
 
 
 def lock(model: Model, using: str, pks: Iterable[Any]) -> None:

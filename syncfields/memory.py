@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from django.db import models
 
@@ -36,9 +35,7 @@ def cached_targets(instance: models.Model, path: Path) -> Iterator[models.Model]
     """The targets that can be reached from an instance without a query."""
     current: models.Model | None = instance
     for hop in reversed(path.hops):
-        current = step_back(current, hop)
-        if current is None:
-            return
+        current = current and step_back(current, hop)
     if isinstance(current, path.target):
         yield current
 

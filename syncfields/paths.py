@@ -41,7 +41,7 @@ class Hop:
     @property
     def outlives_target(self) -> bool:
         """Whether rows at the far end can exist before, or after, the row at the near end."""
-        return self.generic or not getattr(self.field, "db_constraint", True)
+        return self.generic or not getattr(self.field, "db_constraint", False)
 
     @property
     def collected(self) -> bool:
@@ -71,7 +71,8 @@ class Path:
     @property
     def stem(self) -> Path:
         """The part up to the last row that may be there or not: what decides what is met, and how
-        often."""
+        often.
+        """
         optional = [number for number, hop in enumerate(self.hops, 1) if not hop.forward]
         return Path(self.target, self.hops[: optional[-1]] if optional else ())
 
@@ -109,6 +110,11 @@ def concrete(model: Model) -> Model:
     return model._meta.concrete_model or model
 
 
+def column(model: Model, name: str) -> Any:
+    """A concrete field of the model, by its name or attribute name."""
+    return model._meta.get_field(name)
+
+
 def is_generic(field: Any) -> bool:
     # By its attribute: importing GenericRelation would need contenttypes to be installed.
     return hasattr(field, "content_type_field_name")
@@ -116,10 +122,11 @@ def is_generic(field: Any) -> bool:
 
 def hop_along(join_field: Any) -> Hop:
     """The hop for what Django calls a join field: a forward relation or a reverse one."""
-    if is_generic(relation := getattr(join_field, "field", None)):
+    relation: Any = getattr(join_field, "field", None)
+    if is_generic(relation):
         pairs = tuple((near.attname, far.attname) for near, far in join_field.get_joining_fields())
         far_model = concrete(join_field.model)
-        kind_column = far_model._meta.get_field(relation.content_type_field_name).attname
+        kind_column = column(far_model, relation.content_type_field_name).attname
         pairs += (("", kind_column),)
         return Hop(relation.name, far_model, relation, False, True, pairs)
     pairs = tuple((near.attname, far.attname) for near, far in join_field.get_joining_fields())

@@ -65,7 +65,9 @@ class Plan:
             sources={model: tuple(watches) for model, watches in sources.items()},
             targets={model: tuple(found) for model, found in targets.items()},
             columns={
-                model: frozenset().union(*(watch.dependency.columns for watch in watches))
+                model: frozenset(way.key for way in directs[model].values()).union(
+                    *(watch.dependency.columns for watch in watches)
+                )
                 for model, watches in sources.items()
             },
             owned=dict(owned),

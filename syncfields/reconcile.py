@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.apps import apps
 from django.db import router
 from django.db.models import Model, QuerySet
 
 from syncfields import drift, engine, registry, scope
 from syncfields.changes import Change
 from syncfields.drift import Drift
+from syncfields.maintenance.base import Maintenance
 from syncfields.paths import concrete
 from syncfields.rules import Rule
 from syncfields.trees import rows
@@ -95,6 +95,9 @@ class Task:
     rules: tuple[Rule, ...]
     queryset: QuerySet[Any]
     values: Mapping[str, Any] = field(default_factory=dict)
+    """``{attname: expression}`` of all of them."""
+    scans: tuple[Mapping[str, Any], ...] = ()
+    """The same, as they can be asked together: one query each."""
 
 
 def reconcile(
@@ -124,8 +127,9 @@ def reconcile(
     for number, task in enumerate(tasks):
         position = start_after if number == 0 else None
         try:
-            for position in run(task, reports, check, batch_size or BATCH_SIZE, progress, position):
-                pass
+            done = run(task, reports, check, batch_size or BATCH_SIZE, progress, position)
+            for last in done:
+                position = last
         except KeyboardInterrupt:
             labels = tuple(rule.label for each in tasks[number:] for rule in each.rules)
             report = Report(tuple(reports.values()), check)
@@ -178,7 +182,10 @@ def scan(task: Task, pks: list[Any], repair: bool) -> dict[str, list[Drift]]:
     if task.queryset.query.where:
         chunk = rows(task.model, using).filter(pk__in=pks)
     found: dict[str, list[Drift]] = {}
-    candidates = dict(drift.differing(task.model, task.values, chunk))
+    candidates: dict[Any, dict[str, Drift]] = {}
+    for values in task.scans:
+        for pk, drifts in drift.differing(task.model, values, chunk):
+            candidates.setdefault(pk, {}).update(drifts)
     if repair and candidates:
         keys = list(candidates)
         change = Change(task.model, "update", keys, frozenset(task.values))
@@ -198,7 +205,8 @@ def plan_tasks(selection: Iterable[Selection], using: str | None) -> Iterator[Ta
     plan = registry.plan()
     chosen: dict[type[Model], dict[str, Rule]] = {}
     querysets: dict[type[Model], QuerySet[Any]] = {}
-    for each in selection or [None]:
+    wanted: Iterable[Selection | None] = list(selection) or [None]
+    for each in wanted:
         for rule in matching(each):
             chosen.setdefault(rule.model, {})[rule.field.attname] = rule
         if isinstance(each, QuerySet):
@@ -209,7 +217,7 @@ def plan_tasks(selection: Iterable[Selection], using: str | None) -> Iterator[Ta
             continue
         model = maintenance.target
         queryset = querysets.get(model, rows(model))
-        alias = using or (queryset._db if model in querysets else None)
+        alias = using or (querysets[model].db if model in querysets else None)
         values = {
             name: value
             for each in plan.targets[model]
@@ -221,7 +229,28 @@ def plan_tasks(selection: Iterable[Selection], using: str | None) -> Iterator[Ta
             tuple(rules.values()),
             queryset.using(alias or router.db_for_write(model)),
             values,
+            tuple(scans(plan.targets[model], values)),
         )
+
+
+def scans(
+    maintenances: Iterable[Maintenance], values: Mapping[str, Any]
+) -> Iterator[Mapping[str, Any]]:
+    """The values by query: rules that aggregate over the same path share a GROUP BY."""
+    grouped: dict[str, tuple[str, Any]] = {}
+    for maintenance in maintenances:
+        grouped |= maintenance.grouped
+    paths: dict[str, dict[str, Any]] = {}
+    alone: dict[str, Any] = {}
+    for name, value in values.items():
+        if name in grouped:
+            path, expression = grouped[name]
+            paths.setdefault(path, {})[name] = expression
+        else:
+            alone[name] = value
+    yield from paths.values()
+    if alone:
+        yield alone
 
 
 def matching(selected: Selection | None) -> list[Rule]:

@@ -17,9 +17,12 @@ from syncfields.maintenance.direct import UNKNOWN, Direct, Part, fold
 from syncfields.maintenance.extreme import Extreme
 from syncfields.maintenance.recompute import Recompute
 from syncfields.maintenance.tally import Tallied
-from syncfields.paths import Model
+from syncfields.paths import Model, column
 from syncfields.statements import Param, Statement
 from syncfields.trees import rows
+
+Contribution = tuple[Any, Any]
+"""The target's key, and what is contributed to it; None for nothing."""
 
 
 def reader(using: str, model: Model, lock: bool) -> Statement:
@@ -49,6 +52,7 @@ class Row:
         self.model = change.model
         self.columns: dict[str, Any] = {}
         self.contributions: dict[Part, Any] = {}
+        self.now: Row | None = None
 
     def read(self, lock: bool) -> bool:
         """Read the row and, if wanted, lock it. False where there is none."""
@@ -94,42 +98,49 @@ class Row:
 
     def after(self, ways: Mapping[Maintenance, Direct], effects: Effects) -> None:
         """Add to ``effects`` what the write of this row did, way by way."""
-        change, new = self.change, dict(self.columns)
+        change, written = self.change, dict(self.columns)
         if change.kind != "delete":
-            new.update(change.values or {})
-        vendor = connections[self.using].vendor
-        now: Row | None = None
+            written.update(change.values or {})
         for maintenance, way in ways.items():
-            if isinstance(maintenance, Tallied) and not maintenance.concerned([change]):
-                continue
             before = None if change.kind == "insert" else self.columns.get(way.key)
-            after = None if change.kind == "delete" else new.get(way.key)
+            after = None if change.kind == "delete" else written.get(way.key)
             if isinstance(maintenance, Recompute):
                 effects.stale[maintenance] |= {before, after} - {None}
                 continue
             for part in way.parts:
-                here: Any = UNKNOWN
-                if after is not None:
-                    here = fold(part, self.model, new, vendor)
-                    if here is UNKNOWN:
-                        now = now or self.again()
-                        here = now.contributions.get(part)
-                    elif hasattr(here, "resolve_expression"):
-                        here = self.late(maintenance, part)
-                there = self.contributions.get(part)
+                old = (before, self.contributions.get(part))
+                new = (after, None if after is None else self.present(maintenance, part, written))
                 if isinstance(maintenance, Extreme):
-                    self.extreme(maintenance, effects, (before, there), (after, here))
+                    self.compare(maintenance, effects, old, new)
                 else:
-                    if before is not None and there and not isinstance(maintenance, Tallied):
-                        effects.add(maintenance.target, before, part.attname, -part.sign * there)
-                    if after is not None and (hasattr(here, "resolve_expression") or here):
-                        effects.add(maintenance.target, after, part.attname, part.sign * here)
+                    self.add(maintenance, part, effects, old, new)
         effects.drop_zeros()
 
-    def again(self) -> Row:
-        now = Row(self.using, self.change)
-        now.read(lock=False)
-        return now
+    def present(self, maintenance: Maintenance, part: Part, written: Mapping[str, Any]) -> Any:
+        """What the row contributes now: a value, or an expression over the row."""
+        folded = fold(part, self.model, written, connections[self.using].vendor)
+        if folded is UNKNOWN:
+            if self.now is None:
+                self.now = Row(self.using, self.change)
+                self.now.read(lock=False)
+            return self.now.contributions.get(part)
+        if hasattr(folded, "resolve_expression"):
+            return self.late(maintenance, part)
+        return folded
+
+    def add(
+        self,
+        maintenance: Maintenance,
+        part: Part,
+        effects: Effects,
+        before: Contribution,
+        after: Contribution,
+    ) -> None:
+        taken_back = not isinstance(maintenance, Tallied)
+        for (key, amount), sign in ((before, -part.sign), (after, part.sign)):
+            if key is None or amount is None or (sign != part.sign and not taken_back):
+                continue
+            effects.add(maintenance.target, key, part.attname, sign * amount)
 
     def late(self, maintenance: Maintenance, part: Part) -> Any:
         """An amount that the UPDATE of the target reads itself, from the row just written."""
@@ -137,22 +148,16 @@ class Row:
         amount = Subquery(source.values(_syncfields_value=part.expression))
         if isinstance(maintenance, Extreme):
             return amount
-        field = maintenance.target._meta.get_field(part.attname)
-        return Coalesce(amount, Value(0), output_field=field)
+        return Coalesce(amount, Value(0), output_field=column(maintenance.target, part.attname))
 
-    def extreme(
-        self,
-        maintenance: Extreme,
-        effects: Effects,
-        before: tuple[Any, Any],
-        after: tuple[Any, Any],
+    def compare(
+        self, maintenance: Extreme, effects: Effects, before: Contribution, after: Contribution
     ) -> None:
-        if before[0] is not None and before[1] is not None and before != after:
-            effects.stale[maintenance].add(before[0])
-        if (
-            after[0] is not None
-            and after[1] is not None
-            and after[0] not in effects.stale.get(maintenance, ())
-        ):
-            row = effects.extremes[maintenance.target][after[0]]
-            row[maintenance.attname] = (maintenance.better, after[1])
+        """A value that left may have been the extreme itself; one that comes may be the next."""
+        (old_key, old), (new_key, new) = before, after
+        stale = effects.stale[maintenance]
+        if old_key is not None and old is not None and before != after:
+            stale.add(old_key)
+        if new_key is not None and new is not None and new_key not in stale:
+            row = effects.extremes[maintenance.target][new_key]
+            row[maintenance.attname] = (maintenance.better, new)

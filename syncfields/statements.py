@@ -23,8 +23,8 @@ class Param(Expression):
         super().__init__(output_field=field)
         self.name = name
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
-        return "%s", [self]
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        return "%s", (self,)
 
     def adapted(self, values: Mapping[str, Any], connection: Any) -> Any:
         return self.output_field.get_db_prep_value(values[self.name], connection, prepared=False)
@@ -90,7 +90,7 @@ def select(queryset: QuerySet[Any]) -> Statement:
 
 def update(queryset: QuerySet[Any], values: Mapping[str, Any]) -> Statement:
     """``QuerySet.update()`` below the library's own capture."""
-    query = queryset.query.chain(sql.UpdateQuery)
+    query: Any = queryset.query.chain(sql.UpdateQuery)
     query.add_update_values(dict(values))
     text, params = query.get_compiler(queryset.db).as_sql()
     return Statement(queryset.db, text, tuple(params))

@@ -13,7 +13,7 @@ from syncfields import additions, drift, registry, signals, statements
 from syncfields.drift import Drift
 from syncfields.maintenance.base import Maintenance
 from syncfields.paths import Model
-from syncfields.trees import of_row, rows
+from syncfields.trees import rows, settable
 
 logger = logging.getLogger("syncfields.drift")
 BATCH = 500
@@ -31,7 +31,7 @@ def evaluate(using: str, maintenance: Maintenance, pks: Sequence[Any]) -> None:
     for batch in batches(pks):
         queryset = rows(target, using).filter(pk__in=batch)
         if connections[using].features.update_can_self_select:
-            anew = {name: of_row(target, value) for name, value in values.items()}
+            anew = {name: settable(target, value) for name, value in values.items()}
             anew |= additions.touches(target, list(values))
             statements.update(queryset, anew).update()
         else:
@@ -57,7 +57,7 @@ def add(
 def heal(
     using: str, target: Model, columns: set[str], pks: Sequence[Any], deltas: Mapping[Any, Any]
 ) -> None:
-    """Evaluate targets anew that a delta could not be added to, and report those that had drifted."""
+    """Evaluate targets anew that could not take a delta, and report those that had drifted."""
     for maintenance in registry.plan().targets[target]:
         values = {name: value for name, value in maintenance.values.items() if name in columns}
         if not values:

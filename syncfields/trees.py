@@ -51,9 +51,16 @@ def replaced(tree: Any, replace: Replace, rename: Callable[[str], str] = str) ->
     return clone
 
 
+def name_of(reference: Any) -> str:
+    """What an ``F`` refers to."""
+    return str(reference.name)
+
+
 def renamed(tree: Any, rename: Callable[[str], str]) -> Any:
     """A copy in which ``rename`` was applied to each name that the expression refers to."""
-    return replaced(tree, lambda node: F(rename(node.name)) if type(node) is F else None, rename)
+    return replaced(
+        tree, lambda node: F(rename(name_of(node))) if type(node) is F else None, rename
+    )
 
 
 def prefixed(tree: Any, prefix: str) -> Any:
@@ -84,6 +91,12 @@ def of_row(model: Model, value: Any) -> Subquery:
     return Subquery(rows(model).filter(pk=OuterRef("pk")).values(_syncfields_value=value))
 
 
+def settable(model: Model, value: Any) -> Any:
+    """``value`` as an UPDATE of the model can take it, which cannot join."""
+    joins = any(LOOKUP_SEP in name for name in references(value, model))
+    return of_row(model, value) if joins else value
+
+
 def of_group(model: Model, aggregate: Aggregate) -> Subquery:
     """``aggregate`` for the row at hand, by itself: no other join multiplies its rows."""
     group = rows(model).filter(pk=OuterRef("pk"))
@@ -110,7 +123,7 @@ def references(expression: Any, model: Model) -> Iterator[str]:
     """The names of fields, also across relations, that a declared expression holds."""
     for node in nodes(expression):
         if type(node) is F:
-            yield node.name
+            yield name_of(node)
         elif isinstance(node, Q):
             for child in node.children:
                 if isinstance(child, tuple):

@@ -121,7 +121,8 @@ def check_value(rule: Rule, resolved: Any, found: Iterable[Dependency]) -> None:
 
 def may_be_null(expression: Any, resolved: Any, found: Iterable[Dependency]) -> bool:
     if isinstance(expression, Aggregate):
-        return expression.default is None and expression.empty_result_set_value is None
+        default = vars(expression)["default"]
+        return default is None and expression.empty_result_set_value is None
     if not isinstance(expression, F) or not isinstance(resolved, Col):
         return False
     hops = (hop for dependency in found for hop in dependency.path.hops)

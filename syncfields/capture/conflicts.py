@@ -17,7 +17,7 @@ from django.db.models import Model, Q, UniqueConstraint
 from syncfields import engine, initial, registry, scope
 from syncfields.changes import Change
 from syncfields.maintenance.base import Maintenance
-from syncfields.paths import Path, is_generic
+from syncfields.paths import Path, column, is_generic
 from syncfields.trees import rows
 
 
@@ -69,10 +69,11 @@ def targets(
     if affected is not None:
         found.update(affected.values_list("pk", flat=True))
     for dependency in maintenance.dependencies:
-        if dependency.model is model and dependency.path.hops:
-            if (condition := leading_to(dependency.path, objs)) is not None:
-                reached = rows(maintenance.target, using).filter(condition)
-                found.update(reached.values_list("pk", flat=True))
+        if dependency.model is not model or not dependency.path.hops:
+            continue
+        if (condition := leading_to(dependency.path, objs)) is not None:
+            reached = rows(maintenance.target, using).filter(condition)
+            found.update(reached.values_list("pk", flat=True))
     return found
 
 
@@ -97,7 +98,7 @@ def conflicting(
     sets = [tuple(unique_fields)] if unique_fields else list(unique_sets(model))
     conditions = []
     for names in sets:
-        fields = [model._meta.pk if n == "pk" else model._meta.get_field(n) for n in names]
+        fields = [model._meta.pk if n == "pk" else column(model, n) for n in names]
         for obj in objs:
             values = [(field.attname, getattr(obj, field.attname)) for field in fields]
             if all(value is not None for _, value in values):

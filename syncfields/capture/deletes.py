@@ -32,7 +32,7 @@ def connect() -> None:
 
 
 def collected(original: Callable[..., Any]) -> Callable[..., Any]:
-    def delete(self: Collector) -> Any:
+    def delete(self: Any) -> Any:
         if not concerns(self):
             return original(self)
         using = self.using
@@ -86,7 +86,7 @@ def announce(collector: Collector, done: Callable[[], None]) -> None:
     collector.instances_with_model = announced  # type: ignore[method-assign]
 
 
-def changes_of(collector: Collector) -> Iterator[Change]:
+def changes_of(collector: Any) -> Iterator[Change]:
     """Everything that the collector is about to do, in the order of the models."""
     using, plan = collector.using, registry.plan()
     deleted: dict[Any, list[Any]] = defaultdict(list)
@@ -97,7 +97,7 @@ def changes_of(collector: Collector) -> Iterator[Change]:
         if model in plan.sources or model in plan.targets or list(database_keys(model, set())):
             pks = locked_keys(queryset.using(using))
             chosen = rows(model, using).filter(pk__in=pks)
-            chosen._syncfields_collected = True  # type: ignore[attr-defined]
+            chosen._syncfields_collected = True
             collector.fast_deletes[number] = chosen
             deleted[model] += pks
     nulled: dict[tuple[Any, str], list[Any]] = defaultdict(list)
@@ -110,8 +110,8 @@ def changes_of(collector: Collector) -> Iterator[Change]:
         yield Change(model, "delete", sorted_unique(pks))
     for (model, column), pks in nulled.items():
         gone = set(deleted.get(model, ()))
-        pks = [pk for pk in sorted_unique(pks) if pk not in gone]
-        yield Change(model, "update", pks, frozenset({column}))
+        left = [pk for pk in sorted_unique(pks) if pk not in gone]
+        yield Change(model, "update", left, frozenset({column}))
 
 
 def sorted_unique(pks: Iterable[Any]) -> list[Any]:

@@ -31,7 +31,7 @@ def connect() -> None:
 
 
 def updating(original: Callable[..., int]) -> Callable[..., int]:
-    def update(self: QuerySet[Any], **kwargs: Any) -> int:
+    def update(self: Any, **kwargs: Any) -> int:
         if scope.writing_own():
             return original(self, **kwargs)
         columns = written_columns(self.model, kwargs)
@@ -94,7 +94,7 @@ def locked_keys(queryset: QuerySet[Any]) -> list[Any]:
 
 def creating(original: Callable[..., Any]) -> Callable[..., Any]:
     def bulk_create(
-        self: QuerySet[Any],
+        self: Any,
         objs: Iterable[Any],
         batch_size: int | None = None,
         ignore_conflicts: bool = False,

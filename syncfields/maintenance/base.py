@@ -71,6 +71,9 @@ class Maintenance(ABC):
     dependencies: tuple[Dependency, ...]
     values: Mapping[str, Any]
     """The value of each rule, ``{attname: expression}``, for ``annotate()`` on the target."""
+    grouped: Mapping[str, tuple[str, Any]]
+    """``{attname: (path, expression)}`` of the rules that aggregate over one path only: those of
+    the same path can share a query with GROUP BY, in which nothing multiplies anything."""
 
     kind: ClassVar[str]
     reconcilable: ClassVar[bool] = True

@@ -1,13 +1,20 @@
-"""Row expressions over to-one paths: which targets follow a row does not change when the row does."""
+"""Row expressions over to-one paths: the targets that follow a row stay the same when it changes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from syncfields.changes import Change
+from syncfields.maintenance.base import PrimaryKey
 from syncfields.maintenance.recompute import Recompute
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
 class Copy(Recompute):
     kind: ClassVar[str] = "copy"
+
+    def before(self, changes: Sequence[Change], using: str) -> set[PrimaryKey]:
+        # Only a row that goes is no longer found afterwards, when its key may be NULL.
+        return self.targets([each for each in changes if each.kind == "delete"], using)

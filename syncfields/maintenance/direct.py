@@ -24,8 +24,8 @@ from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.delta import Delta
 from syncfields.maintenance.extreme import Extreme
 from syncfields.maintenance.recompute import Recompute
-from syncfields.paths import Dependency, Model
-from syncfields.trees import condition_of, references, renamed
+from syncfields.paths import Dependency, Model, column
+from syncfields.trees import condition_of, name_of, references, renamed
 
 UNKNOWN = object()
 ORDER = {"gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le}
@@ -97,7 +97,8 @@ def direct(maintenance: Maintenance, dependency: Dependency) -> Direct | None:
 def part_of(dependency: Dependency, aggregate: Aggregate, attname: str, sign: int) -> Part | None:
     """An aggregate over ``comments__score``, as the comment itself sees it."""
     prefix, model = dependency.path.hops[0].name, dependency.model
-    source, condition = aggregate.get_source_expressions()[0], condition_of(aggregate)
+    source: Any = aggregate.get_source_expressions()[0]
+    condition = condition_of(aggregate)
     if condition is not None and not isinstance(condition, Q):
         return None
     for part in (source, condition):
@@ -116,9 +117,9 @@ def part_of(dependency: Dependency, aggregate: Aggregate, attname: str, sign: in
         return Part(attname, sign, here, source, None)
     if not isinstance(source, F):
         return None
-    if source.name == "pk":
+    if name_of(source) == "pk":
         return Part(attname, sign, here, None, None)
-    field = model._meta.get_field(source.name)
+    field = column(model, name_of(source))
     return Part(attname, sign, here, None, field.attname if field.null else None)
 
 
@@ -144,8 +145,9 @@ def fold(part: Part, model: Model, row: Mapping[str, Any], vendor: str) -> Any:
         return 1
     if isinstance(part.amount, models.Value) and isinstance(part.amount.value, (int, Decimal)):
         return part.amount.value
-    if type(part.amount) is F and LOOKUP_SEP not in part.amount.name:
-        amount = plain(model, part.amount.name, row)
+    name = name_of(part.amount) if type(part.amount) is F else LOOKUP_SEP
+    if LOOKUP_SEP not in name:
+        amount = plain(model, name, row)
         if amount is None and part.sign != 0:
             return 0
         if amount is not UNKNOWN and not isinstance(amount, bool):

@@ -1,5 +1,6 @@
 """Minimum and maximum: a row that comes is compared with the stored value; only when the extreme
-itself may have left is the target evaluated anew."""
+itself may have left is the target evaluated anew.
+"""
 
 from __future__ import annotations
 

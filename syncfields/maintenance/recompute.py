@@ -1,10 +1,10 @@
-"""Everything else that ``annotate()`` takes: the targets that a write touches are evaluated anew."""
+"""Everything else that ``annotate()`` takes: targets that a write touches are evaluated anew."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from syncfields.changes import Change
 from syncfields.maintenance.base import Effects, Maintenance, PrimaryKey

@@ -1,4 +1,4 @@
-"""Events counted as they happen. What was counted is never taken back, so nothing is read before."""
+"""Events counted as they happen. What was counted is never taken back: nothing is read before."""
 
 from __future__ import annotations
 
