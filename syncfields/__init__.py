@@ -1,6 +1,6 @@
 """Stored fields whose value is a Django expression, kept true by the library."""
 
-from syncfields.contexts import unsynced
+from syncfields.contexts import coalesce, flush, unsynced
 from syncfields.drift import Drift
 from syncfields.exceptions import SyncedFieldError
 from syncfields.expressions import Tally
@@ -13,6 +13,8 @@ __all__ = [
     "RuleReport",
     "SyncedFieldError",
     "Tally",
+    "coalesce",
+    "flush",
     "reconcile",
     "register",
     "synced",

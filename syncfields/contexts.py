@@ -1,11 +1,13 @@
-"""``unsynced()``: the way out, for data repair and imports."""
+"""``unsynced()``, the way out; ``coalesce()`` and ``flush()``, for many writes of few targets."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from syncfields import engine, scope
+from django.db import DEFAULT_DB_ALIAS, transaction
+
+from syncfields import engine, pending, scope
 
 
 @contextmanager
@@ -28,3 +30,25 @@ def unsynced(reconcile: bool = False) -> Iterator[None]:
         else:
             for (using, maintenance), pks in engine.in_plan_order(inner.touched):
                 engine.recompute(using, maintenance, pks)
+
+
+@contextmanager
+def coalesce(using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
+    """Sum what any number of writes does to each target, and write it once, at the end.
+
+    The block is a transaction (or a savepoint of the one around it), and an exception rolls it
+    back. Targets are written in the order of their primary keys, each once; a value that comes out
+    unchanged is not written. Until then they hold their old values: call ``flush()`` before
+    reading one. Blocks can be nested; the outermost writes.
+    """
+    with transaction.atomic(using=using):
+        waiting = pending.of(using, engine.apply)
+        with pending.waiting(waiting):
+            yield
+        if not waiting.depth:
+            waiting.flush()
+
+
+def flush(using: str = DEFAULT_DB_ALIAS) -> None:
+    """Write what waits, in ``coalesce()`` or with ``SYNCFIELDS["APPLY"] = "commit"``."""
+    pending.of(using, engine.apply).flush()

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from django.db import connections, transaction
 
-from syncfields import initial, registry, scope, targets
+from syncfields import initial, pending, registry, scope, targets
 from syncfields.changes import Change
 from syncfields.locks import lock, lock_around, lock_path
 from syncfields.maintenance.base import Effects, Maintenance
@@ -91,7 +91,11 @@ class Keeping:
             else:
                 each.after(self.changes, self.using, known, effects)
         effects.spare(self.changes)
-        apply(self.using, effects)
+        if pending.waits(self.using) and not scope.repairing_drift():
+            effects.leave_extremes(registry.plan().targets)
+            pending.of(self.using, apply).note(effects)
+        else:
+            apply(self.using, effects)
 
 
 def perform(using: str, changes: Sequence[Change], write: Callable[[], Result]) -> Result:
@@ -163,6 +167,8 @@ def apply(using: str, effects: Effects) -> None:
 def recompute(using: str, maintenance: Maintenance, pks: set[Any]) -> None:
     """Evaluate the rules of a maintenance anew for the targets ``pks``."""
     lock(maintenance.target, using, pks)
+    if (waiting := pending.known(using)) is not None:
+        waiting.discard(maintenance.target, pks, maintenance.values.keys())
     if isinstance(maintenance, Copy):
         for dependency in maintenance.dependencies:
             lock_path(dependency.path, using, pks)

@@ -14,7 +14,7 @@ from typing import Any
 from django.db import router
 from django.db.models import Model, QuerySet
 
-from syncfields import drift, engine, registry, scope
+from syncfields import drift, engine, pending, registry, scope
 from syncfields.changes import Change
 from syncfields.drift import Drift
 from syncfields.maintenance.base import Maintenance
@@ -124,6 +124,9 @@ def reconcile(
             known = rule.field.attname in task.values
             note = "" if known else NOT_RECONCILABLE
             reports[rule.label] = RuleReport(rule.label, reconcilable=known, note=note)
+    for alias in {task.queryset.db for task in tasks}:
+        if (waiting := pending.known(alias)) is not None:
+            waiting.flush()
     for number, task in enumerate(tasks):
         position = start_after if number == 0 else None
         try:

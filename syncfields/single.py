@@ -9,7 +9,7 @@ from django.db import connections
 from django.db.models import Subquery, Value
 from django.db.models.functions import Coalesce
 
-from syncfields import registry, statements
+from syncfields import pending, registry, statements
 from syncfields.changes import Change
 from syncfields.locks import locking
 from syncfields.maintenance.base import Effects, Maintenance
@@ -119,13 +119,13 @@ class Row:
     def present(self, maintenance: Maintenance, part: Part, written: Mapping[str, Any]) -> Any:
         """What the row contributes now: a value, or an expression over the row."""
         folded = fold(part, self.model, written, connections[self.using].vendor)
-        if folded is UNKNOWN:
+        if hasattr(folded, "resolve_expression") and not pending.waits(self.using):
+            return self.late(maintenance, part)
+        if folded is UNKNOWN or hasattr(folded, "resolve_expression"):
             if self.now is None:
                 self.now = Row(self.using, self.change)
                 self.now.read(lock=False)
             return self.now.contributions.get(part)
-        if hasattr(folded, "resolve_expression"):
-            return self.late(maintenance, part)
         return folded
 
     def add(

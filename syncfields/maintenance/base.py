@@ -40,6 +40,24 @@ class Effects:
         row = self.deltas[target][pk]
         row[attname] = row.get(attname, 0) + amount
 
+    def merge(self, later: Effects) -> None:
+        """Add the effects of a later write of the same transaction."""
+        for target, rows in later.deltas.items():
+            for pk, amounts in rows.items():
+                for attname, amount in amounts.items():
+                    self.add(target, pk, attname, amount)
+        for maintenance, pks in later.stale.items():
+            self.stale[maintenance] |= pks
+
+    def leave_extremes(self, maintenances: Mapping[Model, Sequence[Maintenance]]) -> None:
+        """Evaluate anew what values have joined, because rows may leave again while this waits."""
+        for target, joining in self.extremes.items():
+            for maintenance in maintenances.get(target, ()):
+                for pk, row in joining.items():
+                    if not row.keys().isdisjoint(maintenance.values):
+                        self.stale[maintenance].add(pk)
+        self.extremes.clear()
+
     def drop_zeros(self) -> None:
         for targets in self.deltas.values():
             for pk, row in list(targets.items()):

@@ -137,10 +137,8 @@ def fold(part: Part, model: Model, row: Mapping[str, Any], vendor: str) -> Any:
     if counts is None:
         return UNKNOWN
     if part.counted is not None:
-        value = row.get(part.counted, UNKNOWN)
-        if value is UNKNOWN or hasattr(value, "resolve_expression"):
-            return UNKNOWN
-        return 0 if value is None else 1
+        value = given(model, part.counted, row)
+        return value if value is UNKNOWN else int(value is not None)
     if part.amount is None:
         return 1
     if isinstance(part.amount, models.Value) and isinstance(part.amount.value, (int, Decimal)):
@@ -176,9 +174,8 @@ def one_holds(child: tuple[str, Any], model: Model, row: Mapping[str, Any], vend
     name, _, lookup = child[0].partition(LOOKUP_SEP)
     wanted = child[1]
     if lookup == "isnull":
-        value = row.get(attname(model, name), UNKNOWN)
-        certain = value is not UNKNOWN and not hasattr(value, "resolve_expression")
-        return (value is None) == wanted if certain else None
+        value = given(model, name, row)
+        return None if value is UNKNOWN else (value is None) == wanted
     value = plain(model, name, row)
     # NULL makes a comparison neither true nor false, and Django's negation looks into that.
     if value is UNKNOWN or value is None or type(value) is not type(wanted):
@@ -194,11 +191,10 @@ def one_holds(child: tuple[str, Any], model: Model, row: Mapping[str, Any], vend
 
 def plain(model: Model, name: str, row: Mapping[str, Any]) -> Any:
     """The value of a column, if it is stored just as it is in memory, else ``UNKNOWN``."""
-    found = attname(model, name)
-    value = row.get(found, UNKNOWN) if found else UNKNOWN
-    if value is None:
-        return None
-    field: Any = model._meta.get_field(name) if found else None
+    value = given(model, name, row)
+    if value is None or value is UNKNOWN:
+        return value
+    field: Any = model._meta.pk if name == "pk" else column(model, name)
     if type(value) is bool and type(field) is models.BooleanField:
         return value
     if type(value) is int and isinstance(field, models.IntegerField):
@@ -218,9 +214,13 @@ def plain(model: Model, name: str, row: Mapping[str, Any]) -> Any:
     return UNKNOWN
 
 
-def attname(model: Model, name: str) -> str:
+def given(model: Model, name: str, row: Mapping[str, Any]) -> Any:
+    """The value of a column in memory; ``UNKNOWN`` where the database will make it."""
     try:
-        field = model._meta.pk if name == "pk" else model._meta.get_field(name)
+        field: Any = model._meta.pk if name == "pk" else column(model, name)
     except FieldDoesNotExist:
-        return ""
-    return getattr(field, "attname", "")
+        return UNKNOWN
+    if not field.concrete or field.generated:
+        return UNKNOWN
+    value = row.get(field.attname, UNKNOWN)
+    return UNKNOWN if hasattr(value, "resolve_expression") else value

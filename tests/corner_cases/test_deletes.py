@@ -137,7 +137,9 @@ def test_cascade_sends_no_update_to_doomed_rows():
     with sent() as statements:
         blog.delete()
 
-    assert statements.updates(zoo.Blog) == statements.updates(zoo.Post) == 0
+    # MariaDB is sent UPDATEs by Django itself, that set nullable keys NULL.
+    updates = [sql for sql in statements.sql if sql.startswith("UPDATE")]
+    assert not [sql for sql in updates if "_count" in sql or "score" in sql]
     assert not zoo.Reaction.objects.exists()
     assert_truth()
 

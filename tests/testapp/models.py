@@ -240,7 +240,8 @@ QUALIFIED = '"public"."testapp_parcel"' if connection.vendor == "postgresql" els
 
 
 class Parcel(models.Model):
-    city = models.ForeignKey(City, models.CASCADE, related_name="parcels")
+    # No constraint, or Django could not empty the city's table: it does not find this one.
+    city = models.ForeignKey(City, models.CASCADE, related_name="parcels", db_constraint=False)
     stamp_count = synced(count_field(), Count("stamps"))
 
     class Meta:

@@ -1,0 +1,137 @@
+"""``coalesce()``, ``flush()`` and ``SYNCFIELDS["APPLY"]``."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connections, transaction
+
+from syncfields import coalesce, flush
+from syncfields.testing import assert_in_sync
+from tests.statements import sent
+from tests.testapp.models import Book, Shelf
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def shelves():
+    return [Shelf.objects.create() for _ in range(3)]
+
+
+def stored(shelf):
+    return Shelf.objects.values_list("book_count", "page_sum").get(pk=shelf.pk)
+
+
+def test_deltas_are_summed_and_written_once(shelves):
+    with sent() as statements, coalesce():
+        for pages in range(10):
+            Book.objects.create(shelf=shelves[pages % 2], pages=pages)
+
+    assert statements.updates(Shelf) == 1
+    assert stored(shelves[0]) == (5, 20)
+    assert_in_sync()
+
+
+def test_deltas_that_cancel_out_write_nothing(shelves):
+    with sent() as statements, coalesce():
+        Book.objects.create(shelf=shelves[0], pages=3).delete()
+
+    assert statements.updates(Shelf) == 0
+    assert_in_sync()
+
+
+def test_flush_makes_the_values_readable(shelves):
+    with coalesce():
+        Book.objects.create(shelf=shelves[0], pages=3)
+        assert stored(shelves[0]) == (0, 0)
+
+        flush()
+
+        assert stored(shelves[0]) == (1, 3)
+        Book.objects.create(shelf=shelves[0], pages=4)
+
+    assert stored(shelves[0]) == (2, 7)
+
+
+def test_the_outermost_block_writes(shelves):
+    with coalesce():
+        with coalesce():
+            Book.objects.create(shelf=shelves[0], pages=3)
+        assert stored(shelves[0]) == (0, 0)
+
+    assert stored(shelves[0]) == (1, 3)
+
+
+def test_a_rolled_back_savepoint_takes_its_own_deltas(shelves):
+    with coalesce():
+        Book.objects.create(shelf=shelves[0], pages=3)
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            Book.objects.create(shelf=shelves[0], pages=100)
+            1 / 0  # noqa: B018
+        with transaction.atomic():
+            Book.objects.create(shelf=shelves[1], pages=5)
+
+    assert stored(shelves[0]) == (1, 3)
+    assert stored(shelves[1]) == (1, 5)
+    assert_in_sync()
+
+
+def test_an_exception_leaves_nothing_behind(shelves):
+    with pytest.raises(ZeroDivisionError), coalesce():
+        Book.objects.create(shelf=shelves[0], pages=100)
+        1 / 0  # noqa: B018
+    Book.objects.create(shelf=shelves[0], pages=1)
+
+    assert stored(shelves[0]) == (1, 1)
+    assert_in_sync()
+
+
+def test_reconcile_does_not_mistake_what_waits_for_drift(shelves):
+    with coalesce():
+        Book.objects.create(shelf=shelves[0], pages=3)
+        assert_in_sync()
+
+    assert_in_sync()
+
+
+@pytest.fixture
+def at_commit(settings):
+    settings.SYNCFIELDS = {"APPLY": "commit"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_at_commit(at_commit, shelves):
+    with sent() as statements, transaction.atomic():
+        Book.objects.create(shelf=shelves[1], pages=1)
+        with transaction.atomic():
+            Book.objects.create(shelf=shelves[0], pages=2)
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            Book.objects.create(shelf=shelves[0], pages=100)
+            1 / 0  # noqa: B018
+        Book.objects.create(shelf=shelves[1], pages=4)
+
+    assert statements[-1] == "UPDATE testapp_shelf"
+    assert statements.updates(Shelf) == 1
+    assert [stored(shelf) for shelf in shelves] == [(1, 2), (2, 5), (0, 0)]
+    assert "commit" not in vars(connections["default"])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_at_commit_in_autocommit(at_commit, shelves):
+    book = Book.objects.create(shelf=shelves[0], pages=2)
+    assert stored(shelves[0]) == (1, 2)
+    book.delete()
+
+    assert stored(shelves[0]) == (0, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rollback_before_commit_drops_everything(at_commit, shelves):
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        Book.objects.create(shelf=shelves[0], pages=2)
+        1 / 0  # noqa: B018
+    with transaction.atomic():
+        Book.objects.create(shelf=shelves[1], pages=2)
+
+    assert [stored(shelf) for shelf in shelves[:2]] == [(0, 0), (1, 2)]
+    assert_in_sync()

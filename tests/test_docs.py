@@ -1,0 +1,80 @@
+"""The documentation says what is there: ids of checks, public names, links."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("example/*.md")])
+
+ID = re.compile(r"\bid=\"(?:syncfields\.)?([EW]\d{3})\"")
+ID_HEADING = re.compile(r"^## syncfields\.([EW]\d{3})$", re.MULTILINE)
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def read(page):
+    return page.read_text(encoding="utf-8")
+
+
+def name(page):
+    return str(page.relative_to(ROOT))
+
+
+def prose(page):
+    return BLOCK.sub("", read(page))
+
+
+def anchors(page):
+    """The headings as GitHub names them in links."""
+    headings = HEADING.findall(prose(page))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def blocks():
+    for page in PAGES:
+        found = [text for language, text in BLOCK.findall(read(page)) if language == "python"]
+        for number, text in enumerate(found, 1):
+            yield pytest.param(text, id=f"{name(page)}-{number}")
+
+
+def test_pages_are_found():
+    assert {"README.md", "CHANGELOG.md", "docs/guide.md"} <= {name(page) for page in PAGES}
+
+
+def test_each_check_has_one_heading_and_each_heading_a_check():
+    raised = {id for file in ROOT.glob("syncfields/**/*.py") for id in ID.findall(read(file))}
+    headings = ID_HEADING.findall(read(ROOT / "docs" / "checks.md"))
+
+    assert sorted(raised) == headings
+
+
+@pytest.mark.parametrize("text", list(blocks()))
+def test_examples_compile_and_import_what_exists(text):
+    tree = ast.parse(text)
+
+    compile(tree, "<example>", "exec")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "syncfields":
+            module = importlib.import_module(node.module)
+            assert [each.name for each in node.names if not hasattr(module, each.name)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_relative_links_resolve(page):
+    broken = []
+    for link in LINK.findall(prose(page)):
+        path, _, anchor = link.partition("#")
+        if "://" in link:
+            continue
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+
+    assert broken == []
