@@ -36,6 +36,8 @@ class Plan:
     targets: dict[Model, tuple[Maintenance, ...]] = field(default_factory=dict)
     columns: dict[Model, frozenset[str]] = field(default_factory=dict)
     """The columns of each source that matter to anybody."""
+    counted: frozenset[Model] = frozenset()
+    """The sources of which every save is an event that a tally may count."""
     owned: dict[Model, dict[str, Rule]] = field(default_factory=dict)
     """The synced fields of each target, by attribute name."""
 
@@ -70,6 +72,12 @@ class Plan:
                 )
                 for model, watches in sources.items()
             },
+            counted=frozenset(
+                dependency.model
+                for each in maintenances
+                if not each.reconcilable
+                for dependency in each.dependencies
+            ),
             owned=dict(owned),
             directs=dict(directs),
         )

@@ -75,7 +75,10 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
                 refuse(self, owned, update_fields)
             values = [each for each in values if each[0].attname not in owned]
         args = (self, base_qs, using, pk_val, values, update_fields, *rest)
-        if model not in plan.sources:
+        if model not in plan.sources or not (
+            model in plan.counted
+            or any(field.attname in plan.columns[model] for field, _, _ in values)
+        ):
             return original(*args)
         written = {field.attname: value for field, _, value in values}
         change = Change(
@@ -89,7 +92,8 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
         )
         result = engine.perform(using, [change], lambda: original(*args))
         tracking.remember(self, written)
-        memory.forget(self, [change])
+        if change.columns or model in plan.counted:
+            memory.forget(self, [change])
         return result
 
     return _do_update
