@@ -23,6 +23,8 @@ class Change:
     """Attribute names of the columns an update writes; None stands for the whole row."""
     values: Mapping[str, Any] | None = None
     """What is written, by attribute name, where it is one row and that is known."""
+    rows: Sequence[Mapping[str, Any]] = ()
+    """The rows to be inserted, or the one to be updated, as they are in memory."""
     previous: Mapping[str, Any] | None = None
     """The old values, as far as they come from memory."""
     raw: bool = False

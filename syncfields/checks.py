@@ -95,7 +95,7 @@ def check_hidden_writes(**kwargs: Any) -> list[CheckMessage]:
                 hidden(model, queryset, name)
                 for name in overridden(queryset, models.QuerySet, BULK)
             ]
-    return list(dict.fromkeys(found))
+    return [each for number, each in enumerate(found) if each not in found[:number]]
 
 
 def overridden(owner: type, base: type, names: tuple[str, ...]) -> Iterator[str]:
@@ -103,6 +103,8 @@ def overridden(owner: type, base: type, names: tuple[str, ...]) -> Iterator[str]
     for name in names:
         for kind in owner.__mro__[: owner.__mro__.index(base)]:
             method = inspect.unwrap(vars(kind)[name]) if name in vars(kind) else None
+            if method is inspect.unwrap(getattr(base, name)):
+                continue  # Wrapped around Django's own, as FieldTracker does.
             code = getattr(method, "__code__", None)
             if (
                 code is not None

@@ -54,17 +54,17 @@ def compile_rules(rules: Iterable[Rule]) -> tuple[Plan, list[RuleError]]:
     rules = list(rules)
     errors = list(refuse_duplicates(rules))
     compiled: list[Maintenance] = []
-    if not errors:
-        for rule in rules:
-            try:
-                compiled += compile_rule(rule)
-            except RuleError as error:
-                errors.append(error)
-    try:
-        ordered = in_order(compiled)
-    except RuleError as error:
-        return Plan(), [*errors, error]
-    return Plan.of(merged(ordered), direct), errors
+    for rule in {(rule.model, rule.field_name): rule for rule in reversed(rules)}.values():
+        try:
+            compiled[:0] = compile_rule(rule)
+        except RuleError as error:
+            errors.append(error)
+    while True:
+        try:
+            return Plan.of(merged(in_order(compiled)), direct), errors
+        except Circle as circle:
+            errors.append(circle.error)
+            compiled = [each for each in compiled if each.rules[0] not in circle.rules]
 
 
 def compile_rule(rule: Rule) -> list[Maintenance]:
@@ -175,7 +175,7 @@ def read(tree: Any, paths: dict[str, Path], opaque: list[Any]) -> Iterator[Read]
     """The columns that a resolved expression names; what hides its own goes to ``opaque``."""
     for node in nodes(tree):
         if isinstance(node, Col):
-            yield paths[node.alias], [node.target.attname]
+            yield paths[node.alias], [node.target.attname, *behind(node.target)]
         elif isinstance(node, RawSQL):
             opaque.append(node)
         elif isinstance(node, Query):
@@ -186,6 +186,14 @@ def read(tree: Any, paths: dict[str, Path], opaque: list[Any]) -> Iterator[Read]
             for path in inner.values():
                 yield path, []
             yield from read_query(node, inner, opaque)
+
+
+def behind(field: Any) -> list[str]:
+    """The columns that a generated column is made of: it changes when they do."""
+    if not field.generated:
+        return []
+    resolved = field.expression.resolve_expression(Query(field.model), allow_joins=False)
+    return [node.target.attname for node in nodes(resolved) if isinstance(node, Col)]
 
 
 def read_query(query: Query, paths: dict[str, Path], opaque: list[Any]) -> Iterator[Read]:
@@ -279,7 +287,7 @@ def distributive(aggregate: Any, rule: Rule) -> bool:
         return types.is_exact(rule.field)
     if type(aggregate) is not Sum:
         return False
-    default = aggregate.default
+    default = vars(aggregate)["default"]
     if not (is_zero([default]) if default is not None else not rule.field.null):
         return False
     return types.sums_exactly(resolve(rule, aggregate.get_source_expressions()[0]), rule.field)
@@ -414,8 +422,21 @@ def tallied(rule: Rule) -> Tallied:
 # Putting together ------------------------------------------------------------------------------
 
 
+class Circle(Exception):
+    """Rules of which each reads the next, and the last the first."""
+
+    def __init__(self, rules: list[Rule]) -> None:
+        self.rules = rules
+        self.error = RuleError(
+            "Rules go in a circle: " + " -> ".join(rule.label for rule in rules) + ".",
+            id="E006",
+            hint="Let one of them read the rows that the others count, not their synced fields.",
+            obj=rules[0].model,
+        )
+
+
 def in_order(maintenances: Sequence[Maintenance]) -> list[Maintenance]:
-    """Each after those whose fields it reads. Raises ``RuleError`` for rules that go in circles."""
+    """Each after those whose fields it reads. Raises ``Circle``."""
     writers: dict[tuple[type[Model], str], list[Maintenance]] = defaultdict(list)
     for each in maintenances:
         for rule in each.rules:
@@ -433,12 +454,7 @@ def in_order(maintenances: Sequence[Maintenance]) -> list[Maintenance]:
         return list(TopologicalSorter(graph).static_order())
     except CycleError as error:
         circle = [each.rules[0] for each in reversed(error.args[1])]
-        raise RuleError(
-            "Rules go in a circle: " + " -> ".join(rule.label for rule in circle) + ".",
-            id="E006",
-            hint="Let one of them read the rows that the others count, not their synced fields.",
-            obj=circle[0].model,
-        ) from error
+        raise Circle(circle) from error
 
 
 @dataclass(frozen=True, slots=True)

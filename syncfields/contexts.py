@@ -28,8 +28,9 @@ def unsynced(reconcile: bool = False) -> Iterator[None]:
             for key, pks in inner.touched.items():
                 outer.touched[key] |= pks
         else:
-            for (using, maintenance), pks in engine.in_plan_order(inner.touched):
-                engine.recompute(using, maintenance, pks)
+            with scope.repairs():
+                for (using, maintenance), pks in engine.in_plan_order(inner.touched):
+                    engine.recompute(using, maintenance, pks)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from django.db import connections, transaction
 
 from syncfields import initial, pending, registry, scope, targets
 from syncfields.changes import Change
-from syncfields.locks import lock, lock_around, lock_path
+from syncfields.locks import lock, lock_around, lock_path, lock_referred
 from syncfields.maintenance.base import Effects, Maintenance
 from syncfields.maintenance.copies import Copy
 from syncfields.maintenance.direct import Direct
@@ -47,6 +47,8 @@ class Keeping:
         self.ways: dict[Maintenance, Direct] = {}
 
     def before(self) -> None:
+        if connections[self.using].vendor == "mysql":
+            self.lock_parents()
         if not scope.repairing_drift():
             self.take_short_ways()
         lock_sources(self.using, self.changes, self.maintenances)
@@ -54,6 +56,14 @@ class Keeping:
             self.known = [each.targets(self.changes, self.using) for each in self.maintenances]
         else:
             self.known = [each.before(self.changes, self.using) for each in self.maintenances]
+
+    def lock_parents(self) -> None:
+        """Lock the rows that new keys refer to, which MySQL and MariaDB would lock shared."""
+        for change in self.changes:
+            for maintenance in self.maintenances:
+                for dependency in maintenance.dependencies:
+                    if change.rows and change.concerns(dependency):
+                        lock_referred(dependency.path, self.using, change.rows)
 
     def take_short_ways(self) -> None:
         """Read a single row at once with all that is known of it; what did not change is left."""
@@ -185,7 +195,12 @@ def add(using: str, target: Model, deltas: dict[Any, Any], extremes: dict[Any, A
     )
     change = Change(target, "update", pks, columns)
 
-    perform(using, [change], lambda: targets.add(using, target, pks, deltas, extremes))
+    healed = perform(using, [change], lambda: targets.add(using, target, pks, deltas, extremes))
+    if healed:
+        # What reads a healed value was right or wrong by itself, and the difference says nothing.
+        again = Change(target, "update", healed, columns, locked=True)
+        with scope.repairs():
+            perform(using, [again], lambda: None)
 
 
 def sorted_pks(pks: Any) -> list[Any]:

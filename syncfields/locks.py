@@ -14,7 +14,7 @@ has one writer at a time and needs none of this.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import connections
@@ -37,6 +37,24 @@ def lock(model: Model, using: str, pks: Iterable[Any]) -> None:
     pks = list(pks)
     if pks and connections[using].features.has_select_for_update:
         list(locking(rows(model, using).filter(pk__in=pks).order_by("pk").values_list("pk")))
+
+
+def lock_referred(path: Path, using: str, written: Iterable[Mapping[str, Any]]) -> None:
+    """Lock the rows, one hop nearer to the target, that the keys of rows about to be written name.
+
+    InnoDB checks a foreign key by a shared lock on the row it names. Two inserts under one parent
+    would both get it, and then wait for each other to give it up for the UPDATE.
+    """
+    if not path.hops or path.hops[-1].forward or path.hops[-1].generic:
+        return
+    ((near, far), *_) = path.hops[-1].columns
+    model = Path(path.target, path.hops[:-1]).model
+    keys = {row[far] for row in written if row.get(far) is not None}
+    keys = {key for key in keys if not hasattr(key, "resolve_expression")}
+    if keys:
+        list(
+            locking(rows(model, using).filter(**{f"{near}__in": keys}).order_by("pk").values("pk"))
+        )
 
 
 def lock_path(path: Path, using: str, pks: Iterable[Any]) -> None:

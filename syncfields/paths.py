@@ -166,12 +166,4 @@ def with_joins(reads: Iterable[tuple[Path, Iterable[str]]]) -> Iterator[Dependen
             note(Path(path.target, path.hops[: number + 1]), far)
     for path, columns in merged.values():
         keys = {field.attname for field in path.model._meta.pk_fields}
-        yield Dependency(path, frozenset(columns | behind(path.model, columns)) - keys)
-
-
-def behind(model: Model, columns: Iterable[str]) -> set[str]:
-    """The columns that the generated ones among ``columns`` are made of."""
-    fields = (column(model, name) for name in columns)
-    return {
-        source.attname for field in fields if field.generated for source in field.referenced_fields
-    }
+        yield Dependency(path, frozenset(columns) - keys)

@@ -150,13 +150,27 @@ class Row:
             return amount
         return Coalesce(amount, Value(0), output_field=column(maintenance.target, part.attname))
 
+    def left_extreme(self, maintenance: Extreme, key: Any, old: Any) -> bool:
+        """Lock the target and ask whether the old value is not beaten by the stored one."""
+        target, name, better = maintenance.target, maintenance.attname, maintenance.better
+        field = column(target, name)
+
+        def make() -> Statement:
+            queryset = rows(target, self.using).filter(pk=Param("key", target._meta.pk))
+            queryset = queryset.exclude(**{f"{name}__{better}": Param("old", field)})
+            return statements.select(locking(queryset).values_list("pk"))
+
+        statement = statements.once(("left", self.using, target, name), make)
+        return statement.row(key=key, old=old) is not None
+
     def compare(
         self, maintenance: Extreme, effects: Effects, before: Contribution, after: Contribution
     ) -> None:
         """A value that left may have been the extreme itself; one that comes may be the next."""
         (old_key, old), (new_key, new) = before, after
         stale = effects.stale[maintenance]
-        if old_key is not None and old is not None and before != after:
+        changed = old_key is not None and old is not None and before != after
+        if changed and self.left_extreme(maintenance, old_key, old):
             stale.add(old_key)
         if new_key is not None and new is not None and new_key not in stale:
             row = effects.extremes[maintenance.target][new_key]

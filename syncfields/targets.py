@@ -44,20 +44,26 @@ def add(
     pks: Sequence[Any],
     deltas: Mapping[Any, Mapping[str, Any]],
     extremes: Mapping[Any, Mapping[str, Any]],
-) -> None:
-    """Add deltas, and values that join an extreme; heal the rows that cannot take them."""
+) -> list[Any]:
+    """Add deltas, and values that join an extreme; heal the rows that cannot take them.
+
+    Returns the rows of which a value had drifted.
+    """
+    healed: list[Any] = []
     for batch in batches(pks):
         if additions.add(using, target, batch, deltas, extremes) != len(batch):
             columns = {
                 name for rows in (deltas, extremes) for pk in batch for name in rows.get(pk, ())
             }
-            heal(using, target, columns, batch, deltas)
+            healed += heal(using, target, columns, batch, deltas)
+    return healed
 
 
 def heal(
     using: str, target: Model, columns: set[str], pks: Sequence[Any], deltas: Mapping[Any, Any]
-) -> None:
+) -> list[Any]:
     """Evaluate targets anew that could not take a delta, and report those that had drifted."""
+    healed: list[Any] = []
     for maintenance in registry.plan().targets[target]:
         values = {name: value for name, value in maintenance.values.items() if name in columns}
         if not values:
@@ -73,6 +79,8 @@ def heal(
             ]
             if drifts:
                 report(using, target, name, drifts)
+                healed += [each.pk for each in drifts]
+    return healed
 
 
 def had_drifted(drift: Drift, amount: Any) -> bool:

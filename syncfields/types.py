@@ -126,7 +126,9 @@ def may_be_null(expression: Any, resolved: Any, found: Iterable[Dependency]) -> 
     if not isinstance(expression, F) or not isinstance(resolved, Col):
         return False
     hops = (hop for dependency in found for hop in dependency.path.hops)
-    return resolved.target.null or any(not hop.forward or hop.field.null for hop in hops)
+    return resolved.target.null or any(
+        not hop.forward or hop.field.null or hop.outlives_target for hop in hops
+    )
 
 
 def is_exact(field: Any) -> bool:

@@ -40,7 +40,11 @@ def create(
     watching = list(dict.fromkeys(watch.maintenance for watch in plan.sources.get(model, ())))
     with transaction.atomic(using=using, savepoint=False):
         new = Change(model, "insert")
-        late = [] if suspension is not None else initial.assign(using, new, objs)
+        # One by one: rows that come back without their keys cannot be evaluated afterwards.
+        late: list[Maintenance] = []
+        if suspension is None:
+            for obj in objs:
+                late = initial.assign(using, new, [obj])
         rivals = conflicting(using, model, objs, unique_fields)
         replaced = Change(model, "update", rivals)
         keeping = engine.Keeping(using, [replaced])

@@ -36,7 +36,7 @@ def inserting(original: Callable[..., Any]) -> Callable[..., Any]:
             change.pks = [primary_key(self, model, result, returning)]
             return result
 
-        change = Change(model, "insert", values=vars(self), raw=raw)
+        change = Change(model, "insert", values=vars(self), rows=(vars(self),), raw=raw)
         if model in plan.owned and scope.suspended() is None:
             return engine.insert(using, change, [self], write)
         if model not in plan.sources:
@@ -87,6 +87,7 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
             [pk_val],
             frozenset(written),
             values=written,
+            rows=(written,),
             previous=tracking.remembered(self, plan.columns[model]),
             saved=True,
         )

@@ -42,8 +42,8 @@ class Effects:
 
     def merge(self, later: Effects) -> None:
         """Add the effects of a later write of the same transaction."""
-        for target, rows in later.deltas.items():
-            for pk, amounts in rows.items():
+        for target, changed in later.deltas.items():
+            for pk, amounts in changed.items():
                 for attname, amount in amounts.items():
                     self.add(target, pk, attname, amount)
         for maintenance, pks in later.stale.items():

@@ -1,4 +1,4 @@
-"""Row expressions over to-one paths: the targets that follow a row stay the same when it changes."""
+"""Row expressions over to-one paths: which targets follow a row is none of the row's doing."""
 
 from __future__ import annotations
 

@@ -7,8 +7,9 @@ from contextlib import suppress
 import pytest
 
 from syncfields import SyncedFieldError, unsynced
+from tests.menagerie import populate
 from tests.statements import sent
-from tests.testapp.models import Book, Card, Profile, Shelf
+from tests.testapp.models import Book, Card, Musician, Profile, Shelf
 from tests.truth import assert_truth, drifts
 from tests.undo import UndoError
 
@@ -114,4 +115,23 @@ def test_unsynced_as_decorator_and_nested(shelf):
             Book.objects.create(shelf=shelf, pages=7)
         assert drifts(Shelf)
 
+    assert_truth()
+
+
+def test_unsynced_with_reconcile_around_everything():
+    with unsynced(reconcile=True):
+        populate()
+
+    assert_truth()
+
+
+def test_unsynced_with_reconcile_and_the_far_end_of_many_to_many():
+    one, two = (Musician.objects.create(fame=fame) for fame in (1, 2))
+    one.friends.add(two)
+
+    with unsynced(reconcile=True):
+        two.fame = 5
+        two.save()
+
+    assert Musician.objects.get(pk=one.pk).friends_fame == 5
     assert_truth()

@@ -81,6 +81,30 @@ def test_case_59_a_stale_parent_is_saved():
     assert_truth()
 
 
+def test_case_59_a_parent_is_cloned_after_its_child_was_saved():
+    post = Post.objects.create(title="old")
+    Comment.objects.create(post=post)
+
+    post.pk = None
+    post._state.adding = True
+    post.save()
+
+    assert Post.objects.count() == 2
+    assert post.comment_count == 0
+    assert_truth()
+
+
+def test_case_59_a_parent_is_saved_anew_after_its_row_was_deleted():
+    post = Post.objects.create(title="old")
+    Comment.objects.create(post=post).delete()
+    Post.objects.filter(pk=post.pk).delete()
+
+    post.save()
+
+    assert Post.objects.get().title == "old"
+    assert_truth()
+
+
 def test_case_60_version_auto_now_and_receivers_are_untouched():
     received = []
 

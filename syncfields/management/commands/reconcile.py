@@ -6,6 +6,7 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
 
@@ -63,7 +64,11 @@ class Command(BaseCommand):
             raise CommandError(
                 f"There is no database {database!r} (default: {DEFAULT_DB_ALIAS!r})."
             )
-        progress = None if no_progress or format == "json" or not verbosity else Bar(self.stderr)
+        progress = (
+            None
+            if no_progress or format == "json" or not verbosity
+            else Bar(self.stderr, lines=verbosity > 1)
+        )
         try:
             report = reconcile(
                 *(options.get("labels") or labels),
@@ -73,7 +78,7 @@ class Command(BaseCommand):
                 progress=progress,
                 start_after=start_after,
             )
-        except LookupError as error:
+        except (LookupError, ValueError, ValidationError) as error:
             raise CommandError(str(error)) from error
         except Interrupted as stop:
             self.show(stop.report, format, verbosity)
@@ -141,14 +146,17 @@ def as_json(report: Report) -> dict[str, Any]:
 
 
 class Bar:
-    """Progress: tqdm's bar on a terminal, where tqdm is installed; nothing elsewhere."""
+    """Progress: tqdm's bar on a terminal, where tqdm is installed; else lines, if wanted."""
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: Any, lines: bool) -> None:
         self.stream = stream
+        self.lines = lines
         self.bars: dict[str, Any] = {}
 
     def __call__(self, label: str, done: int, total: int) -> None:
         if not self.stream.isatty():
+            if self.lines:
+                self.stream.write(f"{label}: {done} of {total}")
             return
         try:
             from tqdm import tqdm
