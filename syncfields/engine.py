@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from django.db import connections, transaction
 
-from syncfields import initial, pending, registry, scope, targets
+from syncfields import initial, memory, pending, registry, scope, targets
 from syncfields.changes import Change
 from syncfields.locks import lock, lock_around, lock_path, lock_referred
 from syncfields.maintenance.base import Effects, Maintenance
@@ -47,10 +47,10 @@ class Keeping:
         self.ways: dict[Maintenance, Direct] = {}
 
     def before(self) -> None:
-        if connections[self.using].vendor == "mysql":
-            self.lock_parents()
         if not scope.repairing_drift():
             self.take_short_ways()
+        if connections[self.using].vendor == "mysql":
+            self.lock_parents()
         lock_sources(self.using, self.changes, self.maintenances)
         if scope.repairing_drift():
             self.known = [each.targets(self.changes, self.using) for each in self.maintenances]
@@ -60,10 +60,11 @@ class Keeping:
     def lock_parents(self) -> None:
         """Lock the rows that new keys refer to, which MySQL and MariaDB would lock shared."""
         for change in self.changes:
-            for maintenance in self.maintenances:
+            for maintenance in (*self.ways, *self.maintenances):
                 for dependency in maintenance.dependencies:
                     if change.rows and change.concerns(dependency):
-                        lock_referred(dependency.path, self.using, change.rows)
+                        columns = None if change.kind == "insert" else change.columns
+                        lock_referred(dependency.path, self.using, change.rows, columns)
 
     def take_short_ways(self) -> None:
         """Read a single row at once with all that is known of it; what did not change is left."""
@@ -132,8 +133,7 @@ def insert(
         for maintenance in late:
             recompute(using, maintenance, set(change.pks))
             for instance in instances:
-                for name in maintenance.values:
-                    instance.__dict__.pop(name, None)
+                memory.drop(instance, maintenance.values)
     return result
 
 

@@ -14,7 +14,7 @@ has one writer at a time and needs none of this.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from django.db import connections
@@ -39,7 +39,9 @@ def lock(model: Model, using: str, pks: Iterable[Any]) -> None:
         list(locking(rows(model, using).filter(pk__in=pks).order_by("pk").values_list("pk")))
 
 
-def lock_referred(path: Path, using: str, written: Iterable[Mapping[str, Any]]) -> None:
+def lock_referred(
+    path: Path, using: str, written: Iterable[Mapping[str, Any]], columns: Collection[str] | None
+) -> None:
     """Lock the rows, one hop nearer to the target, that the keys of rows about to be written name.
 
     InnoDB checks a foreign key by a shared lock on the row it names. Two inserts under one parent
@@ -48,6 +50,8 @@ def lock_referred(path: Path, using: str, written: Iterable[Mapping[str, Any]]) 
     if not path.hops or path.hops[-1].forward or path.hops[-1].generic:
         return
     ((near, far), *_) = path.hops[-1].columns
+    if columns is not None and far not in columns:
+        return
     model = Path(path.target, path.hops[:-1]).model
     keys = {row[far] for row in written if row.get(far) is not None}
     keys = {key for key in keys if not hasattr(key, "resolve_expression")}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from django.db import models
 
 from syncfields import registry
 from syncfields.changes import Change
-from syncfields.paths import Hop, Path
+from syncfields.paths import Hop, Path, column
+from syncfields.trees import rows
+
+DROPPED = "syncfields_dropped"
 
 
 def forget(instance: models.Model, changes: Sequence[Change]) -> None:
@@ -24,11 +27,38 @@ def follow(instance: models.Model, change: Change, seen: set[int]) -> None:
             continue
         names = frozenset(rule.field.attname for rule in watch.maintenance.rules)
         for target in cached_targets(instance, watch.dependency.path):
-            for name in names:
-                target.__dict__.pop(name, None)
+            drop(target, names)
             if id(target) not in seen:
                 seen.add(id(target))
                 follow(target, Change(watch.maintenance.target, "update", (), names), seen)
+
+
+def drop(instance: models.Model, names: Iterable[str]) -> None:
+    """Defer fields, and remember that it was not the user who did."""
+    dropped = vars(instance._state).setdefault(DROPPED, set())
+    for name in names:
+        if name in instance.__dict__:
+            del instance.__dict__[name]
+            dropped.add(name)
+
+
+def restore(instance: models.Model) -> None:
+    """Fetch what was dropped and not read since.
+
+    ``save()`` of an instance with deferred fields writes only those that are loaded, tells the
+    receivers so, and cannot insert.
+    """
+    dropped = vars(instance._state).pop(DROPPED, None)
+    missing = [name for name in dropped or () if name not in instance.__dict__]
+    if not missing:
+        return
+    model, found = type(instance), None
+    if instance.pk is not None and not instance._state.adding:
+        stored = rows(model, instance._state.db).filter(pk=instance.pk)
+        found = stored.values(*missing).first()
+    for name in missing:
+        default = column(model, name).get_default()
+        instance.__dict__[name] = found[name] if found else default
 
 
 def cached_targets(instance: models.Model, path: Path) -> Iterator[models.Model]:

@@ -21,8 +21,36 @@ from syncfields.paths import concrete
 
 
 def connect() -> None:
+    wrap(models.Model, "save", saving)
+    wrap(models.Model, "save_base", refusing)
     wrap(models.Model, "_do_insert", inserting)
     wrap(models.Model, "_do_update", updating)
+
+
+def saving(original: Callable[..., None]) -> Callable[..., None]:
+    """Django saves an instance with deferred fields in another way; ours were not its own."""
+
+    def save(self: models.Model, *args: Any, **kwargs: Any) -> None:
+        if kwargs.get("update_fields") is None:
+            memory.restore(self)
+        original(self, *args, **kwargs)
+
+    return save
+
+
+def refusing(original: Callable[..., None]) -> Callable[..., None]:
+    """Refuse before the transaction begins that an exception would break."""
+
+    def save_base(self: models.Model, *args: Any, **kwargs: Any) -> None:
+        update_fields = kwargs.get("update_fields")
+        if update_fields is not None and scope.suspended() is None:
+            plan, model = registry.plan(), concrete(type(self))
+            for each in (model, *model._meta.all_parents):
+                if owned := plan.owned.get(each):
+                    refuse(self, owned, update_fields)
+        original(self, *args, **kwargs)
+
+    return save_base
 
 
 def inserting(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -39,10 +67,12 @@ def inserting(original: Callable[..., Any]) -> Callable[..., Any]:
         change = Change(model, "insert", values=vars(self), rows=(vars(self),), raw=raw)
         if model in plan.owned and scope.suspended() is None:
             return engine.insert(using, change, [self], write)
-        if model not in plan.sources:
+        if model not in plan.sources and model not in plan.owned:
             return original(self, manager, using, fields, returning, raw)
         result = engine.perform(using, [change], write)
         memory.forget(self, [change])
+        if (suspension := scope.suspended()) is not None:
+            suspension.note_targets(using, plan.targets.get(model, ()), change.pks)
         return result
 
     return _do_insert
@@ -71,8 +101,6 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
         model, plan = concrete(base_qs.model), registry.plan()
         owned = plan.owned.get(model, {})
         if owned and scope.suspended() is None:
-            if update_fields is not None:
-                refuse(self, owned, update_fields)
             values = [each for each in values if each[0].attname not in owned]
         args = (self, base_qs, using, pk_val, values, update_fields, *rest)
         if model not in plan.sources or not (
@@ -102,7 +130,12 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def refuse(instance: models.Model, owned: Any, update_fields: Any) -> None:
     """Raise where ``save(update_fields=...)`` names synced fields of its own accord."""
-    named = [rule for rule in owned.values() if rule.field_name in update_fields]
+    # Django adds each field that has a pre_save() of its own, in update_or_create().
+    named = [
+        rule
+        for rule in owned.values()
+        if rule.field_name in update_fields and type(rule.field).pre_save is models.Field.pre_save
+    ]
     deferred = instance.get_deferred_fields()
     if not named or (deferred and implied(instance, deferred) == set(update_fields)):
         return

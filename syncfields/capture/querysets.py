@@ -27,6 +27,7 @@ from syncfields.trees import rows
 def connect() -> None:
     wrap(QuerySet, "update", updating)
     wrap(QuerySet, "bulk_create", creating)
+    wrap(QuerySet, "bulk_update", refusing)
     wrap(QuerySet, "_raw_delete", deleting)
 
 
@@ -40,10 +41,9 @@ def updating(original: Callable[..., int]) -> Callable[..., int]:
             owned = plan.owned.get(owner, {}).keys() & names
             if owned and suspension is None:
                 raise refusal(plan.owned[owner][min(owned)].label)
-            if owned and suspension is not None:
-                suspension.note_targets(
-                    self.db, plan.targets[owner], list(self.values_list("pk", flat=True))
-                )
+            if owned and suspension is not None and suspension.noting:
+                pks = list(self.values_list("pk", flat=True))
+                suspension.note_targets(self.db, plan.targets[owner], pks)
         watched = {
             owner: names
             for owner, names in columns.items()
@@ -63,6 +63,21 @@ def updating(original: Callable[..., int]) -> Callable[..., int]:
             return engine.perform(self.db, changes, lambda: original(chosen, **kwargs))
 
     return update
+
+
+def refusing(original: Callable[..., int]) -> Callable[..., int]:
+    """``update()`` would refuse as well, but inside a transaction that it would then break."""
+
+    def bulk_update(self: Any, objs: Any, fields: Any, batch_size: int | None = None) -> int:
+        fields = list(fields)
+        if scope.suspended() is None and not scope.writing_own():
+            for owner, names in written_columns(self.model, fields).items():
+                owned = registry.plan().owned.get(owner, {})
+                if refused := owned.keys() & names:
+                    raise refusal(owned[min(refused)].label)
+        return original(self, objs, fields, batch_size)
+
+    return bulk_update
 
 
 def refusal(label: str) -> SyncedFieldError:
@@ -126,7 +141,10 @@ def creating(original: Callable[..., Any]) -> Callable[..., Any]:
             )
         if owned and suspension is None:
             return engine.insert(self.db, change, objs, write)
-        return engine.perform(self.db, [change], write)
+        result = engine.perform(self.db, [change], write)
+        if owned and suspension is not None:
+            suspension.note_targets(self.db, plan.targets[model], change.pks)
+        return result
 
     return bulk_create
 

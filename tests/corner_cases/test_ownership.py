@@ -9,7 +9,7 @@ import pytest
 from syncfields import SyncedFieldError, unsynced
 from tests.menagerie import populate
 from tests.statements import sent
-from tests.testapp.models import Book, Card, Musician, Profile, Shelf
+from tests.testapp.models import Book, Card, Comment, Musician, Post, Profile, Shelf
 from tests.truth import assert_truth, drifts
 from tests.undo import UndoError
 
@@ -47,6 +47,17 @@ def test_a_stale_instance_writes_no_synced_field(shelf):
     stale.book_count = 99
     stale.save()
 
+    assert_truth()
+
+
+def test_update_or_create_of_a_target():
+    # Django saves by update_fields here, and itself adds each date field of the model to them.
+    post = Post.objects.create(title="old")
+    Comment.objects.create(post=post)
+
+    Post.objects.update_or_create(pk=post.pk, defaults={"title": "new"})
+
+    assert Post.objects.get().title == "new"
     assert_truth()
 
 
