@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from syncfields.paths import Dependency, Model
+from syncfields.paths import Dependency, Model, Path
 
 Kind = Literal["insert", "update", "delete"]
 
@@ -54,11 +54,15 @@ class Change:
         return not arrival.collected
 
 
-def reach(dependencies: Iterable[Dependency], changes: Iterable[Change]) -> dict[str, list[Any]]:
-    """The rows written, by the lookup that leads a target to them: ``{lookup: [pk]}``."""
-    found: dict[str, set[Any]] = {}
-    for dependency in dependencies:
-        for change in changes:
-            if change.concerns(dependency):
-                found.setdefault(dependency.path.pk_lookup(), set()).update(change.pks)
-    return {lookup: list(pks) for lookup, pks in found.items()}
+def reach(
+    dependencies: Iterable[Dependency], changes: Iterable[Change]
+) -> list[tuple[Path, set[Any]]]:
+    """The rows written, by the path that leads a target to them: ``[(path, primary keys)]``."""
+    found = (
+        (
+            dependency.path,
+            {pk for change in changes if change.concerns(dependency) for pk in change.pks},
+        )
+        for dependency in dependencies
+    )
+    return [(path, pks) for path, pks in found if pks]

@@ -21,7 +21,7 @@ from django.db import connections
 from django.db.models import QuerySet
 
 from syncfields.paths import Dependency, Model, Path
-from syncfields.trees import rows
+from syncfields.trees import connected, rows
 
 
 def locking(queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -84,14 +84,21 @@ def lock_around(
     if not connections[using].features.has_select_for_update:
         return
     path, pks = dependency.path, list(pks)
-    beyond = [each.path for each in others if each.columns and leads_to_one(path, each.path)]
-    between = [Path(path.target, path.hops[:number]) for number in range(len(path.hops) - 1, 0, -1)]
-    read_itself = any(each.columns and not each.path.hops for each in others)
-    itself = [Path(path.target)] if read_itself and path.hops else []
-    for part in [*sorted(beyond, key=lambda each: -len(each.hops)), *between, *itself]:
-        reached = rows(path.target, using).filter(**{path.pk_lookup(): pks})
-        keys = set(reached.values_list(part.pk_lookup(""), flat=True))
-        lock(part.model, using, keys - {None})
+    for other in sorted(others, key=lambda each: -len(each.path.hops)):
+        if other.columns and leads_to_one(path, other.path):
+            beyond = other.path.after(len(path.hops))
+            changed = rows(path.model, using).filter(pk__in=pks)
+            lock_found(beyond.model, using, changed.values(beyond.pk_lookup("")))
+    for number in range(len(path.hops) - 1, 0, -1):
+        rest = path.after(number)
+        lock_found(rest.target, using, connected(using, [(rest, pks)]).values("pk"))
+    if path.hops and any(each.columns and not each.path.hops for each in others):
+        lock_found(path.target, using, connected(using, [(path, pks)]).values("pk"))
+
+
+def lock_found(model: Model, using: str, keys: QuerySet[Any]) -> None:
+    chosen = rows(model, using).filter(pk__in=keys)
+    list(locking(chosen.order_by("pk").values_list("pk")))
 
 
 def leads_to_one(near: Path, far: Path) -> bool:

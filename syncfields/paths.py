@@ -33,6 +33,8 @@ class Hop:
     """One row at the near end can meet several at the far end."""
     columns: tuple[tuple[str, str], ...]
     """Pairs of column attribute names that the join compares: near end, far end."""
+    join_field: Any
+    """What Django's own joins are made of."""
 
     @property
     def generic(self) -> bool:
@@ -83,6 +85,21 @@ class Path:
         names = [*(hop.name for hop in self.hops), "pk", suffix]
         return LOOKUP_SEP.join(name for name in names if name)
 
+    @property
+    def ambiguous(self) -> bool:
+        """Whether a lookup cannot tell the path: both keys of an automatic many-to-many relation
+        of a model with itself have the same hidden name.
+        """
+        return any(
+            hop.join_field is not Path(self.target, self.hops[:number]).model._meta.get_field(name)
+            for number, hop in enumerate(self.hops)
+            if (name := hop.name).endswith("+")
+        )
+
+    def after(self, number: int) -> Path:
+        """The rest of the path, as seen from the row after so many hops."""
+        return Path(Path(self.target, self.hops[:number]).model, self.hops[number:])
+
     def __truediv__(self, hop: Hop) -> Path:
         return Path(self.target, (*self.hops, hop))
 
@@ -128,13 +145,13 @@ def hop_along(join_field: Any) -> Hop:
         far_model = concrete(join_field.model)
         kind_column = column(far_model, relation.content_type_field_name).attname
         pairs += (("", kind_column),)
-        return Hop(relation.name, far_model, relation, False, True, pairs)
+        return Hop(relation.name, far_model, relation, False, True, pairs, join_field)
     pairs = tuple((near.attname, far.attname) for near, far in join_field.get_joining_fields())
     if isinstance(join_field, ForeignObjectRel):
         field, far_model = join_field.field, concrete(join_field.related_model)
-        return Hop(join_field.name, far_model, field, False, join_field.multiple, pairs)
+        return Hop(join_field.name, far_model, field, False, join_field.multiple, pairs, join_field)
     far_model = concrete(join_field.related_model)
-    return Hop(join_field.name, far_model, join_field, True, False, pairs)
+    return Hop(join_field.name, far_model, join_field, True, False, pairs, join_field)
 
 
 def walk(target: Model, lookup: str) -> Path:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.db.models import Aggregate, F, OuterRef, Q, QuerySet, StdDev, Subquery, Variance
 from django.db.models.constants import LOOKUP_SEP
+from django.db.models.lookups import In
 from django.db.models.sql import Query
+from django.db.models.sql.constants import INNER
+from django.db.models.sql.datastructures import Join
+from django.db.models.sql.where import AND, OR, WhereNode
 
-from syncfields.paths import Model
+from syncfields.paths import Model, Path
 
 Replace = Callable[[Any], Any]
 
@@ -89,6 +95,27 @@ def rows(model: Model, using: str | None = None) -> QuerySet[Any]:
 def of_row(model: Model, value: Any) -> Subquery:
     """``value`` of the row at hand, where only columns of its own table may be named."""
     return Subquery(rows(model).filter(pk=OuterRef("pk")).values(_syncfields_value=value))
+
+
+def connected(using: str, found: Iterable[tuple[Path, Iterable[Any]]]) -> QuerySet[Any]:
+    """The targets that reach one of the given rows, ``[(path, primary keys)]``."""
+    found = list(found)
+    queryset = rows(found[0][0].target, using)
+    if not any(path.ambiguous for path, _ in found):
+        conditions = (Q((path.pk_lookup(), list(pks))) for path, pks in found)
+        return queryset.filter(reduce(or_, conditions))
+    where = WhereNode(connector=OR)
+    for path, pks in found:
+        alias = queryset.query.get_initial_alias()
+        for hop in path.hops:
+            # As setup_joins() does, which would look the hop up by its name.
+            table = hop.model._meta.db_table
+            join = Join(table, alias, None, INNER, hop.join_field, nullable=True)
+            alias = queryset.query.join(join)
+        key = path.model._meta.pk
+        where.add(In(key.get_col(alias), list(pks)), OR)
+    queryset.query.where.add(where, AND)
+    return queryset
 
 
 def settable(model: Model, value: Any) -> Any:

@@ -12,13 +12,13 @@ from operator import or_
 from typing import Any
 
 from django.db import connections, transaction
-from django.db.models import Model, Q, UniqueConstraint
+from django.db.models import Model, Q, QuerySet, UniqueConstraint
 
 from syncfields import engine, initial, registry, scope
 from syncfields.changes import Change
 from syncfields.maintenance.base import Maintenance
-from syncfields.paths import Path, column, is_generic
-from syncfields.trees import rows
+from syncfields.paths import Path, column
+from syncfields.trees import connected, rows
 
 
 def returns_keys(using: str, objs: Sequence[Any]) -> bool:
@@ -75,24 +75,21 @@ def targets(
     for dependency in maintenance.dependencies:
         if dependency.model is not model or not dependency.path.hops:
             continue
-        if (condition := leading_to(dependency.path, objs)) is not None:
-            reached = rows(maintenance.target, using).filter(condition)
+        if (reached := leading_to(using, dependency.path, objs)) is not None:
             found.update(reached.values_list("pk", flat=True))
     return found
 
 
-def leading_to(path: Path, objs: Sequence[Any]) -> Q | None:
+def leading_to(using: str, path: Path, objs: Sequence[Any]) -> QuerySet[Any] | None:
     """Targets that rows not yet in the table will be connected with, by the keys they hold."""
     arrival = path.hops[-1]
     if arrival.forward:
         return None
     before = Path(path.target, path.hops[:-1])
     near, far = arrival.columns[0]
-    if is_generic(arrival.field):
-        near = before.model._meta.pk.attname
     keys = {getattr(obj, far) for obj in objs} - {None}
-    prefix = f"{before.lookup}__" if before.hops else ""
-    return Q((f"{prefix}{near}__in", keys)) if keys else None
+    pks = rows(before.model, using).filter(**{f"{near}__in": keys}).values_list("pk", flat=True)
+    return connected(using, [(before, list(pks))]) if keys else None
 
 
 def conflicting(

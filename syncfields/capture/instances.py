@@ -100,7 +100,10 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         model, plan = concrete(base_qs.model), registry.plan()
         owned = plan.owned.get(model, {})
-        if owned and scope.suspended() is None:
+        suspension = scope.suspended()
+        if owned and suspension is not None:
+            suspension.note_targets(using, plan.targets[model], [pk_val])
+        elif owned:
             values = [each for each in values if each[0].attname not in owned]
         args = (self, base_qs, using, pk_val, values, update_fields, *rest)
         if model not in plan.sources or not (

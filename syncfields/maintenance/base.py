@@ -6,17 +6,15 @@ from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
-from operator import or_
 from typing import Any, ClassVar
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from syncfields.changes import Change, reach
 from syncfields.locks import reading
 from syncfields.paths import Dependency, Model
 from syncfields.rules import Rule
-from syncfields.trees import rows
+from syncfields.trees import connected
 
 PrimaryKey = Any
 
@@ -106,10 +104,7 @@ class Maintenance(ABC):
     def affected(self, changes: Sequence[Change], using: str) -> QuerySet[Any] | None:
         """The targets that the rows of ``changes`` are now connected with."""
         found = reach(self.dependencies, changes)
-        if not any(found.values()):
-            return None
-        touched = reduce(or_, (Q((lookup, pks)) for lookup, pks in found.items()))
-        return rows(self.target, using).filter(touched)
+        return connected(using, found) if found else None
 
     def targets(self, changes: Sequence[Change], using: str) -> set[PrimaryKey]:
         affected = self.affected(changes, using)
