@@ -19,7 +19,7 @@ from syncfields.locks import lock, lock_around, lock_path, lock_referred
 from syncfields.maintenance.base import Effects, Maintenance
 from syncfields.maintenance.copies import Copy
 from syncfields.maintenance.direct import Direct
-from syncfields.paths import Model
+from syncfields.paths import Model, Path
 from syncfields.single import Row
 
 Result = TypeVar("Result")
@@ -45,6 +45,7 @@ class Keeping:
         self.known: list[Any] = []
         self.row: Row | None = None
         self.ways: dict[Maintenance, Direct] = {}
+        self.followed: list[tuple[Maintenance, Path]] = []
 
     def before(self) -> None:
         if not scope.repairing_drift():
@@ -56,6 +57,11 @@ class Keeping:
             self.known = [each.targets(self.changes, self.using) for each in self.maintenances]
         else:
             self.known = [each.before(self.changes, self.using) for each in self.maintenances]
+
+    def is_read(self, maintenance: Maintenance) -> bool:
+        """Whether other rules read what it keeps, and must be told which rows change."""
+        columns = registry.plan().columns.get(maintenance.target, frozenset())
+        return not columns.isdisjoint(maintenance.values)
 
     def lock_parents(self) -> None:
         """Lock the rows that new keys refer to, which MySQL and MariaDB would lock shared."""
@@ -89,7 +95,15 @@ class Keeping:
                 self.maintenances = []
         directs = registry.plan().directs.get(change.model, {})
         self.ways = {each: directs[each] for each in self.maintenances if each in directs}
-        self.maintenances = [each for each in self.maintenances if each not in self.ways]
+        self.followed = [
+            (each, path)
+            for each in self.maintenances
+            if isinstance(each, Copy) and not self.is_read(each)
+            for path in [each.followed(change)]
+            if path is not None
+        ]
+        short = {*self.ways, *(each for each, _ in self.followed)}
+        self.maintenances = [each for each in self.maintenances if each not in short]
 
     def after(self) -> None:
         lock_hops(self.using, self.changes, self.maintenances, {"insert"})
@@ -102,6 +116,8 @@ class Keeping:
             else:
                 each.after(self.changes, self.using, known, effects)
         effects.spare(self.changes)
+        for maintenance, path in self.followed:
+            targets.follow(self.using, maintenance, path, self.changes[0].pks[0])
         if pending.waits(self.using) and not scope.repairing_drift():
             effects.leave_extremes(registry.plan().targets)
             pending.of(self.using, apply).note(effects)

@@ -68,8 +68,7 @@ def lock_path(path: Path, using: str, pks: Iterable[Any]) -> None:
     found = rows(path.target, using).filter(pk__in=list(pks))
     for number in range(1, len(path.hops) + 1):
         part = Path(path.target, path.hops[:number])
-        keys = found.values_list(f"{part.lookup}__pk", flat=True)
-        lock(part.model, using, {key for key in keys if key is not None})
+        lock_found(part.model, using, found.values(part.pk_lookup("")))
 
 
 def lock_around(

@@ -12,8 +12,9 @@ from django.db import connections
 from syncfields import additions, drift, registry, signals, statements
 from syncfields.drift import Drift
 from syncfields.maintenance.base import Maintenance
-from syncfields.paths import Model
-from syncfields.trees import rows, settable
+from syncfields.paths import Model, Path
+from syncfields.statements import Param, Statement
+from syncfields.trees import connected, rows, settable
 
 logger = logging.getLogger("syncfields.drift")
 BATCH = 500
@@ -36,6 +37,24 @@ def evaluate(using: str, maintenance: Maintenance, pks: Sequence[Any]) -> None:
             statements.update(queryset, anew).update()
         else:
             drift.repair(using, target, values, queryset)
+
+
+def follow(using: str, maintenance: Maintenance, path: Path, pk: Any) -> None:
+    """Evaluate all targets anew that are connected with one row, in one UPDATE."""
+    target, values = maintenance.target, maintenance.values
+    composite = len(path.model._meta.pk_fields) > 1
+    if composite or not connections[using].features.update_can_self_select:
+        pks = connected(using, [(path, [pk])]).values_list("pk", flat=True)
+        return evaluate(using, maintenance, list(pks))
+
+    def make() -> Statement:
+        key = Param("pk", path.model._meta.pk)
+        anew = {name: settable(target, value) for name, value in values.items()}
+        anew |= additions.touches(target, list(values))
+        return statements.update(rows(target, using).filter(**{path.pk_lookup(""): key}), anew)
+
+    statements.once(("follow", using, maintenance, path.lookup), make).update(pk=pk)
+    return None
 
 
 def add(

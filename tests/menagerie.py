@@ -136,6 +136,15 @@ def populate(using: str = "default") -> None:  # noqa: C901 - long, but a list
     make(zoo.Pet, owner=keepers[1], sitter=keepers[1], vet=keepers[2])
     make(zoo.Pet, owner=keepers[2], breeder=keepers[2], insurer=keepers[0])
 
+    for hive, bee in (
+        (zoo.DeltaHive, zoo.DeltaBee),
+        (zoo.ExtremeHive, zoo.ExtremeBee),
+        (zoo.RecomputeHive, zoo.RecomputeBee),
+        (zoo.CopyHive, zoo.CopyBee),
+    ):
+        make(bee, hive=make(hive, name="hive"), honey=3)
+        make(hive)
+
 
 def write_behind(model: type[models.Model], using: str = "default", **values: Any) -> None:
     """Set a column of all rows by SQL, behind the back of Django and of the library."""

@@ -457,6 +457,24 @@ def keeper(all_: Snapshot, row: Row) -> dict[str, Any]:
     }
 
 
+def honey(bee: type[models.Model], result: Callable[[list[int]], Any]) -> Truth:
+    def truth_of_hive(all_: Snapshot, row: Row) -> dict[str, Any]:
+        bees = all_.where(bee, hive_id=row.id)
+        return {"total": result([each.honey for each in bees if each.swarm_id is None])}
+
+    return truth_of_hive
+
+
+truth(zoo.DeltaHive)(honey(zoo.DeltaBee, sum))
+truth(zoo.ExtremeHive)(honey(zoo.ExtremeBee, highest))
+truth(zoo.RecomputeHive)(honey(zoo.RecomputeBee, lambda all_: fmean(all_) if all_ else None))
+
+
+@truth(zoo.CopyBee)
+def copy_bee(all_: Snapshot, row: Row) -> dict[str, Any]:
+    return {"hive_name": of(all_.one(zoo.CopyHive, id=row.hive_id), "name")}
+
+
 # Comparing ---------------------------------------------------------------------------------------
 
 

@@ -107,8 +107,11 @@ class Maintenance(ABC):
         return connected(using, found) if found else None
 
     def targets(self, changes: Sequence[Change], using: str) -> set[PrimaryKey]:
-        affected = self.affected(changes, using)
-        return set() if affected is None else set(reading(affected.values_list("pk", flat=True)))
+        """The primary keys of the targets that the rows of ``changes`` are now connected with."""
+        found = reach(self.dependencies, changes)
+        if all(not path.hops for path, _ in found):
+            return {pk for _, pks in found for pk in pks}
+        return set(reading(connected(using, found).values_list("pk", flat=True)))
 
     @abstractmethod
     def before(self, changes: Sequence[Change], using: str) -> Any:

@@ -9,11 +9,19 @@ from typing import ClassVar
 from syncfields.changes import Change
 from syncfields.maintenance.base import PrimaryKey
 from syncfields.maintenance.recompute import Recompute
+from syncfields.paths import Path
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
 class Copy(Recompute):
     kind: ClassVar[str] = "copy"
+
+    def followed(self, change: Change) -> Path | None:
+        """The path by which one UPDATE finds the targets that follow a changed row, if it can."""
+        if change.kind != "update":
+            return None
+        paths = [each.path for each in self.dependencies if change.concerns(each)]
+        return paths[0] if len(paths) == 1 and len(paths[0].hops) == 1 else None
 
     def before(self, changes: Sequence[Change], using: str) -> set[PrimaryKey]:
         # Only a row that goes is no longer found afterwards, when its key may be NULL.

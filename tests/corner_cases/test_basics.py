@@ -513,3 +513,36 @@ def test_case_39_a_target_that_comes_back_to_its_sources():
 
     assert zoo.Keeper.objects.get().bred_count == 1
     assert_truth()
+
+
+deferred = pytest.mark.skipif(
+    not connection.features.supports_forward_references,
+    reason="This database checks foreign keys at once",
+)
+
+
+@deferred
+def test_case_36_a_child_that_is_inserted_before_its_parent():
+    Comment.objects.create(post_id=777, score=3)
+    zoo.City.objects.create(country_id="late")
+    assert_truth()
+
+    Post(pk=777).save()
+    zoo.Country.objects.create(code="late", name="Late")
+
+    assert Post.objects.get().comment_count == 1
+    assert_truth()
+
+
+@deferred
+def test_case_7_the_column_of_a_to_field_passes_to_another_row():
+    customer = zoo.Customer.objects.create(code="a")
+    zoo.Order.objects.create(customer=customer)
+
+    customer.code = "b"
+    customer.save()
+    assert_truth()
+    zoo.Customer.objects.create(code="a")
+
+    assert zoo.Customer.objects.get(code="a").order_count == 1
+    assert_truth()

@@ -208,6 +208,15 @@ def test_multi_table_child_is_saved_through_both_classes():
     assert_truth()
 
 
+def test_sources_of_several_multi_table_targets_are_deleted_at_once():
+    for name in ("one", "two"):
+        zoo.Dish.objects.create(restaurant=zoo.Restaurant.objects.create(name=name))
+
+    zoo.Dish.objects.all().delete()
+
+    assert_truth()
+
+
 def test_abstract_base():
     for make, relation, entry in (
         (zoo.Folder, "folder", zoo.FolderEntry),
