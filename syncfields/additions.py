@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.db import connections
@@ -188,7 +190,10 @@ def chosen(shape: Shape, given: Params | Values) -> QuerySet[Any]:
     pks = [given.pk(number) for number in range(shape.rows)]
     if len(pks) == 1:
         return rows(shape.target, shape.using).filter(pk=pks[0])
-    queryset = rows(shape.target, shape.using).filter(pk__in=pks)
+    if isinstance(given, Params):  # Which "in" does not take where the key is a relation.
+        queryset = rows(shape.target, shape.using).filter(reduce(or_, (Q(pk=pk) for pk in pks)))
+    else:
+        queryset = rows(shape.target, shape.using).filter(pk__in=pks)
     # PostgreSQL updates in whatever order it scans. MariaDB and MySQL follow the primary key.
     if connections[shape.using].vendor == "postgresql":
         ordered = locking(queryset.order_by("pk").values("pk"))

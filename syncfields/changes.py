@@ -27,8 +27,9 @@ class Change:
     """The rows to be inserted, or the one to be updated, as they are in memory."""
     previous: Mapping[str, Any] | None = None
     """The old values, as far as they come from memory."""
-    raw: bool = False
-    """Rows come from a fixture, in whatever order."""
+    unordered: bool = False
+    """Inserted rows may have been referred to before they were there: they come from a fixture, or
+    their keys were known, and the constraint waits for COMMIT."""
     locked: bool = False
     """The rows are locked already."""
     saved: bool = False
@@ -41,7 +42,7 @@ class Change:
         if self.kind == "update":
             return self.columns is None or not self.columns.isdisjoint(dependency.columns)
         if not dependency.path.hops or (
-            self.kind == "insert" and dependency.hollow and not self.raw
+            self.kind == "insert" and dependency.hollow and not self.unordered
         ):
             return False
         # A row that only a key of a row nearer to the target leads to is not reached before that
@@ -50,7 +51,7 @@ class Change:
         if not arrival.forward:
             return True
         if self.kind == "insert":
-            return self.raw or arrival.outlives_target
+            return self.unordered or arrival.outlives_target or arrival.by_value
         return not arrival.collected
 
 

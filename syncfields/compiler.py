@@ -92,23 +92,24 @@ def compile_rule(rule: Rule) -> list[Maintenance]:
             )
             for term in terms
         ]
-    outside = replaced(rule.expression, lambda node: blank(node, rule))
+    tree = summed(rule) if type(rule.expression) is Sum else rule.expression
+    outside = replaced(tree, lambda node: blank(node, rule))
     row_part = dependencies(rule, [outside], needed=False)
     refuse_fan_out(rule, row_part)
-    found = dependencies(rule, [outside, *aggregates(rule.expression)])
-    types.check_value(rule, resolve(rule, rule.expression), found)
-    values = {rule.field.attname: isolated(rule.model, rule.expression)}
+    found = dependencies(rule, [outside, *aggregates(tree)])
+    types.check_value(rule, tree, resolve(rule, tree), found)
+    values = {rule.field.attname: isolated(rule.model, tree)}
     common: Any = {
         "target": rule.model,
         "rules": (rule,),
         "dependencies": found,
         "values": values,
-        "grouped": grouped(rule, rule.expression),
+        "grouped": grouped(rule, tree),
     }
-    if is_extreme(rule.expression) and adds_up(rule.expression, rule):
-        return [Extreme(aggregate=rule.expression, **common)]
-    if aggregates(rule.expression) or any(each.path.many for each in found):
-        plain = not row_part and not has_subquery(rule.expression)
+    if is_extreme(tree) and adds_up(tree, rule):
+        return [Extreme(aggregate=tree, **common)]
+    if aggregates(tree) or any(each.path.many for each in found):
+        plain = not row_part and not has_subquery(tree)
         return [Recompute(starts_empty=plain, **common)]
     return [Copy(**common)]
 

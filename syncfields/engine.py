@@ -35,6 +35,13 @@ def concerned(changes: Sequence[Change]) -> list[Maintenance]:
     return [each for each in found if each.concerned(changes)]
 
 
+def known_before(using: str, instances: Sequence[Any]) -> bool:
+    """Whether other rows can refer to keys whose rows are yet to be inserted."""
+    return connections[using].features.can_defer_constraint_checks and any(
+        instance.pk is not None for instance in instances
+    )
+
+
 class Keeping:
     """The steps around one write: ``before()``, then the write itself, then ``after()``."""
 
@@ -82,17 +89,7 @@ class Keeping:
             return
         self.row = Row(self.using, change)
         if change.kind != "insert" and registry.plan().columns[change.model]:
-            if change.previous is not None:
-                found = self.row.remember(change.previous, change.values or {})
-            if change.previous is None or not found:
-                found = self.row.read(lock=True)
-            change.locked = True
-            if change.kind == "update":
-                # No row: Django will insert it instead.
-                change.columns = self.row.changed(change.values or {}) if found else frozenset()
-                self.maintenances = concerned(self.changes)
-            elif not found:
-                self.maintenances = []
+            self.read_row(self.row, change)
         directs = registry.plan().directs.get(change.model, {})
         self.ways = {each: directs[each] for each in self.maintenances if each in directs}
         self.followed = [
@@ -104,6 +101,17 @@ class Keeping:
         ]
         short = {*self.ways, *(each for each, _ in self.followed)}
         self.maintenances = [each for each in self.maintenances if each not in short]
+
+    def read_row(self, row: Row, change: Change) -> None:
+        """Read the old values, and leave the maintenances that the write cannot matter to."""
+        found = change.previous is not None and row.remember(change.previous, change.values or {})
+        found = found or row.read(lock=True)
+        change.locked = True
+        if not found:  # Django will insert it, or there is nothing to delete.
+            self.maintenances = []
+        elif change.kind == "update":
+            change.columns = row.changed(change.values or {})
+            self.maintenances = concerned(self.changes)
 
     def after(self) -> None:
         lock_hops(self.using, self.changes, self.maintenances, {"insert"})

@@ -36,7 +36,7 @@ def assign(using: str, change: Change, instances: Sequence[Model]) -> list[Maint
             for name in maintenance.values:
                 for instance in instances:
                     setattr(instance, name, empty_value(using, maintenance, name))
-            if change.raw or outlived(maintenance):
+            if change.unordered or outlived(maintenance):
                 late.append(maintenance)
         elif isinstance(maintenance, Copy) and len(instances) == 1:
             copies.append(maintenance)
@@ -60,7 +60,7 @@ def start_counting(maintenance: Maintenance, instances: Sequence[Model]) -> None
 def outlived(maintenance: Maintenance) -> bool:
     """Whether rows that refer to the new row may have been there before it."""
     return any(
-        hop.outlives_target
+        hop.outlives_target or hop.by_value
         for dependency in maintenance.dependencies
         for hop in dependency.path.hops
         if not hop.forward
@@ -86,7 +86,8 @@ def empty_value(using: str, maintenance: Maintenance, name: str) -> Any:
     key = (using, rule.label)
     if key not in _empty:
         nothing = rows(maintenance.target, using).none()
-        _empty[key] = nothing.aggregate(_syncfields_value=rule.expression)["_syncfields_value"]
+        empty = nothing.aggregate(_syncfields_value=rule.expression)["_syncfields_value"]
+        _empty[key] = 0 if empty is None and not rule.field.null else empty
     return _empty[key]
 
 

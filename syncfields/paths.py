@@ -46,6 +46,15 @@ class Hop:
         return self.generic or not getattr(self.field, "db_constraint", False)
 
     @property
+    def by_value(self) -> bool:
+        """Whether the key names another column than the primary key (``to_field``), so that a row
+        can be referred to before it is there.
+        """
+        return any(
+            not each.primary_key for each in getattr(self.field, "foreign_related_fields", ())
+        )
+
+    @property
     def collected(self) -> bool:
         """Whether a delete of the far end reaches the near end as a write of its own."""
         return self.field.remote_field.on_delete not in UNCOLLECTED

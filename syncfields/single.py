@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import connections
 from django.db.models import Subquery, Value
 from django.db.models.functions import Coalesce
@@ -99,11 +100,13 @@ class Row:
     def after(self, ways: Mapping[Maintenance, Direct], effects: Effects) -> None:
         """Add to ``effects`` what the write of this row did, way by way."""
         change, written = self.change, dict(self.columns)
+        if not change.pks:
+            return
         if change.kind != "delete":
             written.update(change.values or {})
         for maintenance, way in ways.items():
             before = None if change.kind == "insert" else self.columns.get(way.key)
-            after = None if change.kind == "delete" else written.get(way.key)
+            after = None if change.kind == "delete" else self.key(way, written)
             if isinstance(maintenance, Recompute):
                 effects.stale[maintenance] |= {before, after} - {None}
                 continue
@@ -116,17 +119,35 @@ class Row:
                     self.add(maintenance, part, effects, old, new)
         effects.drop_zeros()
 
+    def key(self, way: Direct, written: Mapping[str, Any]) -> Any:
+        """The target's primary key, as the database gives it: memory may say "5" for 5."""
+        value = written.get(way.key)
+        try:
+            return way.maintenance.target._meta.pk.to_python(value)
+        except (TypeError, ValueError, ValidationError):  # For instance an expression.
+            return self.again().columns[way.key]
+
+    def again(self) -> Row:
+        """The row as it is after the write."""
+        if self.now is None:
+            self.now = Row(self.using, self.change)
+            self.now.read(lock=False)
+        return self.now
+
     def present(self, maintenance: Maintenance, part: Part, written: Mapping[str, Any]) -> Any:
         """What the row contributes now: a value, or an expression over the row."""
         folded = fold(part, self.model, written, connections[self.using].vendor)
-        if hasattr(folded, "resolve_expression") and not pending.waits(self.using):
+        is_expression = hasattr(folded, "resolve_expression")
+        if is_expression and self.can_be_late(maintenance):
             return self.late(maintenance, part)
-        if folded is UNKNOWN or hasattr(folded, "resolve_expression"):
-            if self.now is None:
-                self.now = Row(self.using, self.change)
-                self.now.read(lock=False)
-            return self.now.contributions.get(part)
+        if folded is UNKNOWN or is_expression:
+            return self.again().contributions.get(part)
         return folded
+
+    def can_be_late(self, maintenance: Maintenance) -> bool:
+        features = connections[self.using].features
+        reads_itself = maintenance.target is self.model and not features.update_can_self_select
+        return not reads_itself and not pending.waits(self.using)
 
     def add(
         self,

@@ -82,10 +82,10 @@ def check_options(rule: Rule) -> None:
         )
 
 
-def check_value(rule: Rule, resolved: Any, found: Iterable[Dependency]) -> None:
+def check_value(rule: Rule, expression: Any, resolved: Any, found: Iterable[Dependency]) -> None:
     """Raise ``RuleError`` where the field cannot hold what the expression gives."""
     field = rule.field
-    if may_be_null(rule.expression, resolved, found) and not field.null:
+    if may_be_null(expression, resolved, found) and not field.null:
         raise RuleError(
             f"{rule.label} cannot be NULL, but its expression can.",
             id="E003",

@@ -136,6 +136,17 @@ def populate(using: str = "default") -> None:  # noqa: C901 - long, but a list
     make(zoo.Pet, owner=keepers[1], sitter=keepers[1], vet=keepers[2])
     make(zoo.Pet, owner=keepers[2], breeder=keepers[2], insurer=keepers[0])
 
+    label, market, silo = (
+        make(zoo.Label, name="rye"),
+        make(zoo.Market),
+        make(zoo.Silo, farm=make(zoo.Farm)),
+    )
+    make(zoo.Grain, silo=silo, market=market, label=label, weight=3)
+    make(zoo.Grain, silo=silo, market=market, weight=5)
+    make(zoo.Seal, label=label)
+    make(zoo.Farm)
+    make(zoo.Market)
+
     for hive, bee in (
         (zoo.DeltaHive, zoo.DeltaBee),
         (zoo.ExtremeHive, zoo.ExtremeBee),

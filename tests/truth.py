@@ -457,6 +457,29 @@ def keeper(all_: Snapshot, row: Row) -> dict[str, Any]:
     }
 
 
+@truth(zoo.Farm)
+def farm(all_: Snapshot, row: Row) -> dict[str, Any]:
+    silos = all_.where(zoo.Silo, farm_id=row.id)
+    grains = [grain for silo in silos for grain in all_.where(zoo.Grain, silo_id=silo.id)]
+    return {"grain_weight": sum(known(grains, "weight"))}
+
+
+@truth(zoo.Market)
+def market(all_: Snapshot, row: Row) -> dict[str, Any]:
+    grains = all_.where(zoo.Grain, market_id=row.id)
+    return {
+        "grain_count": len(grains),
+        "heaviest": highest(known(grains, "weight")),
+        "unlabelled": sum(grain.label_id is None for grain in grains),
+    }
+
+
+@truth(zoo.Grain)
+@truth(zoo.Seal)
+def labelled(all_: Snapshot, row: Row) -> dict[str, Any]:
+    return {"label_name": of(all_.one(zoo.Label, id=row.label_id), "name")}
+
+
 def honey(bee: type[models.Model], result: Callable[[list[int]], Any]) -> Truth:
     def truth_of_hive(all_: Snapshot, row: Row) -> dict[str, Any]:
         bees = all_.where(bee, hive_id=row.id)

@@ -64,7 +64,13 @@ def inserting(original: Callable[..., Any]) -> Callable[..., Any]:
             change.pks = [primary_key(self, model, result, returning)]
             return result
 
-        change = Change(model, "insert", values=vars(self), rows=(vars(self),), raw=raw)
+        change = Change(
+            model,
+            "insert",
+            values=vars(self),
+            rows=(vars(self),),
+            unordered=raw or engine.known_before(using, [self]),
+        )
         if model in plan.owned and scope.suspended() is None:
             return engine.insert(using, change, [self], write)
         if model not in plan.sources and model not in plan.owned:
@@ -122,7 +128,14 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
             previous=tracking.remembered(self, plan.columns[model]),
             saved=True,
         )
-        result = engine.perform(using, [change], lambda: original(*args))
+
+        def write() -> Any:
+            result = original(*args)
+            if not result:  # No such row.
+                change.pks = ()
+            return result
+
+        result = engine.perform(using, [change], write)
         tracking.remember(self, written)
         if change.columns or model in plan.counted:
             memory.forget(self, [change])

@@ -128,7 +128,12 @@ def creating(original: Callable[..., Any]) -> Callable[..., Any]:
             if suspension is None and rule.field_name in (update_fields or ()):
                 raise refusal(rule.label)
         self._for_write = True
-        change = Change(model, "insert", rows=[vars(obj) for obj in objs])
+        change = Change(
+            model,
+            "insert",
+            rows=[vars(obj) for obj in objs],
+            unordered=engine.known_before(self.db, objs),
+        )
 
         def write() -> Any:
             result = original(self, objs, *options)

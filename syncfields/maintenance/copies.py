@@ -18,11 +18,21 @@ class Copy(Recompute):
 
     def followed(self, change: Change) -> Path | None:
         """The path by which one UPDATE finds the targets that follow a changed row, if it can."""
-        if change.kind != "update":
+        if change.kind != "update" or self.moves_targets(change):
             return None
         paths = [each.path for each in self.dependencies if change.concerns(each)]
         return paths[0] if len(paths) == 1 and len(paths[0].hops) == 1 else None
 
     def before(self, changes: Sequence[Change], using: str) -> set[PrimaryKey]:
-        # Only a row that goes is no longer found afterwards, when its key may be NULL.
-        return self.targets([each for each in changes if each.kind == "delete"], using)
+        # Other rows are found as well afterwards.
+        lost = [each for each in changes if each.kind == "delete" or self.moves_targets(each)]
+        return self.targets(lost, using)
+
+    def moves_targets(self, change: Change) -> bool:
+        """Whether the write changes the very column that keys refer to (``to_field``)."""
+        return change.kind == "update" and any(
+            change.columns is None or far in change.columns
+            for dependency in self.dependencies
+            if dependency.path.hops and change.concerns(dependency)
+            for _, far in dependency.path.hops[-1].columns
+        )

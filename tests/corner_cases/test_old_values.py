@@ -8,7 +8,7 @@ from contextlib import nullcontext, suppress
 
 import pytest
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Value
 from django.db.models.signals import post_delete, post_save, pre_delete, pre_save
 
 from tests.statements import sent
@@ -351,3 +351,17 @@ def test_case_28_copied_instances(twin, model):
     other.delete()
 
     assert_truth()
+
+
+def test_a_key_given_as_text_or_as_an_expression(comment, here, there, caplog):
+    comment.post_id = str(here.pk)
+    comment.save()
+    assert_truth()
+    comment.post_id = str(there.pk)
+    comment.save()
+    assert_truth()
+    comment.post_id = Value(here.pk)
+    comment.save()
+
+    assert_truth()
+    assert caplog.text == ""

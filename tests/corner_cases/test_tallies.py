@@ -75,3 +75,13 @@ def test_an_event_that_is_rolled_back_is_not_counted(ann):
         Login.objects.create(user=ann)
 
     assert (stored(ann, "points"), stored(ann, "logins")) == (0, 0)
+
+
+def test_a_new_row_with_a_given_key_is_created_and_not_saved():
+    ann = User.objects.create(username="ann")
+    Profile.objects.create(user=ann)
+
+    Login(pk=4711, user=ann, succeeded=True, weight=Decimal(2)).save()
+
+    assert stored(ann, "logins") == 1
+    assert stored(ann, "login_weight") == 4

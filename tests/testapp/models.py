@@ -684,6 +684,49 @@ class Pet(models.Model):
     insurer = models.ForeignKey(Keeper, models.RESTRICT, null=True, related_name="insured")
 
 
+# Silos: rows that the database itself deletes, or whose keys it changes (Django 6.1) -------------
+
+DB_CASCADE = getattr(models, "DB_CASCADE", models.CASCADE)
+DB_SET_NULL = getattr(models, "DB_SET_NULL", models.SET_NULL)
+# MariaDB has no ON DELETE SET DEFAULT.
+DB_SET_DEFAULT = (
+    models.SET_DEFAULT
+    if connection.vendor == "mysql"
+    else getattr(models, "DB_SET_DEFAULT", models.SET_DEFAULT)
+)
+
+
+class Farm(models.Model):
+    grain_weight = synced(models.IntegerField(default=0), Sum("silos__grains__weight"))
+
+
+class Market(models.Model):
+    grain_count = synced(count_field(), Count("grains"))
+    heaviest = synced(models.IntegerField(null=True), Max("grains__weight"))
+    unlabelled = synced(count_field(), Count("grains", filter=Q(grains__label=None)))
+
+
+class Label(models.Model):
+    name = models.CharField(max_length=40, default="")
+
+
+class Silo(models.Model):
+    farm = models.ForeignKey(Farm, DB_CASCADE, related_name="silos")
+
+
+class Grain(models.Model):
+    silo = models.ForeignKey(Silo, DB_CASCADE, null=True, related_name="grains")
+    market = models.ForeignKey(Market, DB_SET_NULL, null=True, related_name="grains")
+    label = models.ForeignKey(Label, DB_SET_NULL, null=True, related_name="grains")
+    weight = models.IntegerField(default=1)
+    label_name = synced(models.CharField(max_length=40, null=True), F("label__name"))
+
+
+class Seal(models.Model):
+    label = models.ForeignKey(Label, DB_SET_DEFAULT, default=1, db_default=1)
+    label_name = synced(models.CharField(max_length=40, null=True), F("label__name"))
+
+
 # Hives: one kind of maintenance each, for the table of tests/test_proof.py -----------------------
 
 
