@@ -200,15 +200,16 @@ def apply(using: str, effects: Effects) -> None:
 
 def recompute(using: str, maintenance: Maintenance, pks: set[Any]) -> None:
     """Evaluate the rules of a maintenance anew for the targets ``pks``."""
-    lock(maintenance.target, using, pks)
-    if (waiting := pending.known(using)) is not None:
-        waiting.discard(maintenance.target, pks, maintenance.values.keys())
-    if isinstance(maintenance, Copy):
-        for dependency in maintenance.dependencies:
-            lock_path(dependency.path, using, pks)
-    columns = frozenset(maintenance.values)
-    change = Change(maintenance.target, "update", sorted_pks(pks), columns, locked=True)
-    perform(using, [change], lambda: targets.evaluate(using, maintenance, change.pks))
+    with transaction.atomic(using=using, savepoint=False):
+        lock(maintenance.target, using, pks)
+        if (waiting := pending.known(using)) is not None:
+            waiting.discard(maintenance.target, pks, maintenance.values.keys())
+        if isinstance(maintenance, Copy):
+            for dependency in maintenance.dependencies:
+                lock_path(dependency.path, using, pks)
+        columns = frozenset(maintenance.values)
+        change = Change(maintenance.target, "update", sorted_pks(pks), columns, locked=True)
+        perform(using, [change], lambda: targets.evaluate(using, maintenance, change.pks))
 
 
 def add(using: str, target: Model, deltas: dict[Any, Any], extremes: dict[Any, Any]) -> None:

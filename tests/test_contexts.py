@@ -7,7 +7,8 @@ from contextlib import suppress
 import pytest
 from django.db import connections, transaction
 
-from syncfields import coalesce, flush
+from syncfields import coalesce, flush, unsynced
+from syncfields.signals import drift_found
 from syncfields.testing import assert_in_sync
 from tests.statements import sent
 from tests.testapp.models import Book, Shelf
@@ -135,3 +136,55 @@ def test_a_rollback_before_commit_drops_everything(at_commit, shelves):
 
     assert [stored(shelf) for shelf in shelves[:2]] == [(0, 0), (1, 2)]
     assert_in_sync()
+
+
+def test_what_was_flushed_in_a_rolled_back_savepoint_waits_again(shelves):
+    with coalesce():
+        Book.objects.create(shelf=shelves[0], pages=3)
+        with suppress(ZeroDivisionError), transaction.atomic():
+            Book.objects.create(shelf=shelves[0], pages=100)
+            flush()
+            raise ZeroDivisionError
+
+    assert stored(shelves[0]) == (1, 3)
+
+
+def test_what_was_evaluated_anew_in_a_rolled_back_savepoint_waits_again(shelves):
+    with coalesce():
+        Book.objects.create(shelf=shelves[0], pages=3)
+        with suppress(ZeroDivisionError), transaction.atomic():
+            with unsynced(reconcile=True):
+                Book.objects.create(shelf=shelves[0], pages=100)
+            assert stored(shelves[0]) == (2, 103)
+            raise ZeroDivisionError
+
+    assert stored(shelves[0]) == (1, 3)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_unsynced_with_reconcile_in_autocommit(shelves):
+    with unsynced(reconcile=True):
+        Book.objects.create(shelf=shelves[0], pages=3)
+
+    assert stored(shelves[0]) == (1, 3)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_exception_before_commit_rolls_everything_back(at_commit, shelves):
+    def refuse(**kwargs):
+        raise ZeroDivisionError
+
+    with unsynced():
+        Shelf.objects.filter(pk=shelves[0].pk).update(book_count=0, page_sum=0)
+        book = Book.objects.create(shelf=shelves[0], pages=3)
+    drift_found.connect(refuse)
+    try:
+        with pytest.raises(ZeroDivisionError):
+            book.delete()
+    finally:
+        drift_found.disconnect(refuse)
+
+    assert Book.objects.count() == 1
+    book.pk = Book.objects.get().pk
+    Book.objects.create(shelf=shelves[1], pages=1)
+    assert stored(shelves[1]) == (1, 1)

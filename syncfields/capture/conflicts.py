@@ -51,7 +51,7 @@ def create(
         engine.lock_sources(using, [replaced], keeping.maintenances)
         touched = {each: targets(using, each, model, objs, replaced) for each in watching}
         result = write()
-        late_pks = conflicting(using, model, objs, unique_fields)
+        late_pks = conflicting(using, model, objs, unique_fields) if late else []
         for each in watching:
             touched[each] |= targets(using, each, model, objs, replaced)
         for each, pks in touched.items():

@@ -221,9 +221,7 @@ UPDATES = {
 
 
 @pytest.mark.parametrize("name", UPDATES)
-@pytest.mark.parametrize(
-    "condition", [Q(), Q(is_public=True), Q(score__gt=5), Q(post__is_live=True), Q(pk=None)]
-)
+@pytest.mark.parametrize("condition", [Q(is_public=True), Q(post__is_live=True, score__gt=5)])
 def test_case_31_update(posts, authors, comments, name, condition):
     expected = Comment.objects.filter(condition).count()
 

@@ -7,14 +7,15 @@ import uuid
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection
+from django.db import models
 from django.db.models import RestrictedError
 
 from syncfields import registry
 from tests.menagerie import populate
 from tests.statements import sent
 from tests.testapp import models as zoo
-from tests.truth import assert_truth
+from tests.truth import TRUTHS, assert_truth, drifts
+from tests.undo import rolled_back
 
 pytestmark = pytest.mark.django_db
 
@@ -30,46 +31,17 @@ def number_of_statements(write):
 # Case 38 -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "model",
-    [
-        User,
-        zoo.Blog,
-        zoo.Post,
-        zoo.Comment,
-        zoo.Profile,
-        zoo.Customer,
-        zoo.Order,
-        zoo.Country,
-        zoo.City,
-        zoo.Parcel,
-        zoo.Team,
-        zoo.Seat,
-        zoo.Club,
-        zoo.Category,
-        zoo.Zone,
-        zoo.Place,
-        zoo.Project,
-        zoo.Playlist,
-        zoo.Track,
-        zoo.Musician,
-        zoo.Band,
-        zoo.Album,
-        zoo.Photo,
-        zoo.Document,
-        zoo.Page,
-    ],
-)
-@pytest.mark.parametrize("many", [True, False])
-def test_case_38_cascades_from_every_parent(model, many):
+def test_case_38_cascades_from_every_model():
     populate()
+    failed = []
 
-    if many:
-        model.objects.all().delete()
-    else:
-        model.objects.order_by("pk").first().delete()
+    # What becomes of the pets of a keeper has its own tests: some deletes are refused.
+    for model in TRUTHS.keys() - {zoo.Keeper}:
+        with rolled_back():
+            models.QuerySet(model).order_by("pk")[0].delete()
+            failed += [(model.__name__, line) for line in drifts()]
 
-    assert_truth()
+    assert failed == []
 
 
 def test_case_38_a_diamond():
@@ -348,10 +320,16 @@ def tagged():
     return photo, clip
 
 
+def retag(source, target):
+    tag = source.tags.last() if source else zoo.Tag.objects.get(content_type=None)
+    tag.content_object = target
+    tag.save()
+
+
 TAGS = {
     "created by the relation": lambda photo, clip: photo.tags.create(weight=9),
     "moved to another row": lambda photo, clip: retag(photo, zoo.Photo.objects.create()),
-    "moved to another type with the same key": lambda photo, clip: retag(photo, clip),
+    "moved to another type with the same key": retag,
     "set to NULL": lambda photo, clip: retag(photo, None),
     "from NULL": lambda photo, clip: retag(None, clip),
     "only the type changes": lambda photo, clip: photo.tags.update(content_type=type_of(clip)),
@@ -375,12 +353,6 @@ TAGS = {
 
 def type_of(row):
     return ContentType.objects.get_for_model(row)
-
-
-def retag(source, target):
-    tag = source.tags.last() if source else zoo.Tag.objects.get(content_type=None)
-    tag.content_object = target
-    tag.save()
 
 
 @pytest.mark.parametrize("name", TAGS)
@@ -574,8 +546,3 @@ def test_case_57_bulk_writes_follow_routers_and_using(settings, routed):
     assert_truth(using="other")
     one.delete()
     assert_truth(using="other")
-
-
-def test_the_database_knows_foreign_keys():
-    """Otherwise what it does by itself would not be tested here."""
-    assert connection.features.supports_foreign_keys
