@@ -110,6 +110,7 @@ def compile_rule(rule: Rule) -> list[Maintenance]:
         return [Extreme(aggregate=tree, **common)]
     if aggregates(tree) or any(each.path.many for each in found):
         plain = not row_part and not has_subquery(tree)
+        plain = plain and all(adds_up(each, rule) for each in aggregates(tree))
         return [Recompute(starts_empty=plain, **common)]
     return [Copy(**common)]
 

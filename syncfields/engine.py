@@ -207,7 +207,7 @@ def recompute(using: str, maintenance: Maintenance, pks: set[Any]) -> None:
         if isinstance(maintenance, Copy):
             for dependency in maintenance.dependencies:
                 lock_path(dependency.path, using, pks)
-        columns = frozenset(maintenance.values)
+        columns = targets.written(maintenance.target, maintenance.values)
         change = Change(maintenance.target, "update", sorted_pks(pks), columns, locked=True)
         perform(using, [change], lambda: targets.evaluate(using, maintenance, change.pks))
 
@@ -215,9 +215,8 @@ def recompute(using: str, maintenance: Maintenance, pks: set[Any]) -> None:
 def add(using: str, target: Model, deltas: dict[Any, Any], extremes: dict[Any, Any]) -> None:
     """Apply deltas, and values that joined an extreme, to the rows of one target model."""
     pks = sorted_pks(deltas.keys() | extremes.keys())
-    columns = frozenset(
-        name for rows in (deltas, extremes) for row in rows.values() for name in row
-    )
+    names = {name for rows in (deltas, extremes) for row in rows.values() for name in row}
+    columns = targets.written(target, names)
     change = Change(target, "update", pks, columns)
 
     healed = perform(using, [change], lambda: targets.add(using, target, pks, deltas, extremes))

@@ -33,20 +33,26 @@ def assign(using: str, change: Change, instances: Sequence[Model]) -> list[Maint
         if not maintenance.reconcilable:
             start_counting(maintenance, instances)
         elif getattr(maintenance, "starts_empty", False):
-            for name in maintenance.values:
-                for instance in instances:
-                    setattr(instance, name, empty_value(using, maintenance, name))
+            start_empty(using, maintenance, instances)
             if change.unordered or outlived(maintenance):
                 late.append(maintenance)
-        elif isinstance(maintenance, Copy) and len(instances) == 1:
+        elif isinstance(maintenance, Copy) and (len(instances) == 1 or picky(maintenance)):
             copies.append(maintenance)
         else:
             late.append(maintenance)
     if copies:
-        late += copy(using, change.model, copies, instances[0])
+        for instance in instances:
+            late += copy(using, change.model, copies, instance)
+        late = list(dict.fromkeys(late))
     for maintenance in late:
         hold_places(maintenance, instances)
     return late
+
+
+def start_empty(using: str, maintenance: Maintenance, instances: Sequence[Model]) -> None:
+    for name in maintenance.values:
+        for instance in instances:
+            setattr(instance, name, empty_value(using, maintenance, name))
 
 
 def start_counting(maintenance: Maintenance, instances: Sequence[Model]) -> None:
@@ -64,6 +70,14 @@ def outlived(maintenance: Maintenance) -> bool:
         for dependency in maintenance.dependencies
         for hop in dependency.path.hops
         if not hop.forward
+    )
+
+
+def picky(maintenance: Maintenance) -> bool:
+    """Whether a field takes no placeholder until it is evaluated after the INSERT."""
+    return any(
+        rule.field.unique or (not rule.field.null and types.family(rule.field) not in PLACEHOLDERS)
+        for rule in maintenance.rules
     )
 
 
@@ -130,6 +144,8 @@ def known(using: str, model: type[Model], reference: str, instance: Model) -> tu
         return None, False
     own = getattr(instance, field.attname)
     if hasattr(own, "resolve_expression"):
+        return None, False
+    if rest and not field.is_relation:  # A transform, or a key of a JSON document.
         return None, False
     if not rest:
         return Value(own, output_field=field), own is not None or not field.primary_key

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from django.db import models
 
@@ -14,23 +14,29 @@ from syncfields.trees import rows
 DROPPED = "syncfields_dropped"
 
 
-def forget(instance: models.Model, changes: Sequence[Change]) -> None:
-    """Defer the synced fields of targets that are cached on an instance just written."""
-    seen: set[int] = set()
+def forget(instance: models.Model, changes: Sequence[Change], gone: Collection[int] = ()) -> None:
+    """Defer the synced fields of targets that are cached on an instance just written.
+
+    ``gone`` are instances, by ``id()``, whose rows are deleted: nothing could be fetched for them.
+    """
+    seen: set[int] = set(gone)
     for change in changes:
-        follow(instance, change, seen)
+        follow(instance, change, seen, gone)
 
 
-def follow(instance: models.Model, change: Change, seen: set[int]) -> None:
+def follow(instance: models.Model, change: Change, seen: set[int], gone: Collection[int]) -> None:
     for watch in registry.plan().sources.get(change.model, ()):
         if not watch.maintenance.concerned([change]):
             continue
         names = frozenset(rule.field.attname for rule in watch.maintenance.rules)
         for target in cached_targets(instance, watch.dependency.path):
+            if id(target) in gone:
+                continue
             drop(target, names)
             if id(target) not in seen:
                 seen.add(id(target))
-                follow(target, Change(watch.maintenance.target, "update", (), names), seen)
+                then = Change(watch.maintenance.target, "update", (), names)
+                follow(target, then, seen, gone)
 
 
 def drop(instance: models.Model, names: Iterable[str]) -> None:

@@ -95,6 +95,8 @@ class Row:
         # A field of somebody else's may store another value than it was given.
         if not type(self.model._meta.get_field(name)).__module__.startswith("django."):
             return False
+        if isinstance(new, (dict, list)):  # Where 1 equals True, in Python.
+            return False
         return old is new or (type(new) is type(old) and bool(new == old))
 
     def after(self, ways: Mapping[Maintenance, Direct], effects: Effects) -> None:

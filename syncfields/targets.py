@@ -26,17 +26,35 @@ def batches(items: Iterable[Any]) -> Iterator[list[Any]]:
         yield batch
 
 
+def written(target: Model, names: Iterable[str]) -> frozenset[str]:
+    """The columns that an UPDATE of synced fields writes: those, and the fields they touch."""
+    names = list(names)
+    return frozenset({*names, *additions.touches(target, names)})
+
+
 def evaluate(using: str, maintenance: Maintenance, pks: Sequence[Any]) -> None:
     """Set the synced fields of the targets ``pks`` to the values of their expressions."""
     target, values = maintenance.target, maintenance.values
     for batch in batches(pks):
         queryset = rows(target, using).filter(pk__in=batch)
-        if connections[using].features.update_can_self_select:
+        if reads_in_update(using):
             anew = {name: settable(target, value) for name, value in values.items()}
             anew |= additions.touches(target, list(values))
             statements.update(queryset, anew).update()
         else:
             drift.repair(using, target, values, queryset)
+
+
+def reads_in_update(using: str) -> bool:
+    """Whether an UPDATE is to evaluate the expressions by itself.
+
+    MySQL cannot. MariaDB locks the rows that it reads then, which their writers may hold while they
+    wait for this target; at READ COMMITTED a SELECT before it does not.
+    """
+    connection: Any = connections[using]
+    if connection.vendor == "mysql" and connection.isolation_level == "read committed":
+        return False
+    return bool(connection.features.update_can_self_select)
 
 
 def follow(using: str, maintenance: Maintenance, path: Path, pk: Any) -> None:
@@ -94,7 +112,7 @@ def heal(
             drifts = [
                 each[name]
                 for pk, each in compared.items()
-                if had_drifted(each[name], deltas.get(pk, {}).get(name))
+                if had_drifted(each[name], deltas.get(pk, {}).get(name), certain=len(pks) == 1)
             ]
             if drifts:
                 report(using, target, name, drifts)
@@ -102,8 +120,13 @@ def heal(
     return healed
 
 
-def had_drifted(drift: Drift, amount: Any) -> bool:
-    """Whether the value was wrong already, and not only behind by the delta left out."""
+def had_drifted(drift: Drift, amount: Any, certain: bool) -> bool:
+    """Whether the value was wrong already, and not only behind by the delta left out.
+
+    Unless it is ``certain`` that this row is the one left out, a value that is right is not.
+    """
+    if not certain and drift.stored == drift.expected:
+        return False
     if amount is None or drift.stored is None:
         return drift.stored != drift.expected
     if hasattr(amount, "resolve_expression"):

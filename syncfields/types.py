@@ -72,9 +72,9 @@ def check_options(rule: Rule) -> None:
         touched: Any = rule.model._meta.get_field(touch)
     except FieldDoesNotExist:
         touched = None
-    if family(touched) not in ("timestamp", "date", "time"):
+    if family(touched) != "timestamp":
         raise RuleError(
-            f"{rule.label} has touch={touch!r}, which is no date or time field of "
+            f"{rule.label} has touch={touch!r}, which is no DateTimeField of "
             f"{rule.model._meta.label}.",
             id="E013",
             hint="Name a DateTimeField of the same model.",

@@ -20,6 +20,8 @@ from syncfields.maintenance.base import Maintenance
 from syncfields.paths import Path, column
 from syncfields.trees import connected, rows
 
+BATCH = 200
+
 
 def returns_keys(using: str, objs: Sequence[Any]) -> bool:
     return connections[using].features.can_return_rows_from_bulk_insert or all(
@@ -97,16 +99,19 @@ def conflicting(
 ) -> list[Any]:
     """The rows in the table that are equal to a given one in some unique set of columns."""
     sets = [tuple(unique_fields)] if unique_fields else list(unique_sets(model))
-    conditions = []
+    conditions: list[Q] = []
     for names in sets:
         fields = [model._meta.pk if n == "pk" else column(model, n) for n in names]
         for obj in objs:
             values = [(field.attname, getattr(obj, field.attname)) for field in fields]
             if all(value is not None for _, value in values):
                 conditions.append(Q(*values))
-    if not conditions:
-        return []
-    return list(rows(model, using).filter(reduce(or_, conditions)).values_list("pk", flat=True))
+    found: dict[Any, None] = {}
+    for start in range(0, len(conditions), BATCH):
+        # SQLite limits how deep a condition may be.
+        any_of = reduce(or_, conditions[start : start + BATCH])
+        found |= dict.fromkeys(rows(model, using).filter(any_of).values_list("pk", flat=True))
+    return list(found)
 
 
 def unique_sets(model: type[Model]) -> Iterator[tuple[str, ...]]:

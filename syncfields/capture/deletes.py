@@ -48,11 +48,14 @@ def collected(original: Callable[..., Any]) -> Callable[..., Any]:
                 announce(self, keeping.before)
             else:
                 keeping.before()
+            for obj in (obj for each in self.data.values() for obj in each):
+                memory.restore(obj)
             written = [obj for each in self.data.values() for obj in list(each)[:MEMORY_LIMIT]]
             result = original(self)
             keeping.after()
+            gone = {id(instance) for instance in written}
             for instance in written:
-                memory.forget(instance, changes)
+                memory.forget(instance, changes, gone)
             return result
 
     return delete

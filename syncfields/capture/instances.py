@@ -137,7 +137,7 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
 
         result = engine.perform(using, [change], write)
         tracking.remember(self, written)
-        if change.columns or model in plan.counted:
+        if change.pks and (change.columns or model in plan.counted):
             memory.forget(self, [change])
         return result
 

@@ -155,6 +155,8 @@ def fold(part: Part, model: Model, row: Mapping[str, Any], vendor: str) -> Any:
 
 def holds(condition: Q, model: Model, row: Mapping[str, Any], vendor: str) -> bool | None:
     """Whether a row meets a condition; None where Python cannot be certain."""
+    if not condition.children:
+        return None
     results = [
         one_holds(child, model, row, vendor)
         if isinstance(child, tuple)
@@ -179,6 +181,8 @@ def one_holds(child: tuple[str, Any], model: Model, row: Mapping[str, Any], vend
     value = plain(model, name, row)
     # NULL makes a comparison neither true nor false, and Django's negation looks into that.
     if value is UNKNOWN or value is None or type(value) is not type(wanted):
+        return None
+    if isinstance(value, datetime) and (value.tzinfo is None) != (wanted.tzinfo is None):
         return None
     if lookup in ORDER and not isinstance(value, str):
         return bool(ORDER[lookup](value, wanted))
