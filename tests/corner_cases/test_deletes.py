@@ -247,3 +247,13 @@ def test_proxy_child_and_proxy_parent():
     blog.delete()
 
     assert_truth()
+
+
+def test_a_deleted_parent_can_still_be_read():
+    shelf = zoo.Shelf.objects.create()
+    zoo.Book.objects.create(shelf=shelf, pages=3)
+
+    shelf.delete()
+
+    assert shelf.book_count == 1
+    assert_truth()
