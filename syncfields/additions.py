@@ -52,10 +52,6 @@ class Shape:
     extremes: tuple[tuple[str, tuple[bool, ...], str], ...]
     """Column, which of the rows it concerns, the lookup by which one value beats another."""
 
-    @property
-    def columns(self) -> list[str]:
-        return [each[0] for each in (*self.deltas, *self.extremes)]
-
 
 class AtLeast(Func):
     output_field = BooleanField()
@@ -175,14 +171,21 @@ def build(shape: Shape, given: Params | Values) -> Statement:
             guards &= Q(AtLeast(F(name), least))
         if field.null:
             guards &= Q((f"{name}__isnull", False))
+    touched = touches(target, [name for name, _, _ in shape.deltas])
+    improved: dict[str, list[When]] = {}
     for name, mask, better in shape.extremes:
-        values[name] = joined(given, name, mask, better)
+        whens = list(joining(given, name, mask, better))
+        values[name] = Case(*(When(each, then=amount) for each, amount in whens), default=F(name))
+        for touch in touches(target, [name]).keys() - touched.keys():
+            improved.setdefault(touch, []).extend(When(each, then=Now()) for each, _ in whens)
+    # First, because MariaDB and MySQL assign from left to right, and these compare old values.
+    first = {touch: Case(*whens, default=F(touch)) for touch, whens in improved.items()}
     sums = {name: values[name] for name, _, _ in shape.deltas}
     queryset = chosen(shape, given).filter(guards)
     for condition in checks(target, sums):
         queryset = queryset.alias(**{NEW + name: value for name, value in sums.items()})
         queryset = queryset.filter(condition)
-    return statements.update(queryset, values | touches(target, shape.columns))
+    return statements.update(queryset, first | values | touched)
 
 
 def chosen(shape: Shape, given: Params | Values) -> QuerySet[Any]:
@@ -225,22 +228,16 @@ class Negated(Func):
     output_field = IntegerField()
 
 
-def joined(given: Params | Values, name: str, mask: Sequence[bool], better: str) -> Any:
-    """The stored extreme, unless the value that joins is better."""
+def joining(
+    given: Params | Values, name: str, mask: Sequence[bool], better: str
+) -> Iterator[tuple[Q, Any]]:
+    """For each value that joins an extreme: when it is the better one, and the value."""
     worse = "lt" if better == "gt" else "gt"
-    return Case(
-        *(
-            When(
-                Q(pk=given.pk(number))
-                & (Q((f"{name}__isnull", True)) | Q((f"{name}__{worse}", amount))),
-                then=amount,
-            )
-            for number, concerned in enumerate(mask)
-            if concerned
-            for amount in [given.amount(name, number)]
-        ),
-        default=F(name),
-    )
+    for number, concerned in enumerate(mask):
+        if concerned:
+            amount = given.amount(name, number)
+            beaten = Q((f"{name}__isnull", True)) | Q((f"{name}__{worse}", amount))
+            yield Q(pk=given.pk(number)) & beaten, amount
 
 
 def exact(shape: Shape, field: Any, value: Any) -> Any:

@@ -35,14 +35,17 @@ def written(target: Model, names: Iterable[str]) -> frozenset[str]:
 def evaluate(using: str, maintenance: Maintenance, pks: Sequence[Any]) -> None:
     """Set the synced fields of the targets ``pks`` to the values of their expressions."""
     target, values = maintenance.target, maintenance.values
+    touched = additions.touches(target, list(values))
     for batch in batches(pks):
         queryset = rows(target, using).filter(pk__in=batch)
-        if reads_in_update(using):
+        if reads_in_update(using) and not touched:
             anew = {name: settable(target, value) for name, value in values.items()}
-            anew |= additions.touches(target, list(values))
             statements.update(queryset, anew).update()
-        else:
-            drift.repair(using, target, values, queryset)
+            continue
+        for name, drifts in drift.repair(using, target, values, queryset).items():
+            if touch := additions.touches(target, [name]):
+                changed = rows(target, using).filter(pk__in=[each.pk for each in drifts])
+                statements.update(changed, touch).update()
 
 
 def reads_in_update(using: str) -> bool:
@@ -61,14 +64,14 @@ def follow(using: str, maintenance: Maintenance, path: Path, pk: Any) -> None:
     """Evaluate all targets anew that are connected with one row, in one UPDATE."""
     target, values = maintenance.target, maintenance.values
     composite = len(path.model._meta.pk_fields) > 1
-    if composite or not connections[using].features.update_can_self_select:
+    touched = additions.touches(target, list(values))
+    if composite or touched or not connections[using].features.update_can_self_select:
         pks = connected(using, [(path, [pk])]).values_list("pk", flat=True)
         return evaluate(using, maintenance, list(pks))
 
     def make() -> Statement:
         key = Param("pk", path.model._meta.pk)
         anew = {name: settable(target, value) for name, value in values.items()}
-        anew |= additions.touches(target, list(values))
         return statements.update(rows(target, using).filter(**{path.pk_lookup(""): key}), anew)
 
     statements.once(("follow", using, maintenance, path.lookup), make).update(pk=pk)

@@ -331,7 +331,12 @@ def thread(all_: Snapshot, row: Row) -> dict[str, Any]:
 
 @truth(zoo.Topic)
 def topic(all_: Snapshot, row: Row) -> dict[str, Any]:
-    return {"reply_count": len(all_.where(zoo.Reply, topic_id=row.id))}
+    weights = known(all_.where(zoo.Reply, topic_id=row.id), "weight")
+    return {
+        "reply_count": len(weights),
+        "top": highest(weights),
+        "mean": fmean(weights) if weights else None,
+    }
 
 
 @truth(zoo.Monitor)

@@ -143,6 +143,26 @@ def test_case_60_touch_is_set_when_the_value_changes():
     assert_truth()
 
 
+def test_case_60_touch_is_left_alone_when_the_value_stays():
+    topic = Topic.objects.create()
+    Reply.objects.create(topic=topic, weight=4)
+    first = Topic.objects.get()
+    assert None not in (first.top_at, first.mean_at)
+
+    low = Reply.objects.create(topic=topic, weight=4)
+    low.weight = 4
+    low.save()
+
+    again = Topic.objects.get()
+    assert (again.top_at, again.mean_at) == (first.top_at, first.mean_at)
+    low.weight = 6
+    low.save()
+    again = Topic.objects.get()
+    assert again.top_at > first.top_at
+    assert again.mean_at > first.mean_at
+    assert_truth()
+
+
 @pytest.mark.parametrize("update_fields", [["pages"], ("pages",), {"pages"}, iter(["pages"])])
 def test_case_61_update_fields_of_every_type(update_fields):
     book = zoo.Book.objects.create(shelf=Shelf.objects.create(), pages=3)

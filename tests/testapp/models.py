@@ -456,12 +456,17 @@ class Thread(models.Model):
 class Topic(models.Model):
     touched_at = models.DateTimeField(null=True)
     reply_count = synced(count_field(), Count("replies"), touch="touched_at")
+    top_at = models.DateTimeField(null=True)
+    top = synced(models.IntegerField(null=True), Max("replies__weight"), touch="top_at")
+    mean_at = models.DateTimeField(null=True)
+    mean = synced(models.FloatField(null=True), Avg("replies__weight"), touch="mean_at")
 
 
 class Reply(models.Model):
     thread = models.ForeignKey(Thread, models.CASCADE, null=True, related_name="replies")
     topic = models.ForeignKey(Topic, models.CASCADE, null=True, related_name="replies")
     text = models.CharField(max_length=40, default="")
+    weight = models.IntegerField(default=0)
 
 
 # Monitors: columns whose value is not what the instance says -----------------------------------
