@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from functools import reduce
 from operator import or_
 from typing import Any
 
+from django.db import connections
 from django.db.models import Aggregate, F, OuterRef, Q, QuerySet, StdDev, Subquery, Variance
 from django.db.models.constants import LOOKUP_SEP
+from django.db.models.expressions import RawSQL
 from django.db.models.lookups import In
 from django.db.models.sql import Query
 from django.db.models.sql.constants import INNER
@@ -16,6 +19,9 @@ from django.db.models.sql.datastructures import Join
 from django.db.models.sql.where import AND, OR, WhereNode
 
 from syncfields.paths import Model, Path
+
+# From so many primary keys on, SQLite is given them as one value.
+MANY = 10_000
 
 Replace = Callable[[Any], Any]
 
@@ -97,12 +103,26 @@ def of_row(model: Model, value: Any) -> Subquery:
     return Subquery(rows(model).filter(pk=OuterRef("pk")).values(_syncfields_value=value))
 
 
+def among(using: str, model: Model, pks: Iterable[Any]) -> Any:
+    """Primary keys for an ``__in`` lookup; as one JSON document where SQLite would run out of
+    variables.
+    """
+    pks = list(pks)
+    connection = connections[using]
+    if connection.vendor != "sqlite" or len(pks) <= MANY or len(model._meta.pk_fields) > 1:
+        return pks
+    values = [model._meta.pk.get_db_prep_value(pk, connection) for pk in pks]
+    if not all(isinstance(value, (int, str)) for value in values):
+        return pks
+    return RawSQL("SELECT value FROM json_each(%s)", [json.dumps(values)])
+
+
 def connected(using: str, found: Iterable[tuple[Path, Iterable[Any]]]) -> QuerySet[Any]:
     """The targets that reach one of the given rows, ``[(path, primary keys)]``."""
     found = list(found)
     queryset = rows(found[0][0].target, using)
     if not any(path.ambiguous for path, _ in found):
-        conditions = (Q((path.pk_lookup(), list(pks))) for path, pks in found)
+        conditions = (Q((path.pk_lookup(), among(using, path.model, pks))) for path, pks in found)
         return queryset.filter(reduce(or_, conditions))
     where = WhereNode(connector=OR)
     for path, pks in found:
@@ -113,7 +133,7 @@ def connected(using: str, found: Iterable[tuple[Path, Iterable[Any]]]) -> QueryS
             join = Join(table, alias, None, INNER, hop.join_field, nullable=True)
             alias = queryset.query.join(join)
         key = path.model._meta.pk
-        where.add(In(key.get_col(alias), list(pks)), OR)
+        where.add(In(key.get_col(alias), among(using, path.model, pks)), OR)
     queryset.query.where.add(where, AND)
     return queryset
 

@@ -501,3 +501,16 @@ def test_case_37_historical_models_keep_no_rules():
     assert (path, args, options) == ("django.db.models.PositiveIntegerField", [], {"default": 0})
     assert not apps.get_model("testapp", "Shelf").objects.exists()
     assert type(Book.objects) is models.Manager
+
+
+def test_case_34_more_rows_than_a_statement_has_variables(monkeypatch):
+    monkeypatch.setattr("syncfields.trees.MANY", 3)
+    shelf, other = zoo.Shelf.objects.create(), zoo.Shelf.objects.create()
+    zoo.Book.objects.bulk_create([zoo.Book(shelf=shelf, pages=n) for n in range(10)])
+    assert_truth()
+
+    zoo.Book.objects.filter(pages__gt=1).update(shelf=other, pages=F("pages") + 1)
+    assert_truth()
+    zoo.Book.objects.filter(pages__lt=8).delete()
+
+    assert_truth()
