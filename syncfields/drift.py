@@ -149,12 +149,16 @@ def differing(
 
 
 def repair(
-    using: str, target: Model, values: Mapping[str, Any], queryset: QuerySet[Any]
+    using: str,
+    target: Model,
+    values: Mapping[str, Any],
+    queryset: QuerySet[Any],
+    locked: bool = False,
 ) -> dict[str, list[Drift]]:
     """Lock the rows, evaluate in a later statement, and write only what still differs."""
     found: dict[str, list[Drift]] = defaultdict(list)
     with transaction.atomic(using=using, savepoint=False):
-        if connections[using].features.has_select_for_update:
+        if connections[using].features.has_select_for_update and not locked:
             pks = list(locking(queryset.order_by("pk")).values_list("pk", flat=True))
             queryset = rows(target, using).filter(pk__in=pks)
         drifted = list(differing(target, values, queryset))

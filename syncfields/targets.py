@@ -32,7 +32,7 @@ def written(target: Model, names: Iterable[str]) -> frozenset[str]:
     return frozenset({*names, *additions.touches(target, names)})
 
 
-def evaluate(using: str, maintenance: Maintenance, pks: Sequence[Any]) -> None:
+def evaluate(using: str, maintenance: Maintenance, pks: Sequence[Any], locked: bool = True) -> None:
     """Set the synced fields of the targets ``pks`` to the values of their expressions."""
     target, values = maintenance.target, maintenance.values
     touched = additions.touches(target, list(values))
@@ -42,7 +42,7 @@ def evaluate(using: str, maintenance: Maintenance, pks: Sequence[Any]) -> None:
             anew = {name: settable(target, value) for name, value in values.items()}
             statements.update(queryset, anew).update()
             continue
-        for name, drifts in drift.repair(using, target, values, queryset).items():
+        for name, drifts in drift.repair(using, target, values, queryset, locked=locked).items():
             if touch := additions.touches(target, [name]):
                 changed = rows(target, using).filter(pk__in=[each.pk for each in drifts])
                 statements.update(changed, touch).update()
@@ -67,7 +67,7 @@ def follow(using: str, maintenance: Maintenance, path: Path, pk: Any) -> None:
     touched = additions.touches(target, list(values))
     if composite or touched or not connections[using].features.update_can_self_select:
         pks = connected(using, [(path, [pk])]).values_list("pk", flat=True)
-        return evaluate(using, maintenance, list(pks))
+        return evaluate(using, maintenance, list(pks), locked=False)
 
     def make() -> Statement:
         key = Param("pk", path.model._meta.pk)
