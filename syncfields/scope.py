@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
@@ -61,13 +61,17 @@ def suspended() -> Suspension | None:
 
 
 @contextmanager
-def suspension(noting: bool) -> Iterator[Suspension]:
-    current = Suspension(noting)
-    token = _suspension.set(current)
+def holding(variable: ContextVar[Result], value: Result) -> Iterator[Result]:
+    """Let a variable have a value within the block, in this context only."""
+    token = variable.set(value)
     try:
-        yield current
+        yield value
     finally:
-        _suspension.reset(token)
+        variable.reset(token)
+
+
+def suspension(noting: bool) -> AbstractContextManager[Any]:
+    return holding(_suspension, Suspension(noting))
 
 
 _own: ContextVar[bool] = ContextVar("syncfields_own_writes", default=False)
@@ -78,13 +82,8 @@ def writing_own() -> bool:
     return _own.get()
 
 
-@contextmanager
-def own_writes() -> Iterator[None]:
-    token = _own.set(True)
-    try:
-        yield
-    finally:
-        _own.reset(token)
+def own_writes() -> AbstractContextManager[bool]:
+    return holding(_own, True)
 
 
 _repairing: ContextVar[bool] = ContextVar("syncfields_repairing", default=False)
@@ -95,10 +94,5 @@ def repairing_drift() -> bool:
     return _repairing.get()
 
 
-@contextmanager
-def repairs() -> Iterator[None]:
-    token = _repairing.set(True)
-    try:
-        yield
-    finally:
-        _repairing.reset(token)
+def repairs() -> AbstractContextManager[bool]:
+    return holding(_repairing, True)

@@ -48,12 +48,13 @@ def collected(original: Callable[..., Any]) -> Callable[..., Any]:
                 announce(self, keeping.before)
             else:
                 keeping.before()
-            for obj in (obj for each in self.data.values() for obj in each):
-                memory.restore(obj)
+            deleted = [obj for each in self.data.values() for obj in each]
+            for instance in deleted:
+                memory.restore(instance)
             written = [obj for each in self.data.values() for obj in list(each)[:MEMORY_LIMIT]]
             result = original(self)
             keeping.after()
-            gone = {id(instance) for instance in written}
+            gone = {id(instance) for instance in deleted}
             for instance in written:
                 memory.forget(instance, changes, gone)
             return result
