@@ -313,3 +313,15 @@ def test_case_65_a_negative_value_is_repaired():
     reconcile()
 
     assert_truth()
+
+
+def test_case_63_an_average_that_does_not_come_out_even():
+    post = Post.objects.create()
+    for score in (1, 2, 2):
+        Comment.objects.create(post=post, score=score)
+
+    assert reconcile(check=True).ok
+    assert abs(Post.objects.get().score_average - 5 / 3) < 1e-8
+    write_behind(Post, score_average=0.0)
+    assert reconcile().repaired == 1
+    assert reconcile(check=True).ok
