@@ -33,7 +33,7 @@ from syncfields import registry, statements
 from syncfields.expressions import Tally
 from syncfields.locks import locking
 from syncfields.paths import Model, column
-from syncfields.statements import Param, Statement
+from syncfields.statements import Param, Statement, once
 from syncfields.trees import references, renamed, rows
 
 COMPILED_ROWS = 2
@@ -77,7 +77,7 @@ def add(
             values[f"{name}{number}"] = value
     plain = not any(hasattr(each, "resolve_expression") for each in values.values())
     if plain and len(pks) <= COMPILED_ROWS and len(target._meta.pk_fields) == 1:
-        return statements.once(shape, lambda: build(shape, Params(target))).update(**values)
+        return once(shape, lambda: build(shape, Params(target))).update(**values)
     return build(shape, Values(target, values)).update()
 
 

@@ -42,12 +42,8 @@ def coalesce(using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
     unchanged is not written. Until then they hold their old values: call ``flush()`` before
     reading one. Blocks can be nested; the outermost writes.
     """
-    with transaction.atomic(using=using):
-        waiting = pending.of(using, engine.apply)
-        with pending.waiting(waiting):
-            yield
-        if not waiting.depth:
-            waiting.flush()
+    with transaction.atomic(using=using), pending.waiting(pending.of(using, engine.apply)):
+        yield
 
 
 def flush(using: str = DEFAULT_DB_ALIAS) -> None:

@@ -8,7 +8,9 @@ synced fields follow.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from django.db import connections, transaction
@@ -21,18 +23,59 @@ from syncfields.maintenance.copies import Copy
 from syncfields.maintenance.direct import Direct
 from syncfields.paths import Model, Path
 from syncfields.single import Row
+from syncfields.statements import once
 
 Result = TypeVar("Result")
 
 
-def concerned(changes: Sequence[Change]) -> list[Maintenance]:
-    """The maintenances that the changes matter to, in the order of the plan."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Route:
+    """The maintenances that a kind of change matters to, in the order of the plan."""
+
+    maintenances: tuple[Maintenance, ...]
+    ways: Mapping[Maintenance, Direct]
+    """Those with a short way for a single row."""
+    followed: tuple[tuple[Maintenance, Path], ...]
+    """Those of which one UPDATE finds and evaluates the targets of a single row."""
+    others: tuple[Maintenance, ...]
+    """All the rest."""
+
+
+def route(change: Change) -> Route:
+    columns = change.columns
+    key = ("route", change.model, change.kind, columns, change.unordered, change.saved)
+    return once(key, lambda: find_route(change))
+
+
+def find_route(change: Change) -> Route:
     plan = registry.plan()
-    found: dict[Maintenance, None] = {}
-    for model in {change.model for change in changes}:
-        for watch in plan.sources.get(model, ()):
-            found[watch.maintenance] = None
-    return [each for each in found if each.concerned(changes)]
+    watching = dict.fromkeys(w.maintenance for w in plan.sources.get(change.model, ()))
+    maintenances = tuple(each for each in watching if each.concerned([change]))
+    directs = plan.directs.get(change.model, {})
+    ways = {each: directs[each] for each in maintenances if each in directs}
+    followed = tuple(
+        (each, path)
+        for each in maintenances
+        if isinstance(each, Copy) and not is_read(each)
+        for path in [each.followed(change)]
+        if path is not None
+    )
+    short = {*ways, *(each for each, _ in followed)}
+    others = tuple(each for each in maintenances if each not in short)
+    return Route(maintenances, ways, followed, others)
+
+
+def is_read(maintenance: Maintenance) -> bool:
+    """Whether other rules read what it keeps, and must be told which rows change."""
+    columns = registry.plan().columns.get(maintenance.target, frozenset())
+    return not columns.isdisjoint(maintenance.values)
+
+
+def concerned(changes: Sequence[Change]) -> Sequence[Maintenance]:
+    """The maintenances that the changes matter to."""
+    if len(changes) == 1:
+        return route(changes[0]).maintenances
+    return list(dict.fromkeys(each for change in changes for each in route(change).maintenances))
 
 
 def known_before(using: str, instances: Sequence[Any]) -> bool:
@@ -51,24 +94,22 @@ class Keeping:
         self.maintenances = concerned(changes)
         self.known: list[Any] = []
         self.row: Row | None = None
-        self.ways: dict[Maintenance, Direct] = {}
-        self.followed: list[tuple[Maintenance, Path]] = []
+        self.ways: Mapping[Maintenance, Direct] = {}
+        self.followed: Sequence[tuple[Maintenance, Path]] = ()
+        self.repairs = scope.repairing_drift()
 
     def before(self) -> None:
-        if not scope.repairing_drift():
-            self.take_short_ways()
+        if len(self.changes) == 1 and not self.repairs:
+            self.take_short_ways(self.changes[0])
         if connections[self.using].vendor == "mysql":
             self.lock_parents()
+        if not self.maintenances:
+            return
         lock_sources(self.using, self.changes, self.maintenances)
-        if scope.repairing_drift():
+        if self.repairs:
             self.known = [each.targets(self.changes, self.using) for each in self.maintenances]
         else:
             self.known = [each.before(self.changes, self.using) for each in self.maintenances]
-
-    def is_read(self, maintenance: Maintenance) -> bool:
-        """Whether other rules read what it keeps, and must be told which rows change."""
-        columns = registry.plan().columns.get(maintenance.target, frozenset())
-        return not columns.isdisjoint(maintenance.values)
 
     def lock_parents(self) -> None:
         """Lock the rows that new keys refer to, which MySQL and MariaDB would lock shared."""
@@ -79,58 +120,80 @@ class Keeping:
                         columns = None if change.kind == "insert" else change.columns
                         lock_referred(dependency.path, self.using, change.rows, columns)
 
-    def take_short_ways(self) -> None:
+    def take_short_ways(self, change: Change) -> None:
         """Read a single row at once with all that is known of it; what did not change is left."""
-        if len(self.changes) != 1:
-            return
-        (change,) = self.changes
         single = change.kind == "insert" or len(change.pks) == 1
         if not single or (change.values is None and change.kind != "delete"):
             return
         self.row = Row(self.using, change)
         if change.kind != "insert" and registry.plan().columns[change.model]:
-            self.read_row(self.row, change)
-        directs = registry.plan().directs.get(change.model, {})
-        self.ways = {each: directs[each] for each in self.maintenances if each in directs}
-        self.followed = [
-            (each, path)
-            for each in self.maintenances
-            if isinstance(each, Copy) and not self.is_read(each)
-            for path in [each.followed(change)]
-            if path is not None
-        ]
-        short = {*self.ways, *(each for each, _ in self.followed)}
-        self.maintenances = [each for each in self.maintenances if each not in short]
+            if not self.read_row(self.row, change):  # Django will insert it, or it is gone.
+                self.maintenances = ()
+                return
+            if change.kind == "update":
+                change.columns = self.row.changed(change.values or {})
+        found = route(change)
+        self.ways, self.followed, self.maintenances = found.ways, found.followed, found.others
 
-    def read_row(self, row: Row, change: Change) -> None:
-        """Read the old values, and leave the maintenances that the write cannot matter to."""
-        found = change.previous is not None and row.remember(change.previous, change.values or {})
-        found = found or row.read(lock=True)
+    def read_row(self, row: Row, change: Change) -> bool:
+        """Read the old values. False where there is no such row."""
         change.locked = True
-        if not found:  # Django will insert it, or there is nothing to delete.
-            self.maintenances = []
-        elif change.kind == "update":
-            change.columns = row.changed(change.values or {})
-            self.maintenances = concerned(self.changes)
+        if change.previous is not None and row.remember(change.previous, change.values or {}):
+            return True
+        return row.read(lock=True)
 
     def after(self) -> None:
-        lock_hops(self.using, self.changes, self.maintenances, {"insert"})
-        effects = Effects()
+        waits = not self.repairs and pending.waits(self.using)
+        effects = pending.of(self.using, apply).effects() if waits else Effects()
         if self.row is not None:
             self.row.after(self.ways, effects)
+        if self.maintenances:
+            self.after_others(effects)
+        for change in self.changes:
+            if change.kind == "delete":
+                effects.spare(change.model, change.pks)
+        for maintenance, path in self.followed:
+            targets.follow(self.using, maintenance, path, self.changes[0].pks[0])
+        if waits:
+            effects.leave_extremes(registry.plan().targets)
+        else:
+            effects.drop_zeros()
+            apply(self.using, effects)
+
+    def after_others(self, effects: Effects) -> None:
+        lock_hops(self.using, self.changes, self.maintenances, {"insert"})
         for each, known in zip(self.maintenances, self.known, strict=True):
-            if scope.repairing_drift():
+            if self.repairs:
                 effects.stale[each] |= known | each.targets(self.changes, self.using)
             else:
                 each.after(self.changes, self.using, known, effects)
-        effects.spare(self.changes)
-        for maintenance, path in self.followed:
-            targets.follow(self.using, maintenance, path, self.changes[0].pks[0])
-        if pending.waits(self.using) and not scope.repairing_drift():
-            effects.leave_extremes(registry.plan().targets)
-            pending.of(self.using, apply).note(effects)
-        else:
-            apply(self.using, effects)
+
+
+class Joining:
+    """What ``atomic(savepoint=False)`` is inside another atomic block, and no more: an exception
+    dooms the transaction.
+    """
+
+    __slots__ = ("connection",)
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None:
+            self.connection.needs_rollback = True
+            self.connection.rollback_exc = error
+
+
+def together(using: str) -> AbstractContextManager[Any]:
+    """One transaction for a write and what follows from it, without a savepoint."""
+    connection = connections[using]
+    if connection.in_atomic_block:
+        return Joining(connection)
+    return transaction.atomic(using=using, savepoint=False)
 
 
 def perform(using: str, changes: Sequence[Change], write: Callable[[], Result]) -> Result:
@@ -140,7 +203,7 @@ def perform(using: str, changes: Sequence[Change], write: Callable[[], Result]) 
         return write()
     if (suspension := scope.suspended()) is not None:
         return suspension.watch(using, keeping.maintenances, changes, write)
-    with transaction.atomic(using=using, savepoint=False):
+    with together(using):
         keeping.before()
         result = write()
         keeping.after()
@@ -188,7 +251,9 @@ def lock_hops(
 def apply(using: str, effects: Effects) -> None:
     """Write the effects to the targets, the nearest targets first."""
     plan = registry.plan()
-    for maintenance in plan.maintenances:
+    added = effects.deltas.keys() | effects.extremes.keys()
+    order = {*effects.stale, *(plan.targets[target][0] for target in added)}
+    for maintenance in sorted(order, key=plan.position.__getitem__):
         target = maintenance.target
         if stale := effects.stale.pop(maintenance, None):
             recompute(using, maintenance, stale)
@@ -215,6 +280,9 @@ def recompute(using: str, maintenance: Maintenance, pks: set[Any]) -> None:
 def add(using: str, target: Model, deltas: dict[Any, Any], extremes: dict[Any, Any]) -> None:
     """Apply deltas, and values that joined an extreme, to the rows of one target model."""
     pks = sorted_pks(deltas.keys() | extremes.keys())
+    if target not in registry.plan().sources:
+        targets.add(using, target, pks, deltas, extremes)
+        return
     names = {name for rows in (deltas, extremes) for row in rows.values() for name in row}
     columns = targets.written(target, names)
     change = Change(target, "update", pks, columns)
@@ -237,5 +305,7 @@ def sorted_pks(pks: Any) -> list[Any]:
 def in_plan_order(
     touched: dict[tuple[str, Maintenance], set[Any]],
 ) -> list[tuple[tuple[str, Maintenance], set[Any]]]:
-    order = {each: number for number, each in enumerate(registry.plan().maintenances)}
-    return sorted((item for item in touched.items() if item[1]), key=lambda item: order[item[0][1]])
+    position = registry.plan().position
+    return sorted(
+        (item for item in touched.items() if item[1]), key=lambda item: position[item[0][1]]
+    )

@@ -1,15 +1,15 @@
 """Effects that wait: summed for each target row, and applied once.
 
-They belong to a transaction of one connection. An effect that was noted inside a savepoint must go
-with it when it is rolled back; Django does just that with the functions given to ``on_commit()``,
-so each effect leaves one there, and counts only as long as Django has kept it.
+They belong to a transaction of one connection. What was noted since a savepoint must go with it
+when it is rolled back. Django has no hook there and none before COMMIT, so while effects wait the
+methods ``savepoint()``, ``savepoint_rollback()`` and ``commit()`` of that one connection are
+replaced; they are what ``atomic`` and the functions of ``django.db.transaction`` call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connections
@@ -21,89 +21,122 @@ from syncfields.paths import Model
 ATTRIBUTE = "_syncfields_pending"
 
 
-@dataclass(slots=True, eq=False)
-class Entry:
-    """Effects that wait, or a note that others before it wait no longer."""
-
-    mark: Callable[[], None]
-    effects: Effects
-    applies: list[Entry] = field(default_factory=list)
-
-
 class Pending:
     """The effects that wait on one connection."""
 
     def __init__(self, using: str, apply: Callable[[str, Effects], None]) -> None:
-        self.using = using
+        self.connection: Any = connections[using]
         self.apply = apply
         self.depth = 0
         self.applying = False
-        self.entries: list[Entry] = []
+        self.log: list[Effects | None] = []
+        """What was noted since each savepoint. None: everything before it has been applied."""
+        self.places: dict[str, int] = {}
+        """How long the log was at each savepoint."""
+        self.transaction: Any = None
 
-    def note(self, effects: Effects, applies: Sequence[Entry] = ()) -> None:
-        def mark() -> None:
-            """Stands in the list of functions to call after COMMIT, and does nothing there."""
+    @property
+    def waits(self) -> bool:
+        return not self.applying and (self.depth > 0 or conf.apply() == "commit")
 
-        connection = connections[self.using]
-        connection.on_commit(mark)
-        self.entries.append(Entry(mark, effects, list(applies)))
-        if not self.depth and not applies:
-            self.apply_at_commit(connection)
+    def effects(self) -> Effects:
+        """The effects that wait, to add to."""
+        if self.is_over():
+            self.begin()
+        if not self.log or self.log[-1] is None:
+            self.log.append(Effects())
+        found = self.log[-1]
+        assert found is not None
+        return found
 
-    def apply_at_commit(self, connection: Any) -> None:
-        # Django has hooks after COMMIT and none before it. ``commit()`` is what the outermost
-        # atomic block calls, and nothing else in between; replaced on this connection, and until
-        # its next COMMIT, it concerns nobody who has no deltas waiting.
-        def commit() -> None:
-            del connection.commit
-            connection.in_atomic_block = True
-            try:
-                self.flush()
-            except BaseException:
-                # The atomic block itself would roll back after a DatabaseError only.
-                connection.in_atomic_block = False
-                connection.rollback()
-                raise
-            connection.in_atomic_block = False
-            connection.commit()
+    def is_over(self) -> bool:
+        """Whether the transaction that the log belongs to has ended."""
+        # Django makes a new list with each COMMIT, ROLLBACK and lost connection.
+        return self.transaction is not self.connection.run_on_commit
 
-        if "commit" not in vars(connection):
-            connection.commit = commit
+    def begin(self) -> None:
+        self.forget()
+        self.transaction = self.connection.run_on_commit
+        for name in ("savepoint", "savepoint_rollback", "commit"):
+            setattr(self.connection, name, getattr(self, name))
+
+    def end(self) -> None:
+        """Nothing waits any longer, nor will."""
+        self.forget()
+        for name in ("savepoint", "savepoint_rollback", "commit"):
+            vars(self.connection).pop(name, None)
+
+    def forget(self) -> None:
+        self.log, self.places, self.transaction = [], {}, None
+
+    def savepoint(self) -> Any:
+        sid = type(self.connection).savepoint(self.connection)
+        if not self.is_over():
+            self.places[sid] = len(self.log)
+            self.log.append(Effects())
+        return sid
+
+    def savepoint_rollback(self, sid: str) -> None:
+        over = self.is_over()
+        type(self.connection).savepoint_rollback(self.connection, sid)
+        if not over:
+            self.transaction = self.connection.run_on_commit
+            # A savepoint that is not known was made before anything waited.
+            del self.log[self.places.get(sid, 0) :]
+            self.log.append(Effects())
+
+    def commit(self) -> None:
+        connection, inside = self.connection, self.connection.in_atomic_block
+        connection.in_atomic_block = True
+        try:
+            self.flush()
+        except BaseException:
+            # The atomic block itself would roll back after a DatabaseError only.
+            connection.in_atomic_block = inside
+            connection.rollback()
+            self.end()
+            raise
+        connection.in_atomic_block = inside
+        self.end()
+        connection.commit()
 
     def flush(self) -> None:
         """Apply what waits. The values can then be read."""
-        waiting = self.waiting()
+        waiting, total = self.waiting(), Effects()
         if not waiting:
             return
-        total = Effects()
-        for entry in waiting:
-            total.merge(entry.effects)
+        for effects in waiting:
+            total.merge(effects)
         total.drop_zeros()
         # A savepoint that is rolled back takes this note with it, and they wait again.
-        self.note(Effects(), applies=waiting)
+        self.log.append(None)
         self.applying, before = True, self.applying
         try:
-            self.apply(self.using, total)
+            self.apply(self.connection.alias, total)
         finally:
             self.applying = before
 
-    def waiting(self) -> list[Entry]:
-        """The entries that no rollback has undone and no flush has applied."""
-        kept = {function for _, function, *_ in connections[self.using].run_on_commit}
-        self.entries = [entry for entry in self.entries if entry.mark in kept]
-        applied = {id(done) for entry in self.entries for done in entry.applies}
-        return [e for e in self.entries if id(e) not in applied and not e.applies]
+    def waiting(self) -> list[Effects]:
+        """What no rollback has undone and no flush has applied."""
+        found: list[Effects] = []
+        for effects in () if self.is_over() else reversed(self.log):
+            if effects is None:
+                break
+            found.append(effects)
+        return found[::-1]
 
     def discard(self, target: Model, pks: Collection[Any], names: Collection[str]) -> None:
         """Take back the deltas of fields that are being evaluated anew."""
-        opposite = Effects()
-        for entry in self.waiting():
-            for pk in pks:
-                for name, amount in entry.effects.deltas.get(target, {}).get(pk, {}).items():
-                    if name in names:
-                        opposite.add(target, pk, name, -amount)
-        if opposite.deltas:
-            self.note(opposite)
+        found = [
+            (pk, name, amount)
+            for effects in self.waiting()
+            for deltas in [effects.deltas.get(target, {})]
+            for pk in pks
+            for name, amount in deltas.get(pk, {}).items()
+            if name in names
+        ]
+        for pk, name, amount in found:
+            self.effects().add(target, pk, name, -amount)
 
 
 def known(using: str) -> Pending | None:
@@ -122,15 +155,20 @@ def of(using: str, apply: Callable[[str, Effects], None]) -> Pending:
 def waits(using: str) -> bool:
     """Whether effects are to wait now."""
     found = known(using)
-    if found is not None and (found.depth or found.applying):
-        return not found.applying
-    return conf.apply() == "commit"
+    return conf.apply() == "commit" if found is None else found.waits
 
 
 @contextmanager
 def waiting(pending: Pending) -> Iterator[None]:
+    """Let the effects of the block wait, and apply them at its end; not after an exception."""
+    if not pending.depth and pending.is_over():
+        pending.begin()
     pending.depth += 1
     try:
         yield
     finally:
         pending.depth -= 1
+    if not pending.depth:
+        pending.flush()
+        if conf.apply() != "commit":
+            pending.end()

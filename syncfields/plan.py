@@ -43,6 +43,8 @@ class Plan:
 
     directs: dict[Model, dict[Maintenance, Direct]] = field(default_factory=dict)
     """The short ways of each source."""
+    position: dict[Maintenance, int] = field(default_factory=dict)
+    """Where each maintenance comes in the order: after those that it reads."""
 
     @classmethod
     def of(cls, maintenances: Iterable[Maintenance], directly: Directly) -> Plan:
@@ -80,4 +82,5 @@ class Plan:
             ),
             owned=dict(owned),
             directs=dict(directs),
+            position={each: number for number, each in enumerate(maintenances)},
         )

@@ -14,12 +14,13 @@ from syncfields import pending, registry, statements
 from syncfields.changes import Change
 from syncfields.locks import locking
 from syncfields.maintenance.base import Effects, Maintenance
-from syncfields.maintenance.direct import UNKNOWN, Direct, Part, fold
+from syncfields.maintenance.direct import Direct, Part
 from syncfields.maintenance.extreme import Extreme
+from syncfields.maintenance.folding import UNKNOWN, folding
 from syncfields.maintenance.recompute import Recompute
 from syncfields.maintenance.tally import Tallied
 from syncfields.paths import Model, column
-from syncfields.statements import Param, Statement
+from syncfields.statements import Param, Statement, once
 from syncfields.trees import rows
 
 Contribution = tuple[Any, Any]
@@ -37,7 +38,13 @@ def reader(using: str, model: Model, lock: bool) -> Statement:
         queryset = queryset.annotate(**parts).values_list(*names, *parts)
         return statements.select(locking(queryset) if lock else queryset)
 
-    return statements.once(("read", using, model, lock), make)
+    return once(("read", using, model, lock), make)
+
+
+def fold(part: Part, model: Model, row: Mapping[str, Any], using: str) -> Any:
+    """What a row contributes, as far as memory says it."""
+    ask = once(("fold", part, using), lambda: folding(part, model, connections[using].vendor))
+    return ask(row)
 
 
 def all_parts(model: Model) -> list[Part]:
@@ -72,12 +79,11 @@ class Row:
         """Take the old values from memory. False where they do not say all that must be known."""
         self.columns = dict(previous)
         changed = self.changed(written)
-        vendor = connections[self.using].vendor
         for way in registry.plan().directs.get(self.model, {}).values():
             if way.columns.isdisjoint(changed):
                 continue
             for part in way.parts:
-                old = fold(part, self.model, previous, vendor)
+                old = fold(part, self.model, previous, self.using)
                 if old is UNKNOWN or hasattr(old, "resolve_expression"):
                     return False
                 self.contributions[part] = old
@@ -119,11 +125,12 @@ class Row:
                     self.compare(maintenance, effects, old, new)
                 else:
                     self.add(maintenance, part, effects, old, new)
-        effects.drop_zeros()
 
     def key(self, way: Direct, written: Mapping[str, Any]) -> Any:
         """The target's primary key, as the database gives it: memory may say "5" for 5."""
         value = written.get(way.key)
+        if type(value) is int and way.key_is_integer:
+            return value
         try:
             return way.maintenance.target._meta.pk.to_python(value)
         except (TypeError, ValueError, ValidationError):  # For instance an expression.
@@ -138,7 +145,7 @@ class Row:
 
     def present(self, maintenance: Maintenance, part: Part, written: Mapping[str, Any]) -> Any:
         """What the row contributes now: a value, or an expression over the row."""
-        folded = fold(part, self.model, written, connections[self.using].vendor)
+        folded = fold(part, self.model, written, self.using)
         is_expression = hasattr(folded, "resolve_expression")
         if is_expression and self.can_be_late(maintenance):
             return self.late(maintenance, part)
@@ -183,7 +190,7 @@ class Row:
             queryset = queryset.exclude(**{f"{name}__{better}": Param("old", field)})
             return statements.select(locking(queryset).values_list("pk"))
 
-        statement = statements.once(("left", self.using, target, name), make)
+        statement = once(("left", self.using, target, name), make)
         return statement.row(key=key, old=old) is not None
 
     def compare(

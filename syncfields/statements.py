@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from django.db import connections
-from django.db.models import Expression, QuerySet, sql
+from django.db.models import Expression, IntegerField, QuerySet, sql
+
+from syncfields.paths import is_stock
 
 Row = tuple[Any, ...]
+Made = TypeVar("Made")
 
 
 class Param(Expression):
@@ -22,12 +25,16 @@ class Param(Expression):
     def __init__(self, name: str, field: Any) -> None:
         super().__init__(output_field=field)
         self.name = name
+        stored = getattr(field, "target_field", field)
+        self.takes_integers = isinstance(stored, IntegerField) and is_stock(stored)
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
         return "%s", (self,)
 
-    def adapted(self, values: Mapping[str, Any], connection: Any) -> Any:
-        return self.output_field.get_db_prep_value(values[self.name], connection, prepared=False)
+    def adapted(self, value: Any, connection: Any) -> Any:
+        if self.takes_integers and type(value) is int:
+            return value
+        return self.output_field.get_db_prep_value(value, connection, prepared=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,17 +45,18 @@ class Statement:
     compiler: Any = None
     converters: Any = None
 
-    def cursor_values(self, values: Mapping[str, Any]) -> list[Any]:
-        connection = connections[self.using]
-        return [
-            each.adapted(values, connection) if isinstance(each, Param) else each
+    def execute(self, cursor: Any, values: Mapping[str, Any]) -> None:
+        connection = cursor.db
+        params = [
+            each.adapted(values[each.name], connection) if type(each) is Param else each
             for each in self.params
         ]
+        cursor.execute(self.sql, params)
 
     def row(self, **values: Any) -> Row | None:
         """The first row of a SELECT."""
         with connections[self.using].cursor() as cursor:
-            cursor.execute(self.sql, self.cursor_values(values))
+            self.execute(cursor, values)
             found = cursor.fetchone()
         if found is None or not self.converters:
             return found
@@ -60,24 +68,23 @@ class Statement:
     def update(self, **values: Any) -> int:
         """Execute an UPDATE; the number of rows matched."""
         with connections[self.using].cursor() as cursor:
-            cursor.execute(self.sql, self.cursor_values(values))
+            self.execute(cursor, values)
             return int(cursor.rowcount)
 
 
-_statements: dict[Hashable, Statement] = {}
+_made: dict[Hashable, Any] = {}
 
 
-def once(key: Hashable, make: Callable[[], Statement]) -> Statement:
-    """The statement kept for ``key`` (which holds the database alias), made on first use."""
-    statement = _statements.get(key)
-    if statement is None:
-        statement = _statements[key] = make()
-    return statement
+def once(key: Hashable, make: Callable[[], Made]) -> Made:
+    """What was made for ``key`` (which holds all that it depends on), as long as the plan holds."""
+    if key not in _made:
+        _made[key] = make()
+    return cast("Made", _made[key])
 
 
 def forget_all() -> None:
     """For a new plan."""
-    _statements.clear()
+    _made.clear()
 
 
 def select(queryset: QuerySet[Any]) -> Statement:

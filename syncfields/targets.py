@@ -13,7 +13,7 @@ from syncfields import additions, drift, registry, signals, statements
 from syncfields.drift import Drift
 from syncfields.maintenance.base import Maintenance
 from syncfields.paths import Model, Path
-from syncfields.statements import Param, Statement
+from syncfields.statements import Param, Statement, once
 from syncfields.trees import connected, rows, settable
 
 logger = logging.getLogger("syncfields.drift")
@@ -74,7 +74,7 @@ def follow(using: str, maintenance: Maintenance, path: Path, pk: Any) -> None:
         anew = {name: settable(target, value) for name, value in values.items()}
         return statements.update(rows(target, using).filter(**{path.pk_lookup(""): key}), anew)
 
-    statements.once(("follow", using, maintenance, path.lookup), make).update(pk=pk)
+    once(("follow", using, maintenance, path.lookup), make).update(pk=pk)
     return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -65,17 +65,15 @@ class Effects:
                 if not row:
                     del targets[pk]
 
-    def spare(self, changes: Sequence[Change]) -> None:
+    def spare(self, model: Model, pks: Collection[PrimaryKey]) -> None:
         """Write nothing to targets that are deleted themselves."""
-        for change in changes:
-            if change.kind != "delete":
-                continue
-            for pk in change.pks:
-                self.deltas[change.model].pop(pk, None)
-                self.extremes[change.model].pop(pk, None)
-            for maintenance, pks in self.stale.items():
-                if maintenance.target is change.model:
-                    pks.difference_update(change.pks)
+        for effects in (self.deltas, self.extremes):
+            if rows := effects.get(model):
+                for pk in pks:
+                    rows.pop(pk, None)
+        for maintenance, stale in self.stale.items():
+            if maintenance.target is model:
+                stale.difference_update(pks)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from django.db.models import F, Q
 
-from syncfields.maintenance.direct import UNKNOWN, holds, plain
+from syncfields.maintenance.folding import UNKNOWN, deciding, plain
 from tests.testapp.models import Comment, Line
 
 NAIVE = dt.datetime(2026, 1, 1)  # noqa: DTZ001
@@ -39,7 +39,7 @@ AWARE = NAIVE.replace(tzinfo=dt.timezone.utc)
     ids=str,
 )
 def test_conditions(condition, row, expected):
-    assert holds(condition, Comment, row, "postgresql") is expected
+    assert deciding(condition, Comment, "postgresql")(row) is expected
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,9 @@ def test_conditions(condition, row, expected):
     [("a", "mysql", True), ("A", "mysql", None), ("A", "sqlite", False)],
 )
 def test_text_is_compared_by_the_database_where_it_has_a_collation(text, vendor, expected):
-    assert holds(Q(text="a"), Comment, {"text": text}, vendor) is expected
+    assert deciding(Q(text="a"), Comment, vendor)({"text": text}) is expected
 
 
 def test_a_decimal_with_more_places_than_the_column_is_rounded_by_the_database():
-    assert plain(Line, "price", {"price": Decimal("1.25")}) == Decimal("1.25")
-    assert plain(Line, "price", {"price": Decimal("1.2555")}) is UNKNOWN
+    assert plain(Line, "price")({"price": Decimal("1.25")}) == Decimal("1.25")
+    assert plain(Line, "price")({"price": Decimal("1.2555")}) is UNKNOWN
