@@ -6,7 +6,7 @@ or two rows, which is what saving and moving one source row needs, are compiled 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
@@ -67,6 +67,8 @@ def add(
     extremes: Mapping[Any, Mapping[str, tuple[str, Any]]],
 ) -> int:
     """Add to the rows ``pks``; the number of rows that the UPDATE matched."""
+    if len(pks) == 1 and not extremes and (added := add_numbers(using, target, pks[0], deltas)):
+        return added
     shape = shape_of(using, target, pks, deltas, extremes)
     values: dict[str, Any] = {}
     for number, pk in enumerate(pks):
@@ -79,6 +81,29 @@ def add(
     if plain and len(pks) <= COMPILED_ROWS and len(target._meta.pk_fields) == 1:
         return once(shape, lambda: build(shape, Params(target))).update(**values)
     return build(shape, Values(target, values)).update()
+
+
+def add_numbers(using: str, target: Model, pk: Any, deltas: Mapping[Any, Any]) -> int:
+    """The most frequent shape, one row and integers, asked for without building its ``Shape``.
+
+    0 if it is another shape, or if no row matched.
+    """
+    values, signs = {"pk0": pk}, []
+    for name, amount in deltas[pk].items():
+        if type(amount) is not int:
+            return 0
+        values[name + "0"] = amount
+        signs.append((name, amount < 0))
+    key = ("add", using, target, *signs)
+    statement = once(key, lambda: of_numbers(shape_of(using, target, [pk], deltas, {})))
+    return statement.update(**values) if statement is not None else 0
+
+
+def of_numbers(shape: Shape) -> Statement | None:
+    """The statement, unless it needs several columns to find its row."""
+    if len(shape.target._meta.pk_fields) > 1:
+        return None
+    return build(shape, Params(shape.target))
 
 
 def shape_of(using: str, target: Model, pks: Sequence[Any], deltas: Any, extremes: Any) -> Shape:
@@ -265,7 +290,7 @@ def of_new(name: str, sums: Mapping[str, Any]) -> str:
     return NEW + name if name.split("__", maxsplit=1)[0] in sums else name
 
 
-def touches(model: Model, columns: Sequence[str]) -> dict[str, Any]:
+def touches(model: Model, columns: Iterable[str]) -> dict[str, Any]:
     owned = registry.plan().owned[model]
     names = {owned[column].declaration.touch for column in columns}
     return {name: Now() for name in names if name is not None}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import DEFAULT_DB_ALIAS, transaction
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
 from syncfields import engine, pending, scope
 
@@ -42,10 +42,13 @@ def coalesce(using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
     unchanged is not written. Until then they hold their old values: call ``flush()`` before
     reading one. Blocks can be nested; the outermost writes.
     """
-    with transaction.atomic(using=using), pending.waiting(pending.of(using, engine.apply)):
+    with (
+        transaction.atomic(using=using),
+        pending.waiting(pending.of(connections[using], engine.apply)),
+    ):
         yield
 
 
 def flush(using: str = DEFAULT_DB_ALIAS) -> None:
     """Write what waits, in ``coalesce()`` or with ``SYNCFIELDS["APPLY"] = "commit"``."""
-    pending.of(using, engine.apply).flush()
+    pending.of(connections[using], engine.apply).flush()

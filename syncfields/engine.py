@@ -80,9 +80,8 @@ def concerned(changes: Sequence[Change]) -> Sequence[Maintenance]:
 
 def known_before(using: str, instances: Sequence[Any]) -> bool:
     """Whether other rows can refer to keys whose rows are yet to be inserted."""
-    return connections[using].features.can_defer_constraint_checks and any(
-        instance.pk is not None for instance in instances
-    )
+    known = any(instance.pk is not None for instance in instances)
+    return known and connections[using].features.can_defer_constraint_checks
 
 
 class Keeping:
@@ -90,6 +89,7 @@ class Keeping:
 
     def __init__(self, using: str, changes: Sequence[Change]) -> None:
         self.using = using
+        self.connection: Any = connections[using]
         self.changes = changes
         self.maintenances = concerned(changes)
         self.known: list[Any] = []
@@ -101,7 +101,7 @@ class Keeping:
     def before(self) -> None:
         if len(self.changes) == 1 and not self.repairs:
             self.take_short_ways(self.changes[0])
-        if connections[self.using].vendor == "mysql":
+        if self.connection.vendor == "mysql":
             self.lock_parents()
         if not self.maintenances:
             return
@@ -143,8 +143,8 @@ class Keeping:
         return row.read(lock=True)
 
     def after(self) -> None:
-        waits = not self.repairs and pending.waits(self.using)
-        effects = pending.of(self.using, apply).effects() if waits else Effects()
+        waits = not self.repairs and pending.waits(self.connection)
+        effects = pending.of(self.connection, apply).effects() if waits else Effects()
         if self.row is not None:
             self.row.after(self.ways, effects)
         if self.maintenances:
@@ -188,22 +188,22 @@ class Joining:
             self.connection.rollback_exc = error
 
 
-def together(using: str) -> AbstractContextManager[Any]:
+def together(connection: Any) -> AbstractContextManager[Any]:
     """One transaction for a write and what follows from it, without a savepoint."""
-    connection = connections[using]
     if connection.in_atomic_block:
         return Joining(connection)
-    return transaction.atomic(using=using, savepoint=False)
+    return transaction.atomic(using=connection.alias, savepoint=False)
 
 
 def perform(using: str, changes: Sequence[Change], write: Callable[[], Result]) -> Result:
     """Carry out ``write``, which makes ``changes``, and keep all targets right."""
-    keeping = Keeping(using, changes)
-    if not keeping.maintenances:
+    maintenances = concerned(changes)
+    if not maintenances:
         return write()
     if (suspension := scope.suspended()) is not None:
-        return suspension.watch(using, keeping.maintenances, changes, write)
-    with together(using):
+        return suspension.watch(using, maintenances, changes, write)
+    keeping = Keeping(using, changes)
+    with together(keeping.connection):
         keeping.before()
         result = write()
         keeping.after()
@@ -267,12 +267,12 @@ def recompute(using: str, maintenance: Maintenance, pks: set[Any]) -> None:
     """Evaluate the rules of a maintenance anew for the targets ``pks``."""
     with transaction.atomic(using=using, savepoint=False):
         lock(maintenance.target, using, pks)
-        if (waiting := pending.known(using)) is not None:
+        if (waiting := pending.known(connections[using])) is not None:
             waiting.discard(maintenance.target, pks, maintenance.values.keys())
         if isinstance(maintenance, Copy):
             for dependency in maintenance.dependencies:
                 lock_path(dependency.path, using, pks)
-        columns = targets.written(maintenance.target, maintenance.values)
+        columns = targets.written(maintenance.target, frozenset(maintenance.values))
         change = Change(maintenance.target, "update", sorted_pks(pks), columns, locked=True)
         perform(using, [change], lambda: targets.evaluate(using, maintenance, change.pks))
 
@@ -280,11 +280,8 @@ def recompute(using: str, maintenance: Maintenance, pks: set[Any]) -> None:
 def add(using: str, target: Model, deltas: dict[Any, Any], extremes: dict[Any, Any]) -> None:
     """Apply deltas, and values that joined an extreme, to the rows of one target model."""
     pks = sorted_pks(deltas.keys() | extremes.keys())
-    if target not in registry.plan().sources:
-        targets.add(using, target, pks, deltas, extremes)
-        return
     names = {name for rows in (deltas, extremes) for row in rows.values() for name in row}
-    columns = targets.written(target, names)
+    columns = targets.written(target, frozenset(names))
     change = Change(target, "update", pks, columns)
 
     healed = perform(using, [change], lambda: targets.add(using, target, pks, deltas, extremes))

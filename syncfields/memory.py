@@ -8,7 +8,8 @@ from django.db import models
 
 from syncfields import registry
 from syncfields.changes import Change
-from syncfields.paths import Hop, Path, column
+from syncfields.paths import Hop, column
+from syncfields.statements import once
 from syncfields.trees import rows
 
 DROPPED = "syncfields_dropped"
@@ -25,27 +26,54 @@ def forget(instance: models.Model, changes: Sequence[Change], gone: Collection[i
 
 
 def follow(instance: models.Model, change: Change, seen: set[int], gone: Collection[int]) -> None:
-    for watch in registry.plan().sources.get(change.model, ()):
-        if not watch.maintenance.concerned([change]):
+    for steps, then in views(change):
+        target = step_back(instance, steps)
+        if not isinstance(target, then.model) or id(target) in gone:
             continue
-        names = frozenset(rule.field.attname for rule in watch.maintenance.rules)
-        for target in cached_targets(instance, watch.dependency.path):
-            if id(target) in gone:
-                continue
-            drop(target, names)
-            if id(target) not in seen:
-                seen.add(id(target))
-                then = Change(watch.maintenance.target, "update", (), names)
-                follow(target, then, seen, gone)
+        drop(target, then.columns or ())
+        if views(then) and id(target) not in seen:
+            seen.add(id(target))
+            follow(target, then, seen, gone)
+
+
+def views(change: Change) -> Sequence[tuple[tuple[str, ...], Change]]:
+    """Where targets may be cached, as seen from a row that changed, and what happens to them."""
+    key = ("views", change.model, change.kind, change.columns, change.unordered, change.saved)
+    return once(key, lambda: list(find_views(change)))
+
+
+def find_views(change: Change) -> Iterator[tuple[tuple[str, ...], Change]]:
+    for watch in registry.plan().sources.get(change.model, ()):
+        steps = [cache_name(hop) for hop in reversed(watch.dependency.path.hops)]
+        if None not in steps and watch.maintenance.concerned([change]):
+            names = frozenset(rule.field.attname for rule in watch.maintenance.rules)
+            then = Change(watch.maintenance.target, "update", (), names)
+            yield tuple(filter(None, steps)), then
+
+
+def cache_name(hop: Hop) -> str | None:
+    """Under which name the row at the far end may know the one at the near end."""
+    if hop.generic:
+        return None
+    if hop.forward:
+        return hop.field.remote_field.cache_name if hop.field.one_to_one else None
+    return str(hop.field.cache_name)
+
+
+def step_back(instance: models.Model, steps: Iterable[str]) -> models.Model | None:
+    """The instance that is reached without a query."""
+    current: models.Model | None = instance
+    for step in steps:
+        current = current and current._state.fields_cache.get(step)
+    return current
 
 
 def drop(instance: models.Model, names: Iterable[str]) -> None:
     """Defer fields, and remember that it was not the user who did."""
-    dropped = vars(instance._state).setdefault(DROPPED, set())
     for name in names:
         if name in instance.__dict__:
             del instance.__dict__[name]
-            dropped.add(name)
+            vars(instance._state).setdefault(DROPPED, set()).add(name)
 
 
 def restore(instance: models.Model) -> None:
@@ -65,22 +93,3 @@ def restore(instance: models.Model) -> None:
     for name in missing:
         default = column(model, name).get_default()
         instance.__dict__[name] = found[name] if found else default
-
-
-def cached_targets(instance: models.Model, path: Path) -> Iterator[models.Model]:
-    """The targets that can be reached from an instance without a query."""
-    current: models.Model | None = instance
-    for hop in reversed(path.hops):
-        current = current and step_back(current, hop)
-    if isinstance(current, path.target):
-        yield current
-
-
-def step_back(instance: models.Model, hop: Hop) -> models.Model | None:
-    if hop.generic:
-        return None
-    if hop.forward:
-        name = hop.field.remote_field.cache_name if hop.field.one_to_one else None
-    else:
-        name = hop.field.cache_name
-    return instance._state.fields_cache.get(name) if name else None

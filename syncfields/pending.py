@@ -12,8 +12,6 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import connections
-
 from syncfields import conf
 from syncfields.maintenance.base import Effects
 from syncfields.paths import Model
@@ -24,8 +22,8 @@ ATTRIBUTE = "_syncfields_pending"
 class Pending:
     """The effects that wait on one connection."""
 
-    def __init__(self, using: str, apply: Callable[[str, Effects], None]) -> None:
-        self.connection: Any = connections[using]
+    def __init__(self, connection: Any, apply: Callable[[str, Effects], None]) -> None:
+        self.connection = connection
         self.apply = apply
         self.depth = 0
         self.applying = False
@@ -139,22 +137,22 @@ class Pending:
             self.effects().add(target, pk, name, -amount)
 
 
-def known(using: str) -> Pending | None:
-    found: Pending | None = vars(connections[using]).get(ATTRIBUTE)
+def known(connection: Any) -> Pending | None:
+    found: Pending | None = getattr(connection, ATTRIBUTE, None)
     return found
 
 
-def of(using: str, apply: Callable[[str, Effects], None]) -> Pending:
-    found = known(using)
+def of(connection: Any, apply: Callable[[str, Effects], None]) -> Pending:
+    found = known(connection)
     if found is None:
-        found = Pending(using, apply)
-        setattr(connections[using], ATTRIBUTE, found)
+        found = Pending(connection, apply)
+        setattr(connection, ATTRIBUTE, found)
     return found
 
 
-def waits(using: str) -> bool:
+def waits(connection: Any) -> bool:
     """Whether effects are to wait now."""
-    found = known(using)
+    found = known(connection)
     return conf.apply() == "commit" if found is None else found.waits
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import router
+from django.db import connections, router
 from django.db.models import Model, QuerySet
 
 from syncfields import drift, engine, pending, registry, scope
@@ -125,7 +125,7 @@ def reconcile(
             note = "" if known else NOT_RECONCILABLE
             reports[rule.label] = RuleReport(rule.label, reconcilable=known, note=note)
     for alias in {task.queryset.db for task in tasks}:
-        if (waiting := pending.known(alias)) is not None:
+        if (waiting := pending.known(connections[alias])) is not None:
             waiting.flush()
     for number, task in enumerate(tasks):
         position = start_after if number == 0 else None

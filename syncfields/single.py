@@ -156,7 +156,7 @@ class Row:
     def can_be_late(self, maintenance: Maintenance) -> bool:
         features = connections[self.using].features
         reads_itself = maintenance.target is self.model and not features.update_can_self_select
-        return not reads_itself and not pending.waits(self.using)
+        return not reads_itself and not pending.waits(connections[self.using])
 
     def add(
         self,

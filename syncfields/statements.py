@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from django.db import connections
 from django.db.models import Expression, IntegerField, QuerySet, sql
@@ -77,9 +77,11 @@ _made: dict[Hashable, Any] = {}
 
 def once(key: Hashable, make: Callable[[], Made]) -> Made:
     """What was made for ``key`` (which holds all that it depends on), as long as the plan holds."""
-    if key not in _made:
-        _made[key] = make()
-    return cast("Made", _made[key])
+    try:
+        made: Made = _made[key]
+    except KeyError:
+        made = _made[key] = make()
+    return made
 
 
 def forget_all() -> None:

@@ -26,10 +26,9 @@ def batches(items: Iterable[Any]) -> Iterator[list[Any]]:
         yield batch
 
 
-def written(target: Model, names: Iterable[str]) -> frozenset[str]:
+def written(target: Model, names: frozenset[str]) -> frozenset[str]:
     """The columns that an UPDATE of synced fields writes: those, and the fields they touch."""
-    names = list(names)
-    return frozenset({*names, *additions.touches(target, names)})
+    return once(("written", target, names), lambda: names.union(additions.touches(target, names)))
 
 
 def evaluate(using: str, maintenance: Maintenance, pks: Sequence[Any], locked: bool = True) -> None:

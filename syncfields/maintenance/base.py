@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -77,7 +76,7 @@ class Effects:
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Maintenance(ABC):
+class Maintenance:
     """A way of keeping some rules of one target, which read the same paths."""
 
     target: Model
@@ -111,13 +110,13 @@ class Maintenance(ABC):
             return {pk for _, pks in found for pk in pks}
         return set(reading(connected(using, found).values_list("pk", flat=True)))
 
-    @abstractmethod
     def before(self, changes: Sequence[Change], using: str) -> Any:
         """What must be known of the rows before they are written."""
+        raise NotImplementedError
 
-    @abstractmethod
     def after(self, changes: Sequence[Change], using: str, before: Any, effects: Effects) -> None:
         """Add to ``effects`` what the write does to the targets."""
+        raise NotImplementedError
 
     def __repr__(self) -> str:
         labels = ", ".join(rule.label for rule in self.rules)
