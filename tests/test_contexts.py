@@ -188,3 +188,34 @@ def test_an_exception_before_commit_rolls_everything_back(at_commit, shelves):
     book.pk = Book.objects.get().pk
     Book.objects.create(shelf=shelves[1], pages=1)
     assert stored(shelves[1]) == (1, 1)
+
+
+def test_a_savepoint_made_by_hand_takes_its_deltas_each_time_it_is_rolled_back(shelves):
+    with coalesce():
+        Book.objects.create(shelf=shelves[0], pages=3)
+        savepoint = transaction.savepoint()
+        for pages in (100, 200):
+            Book.objects.create(shelf=shelves[0], pages=pages)
+            transaction.savepoint_rollback(savepoint)
+        Book.objects.create(shelf=shelves[0], pages=4)
+
+    assert stored(shelves[0]) == (2, 7)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_savepoint_that_was_there_before_anything_waited(at_commit, shelves):
+    with transaction.atomic():
+        savepoint = transaction.savepoint()
+        Book.objects.create(shelf=shelves[0], pages=100)
+        transaction.savepoint_rollback(savepoint)
+        Book.objects.create(shelf=shelves[1], pages=4)
+
+    assert [stored(shelf) for shelf in shelves[:2]] == [(0, 0), (1, 4)]
+
+
+def test_nothing_is_left_to_be_called_after_commit(shelves, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks() as callbacks, coalesce():
+        Book.objects.create(shelf=shelves[0], pages=3)
+
+    assert callbacks == []
+    assert {"savepoint", "savepoint_rollback", "commit"}.isdisjoint(vars(connections["default"]))
