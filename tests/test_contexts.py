@@ -193,7 +193,7 @@ def test_an_exception_before_commit_rolls_everything_back(at_commit, shelves):
 def test_a_savepoint_made_by_hand_takes_its_deltas_each_time_it_is_rolled_back(shelves):
     with coalesce():
         Book.objects.create(shelf=shelves[0], pages=3)
-        savepoint = transaction.savepoint()
+        savepoint = connections["default"].savepoint()
         for pages in (100, 200):
             Book.objects.create(shelf=shelves[0], pages=pages)
             transaction.savepoint_rollback(savepoint)
@@ -205,7 +205,7 @@ def test_a_savepoint_made_by_hand_takes_its_deltas_each_time_it_is_rolled_back(s
 @pytest.mark.django_db(transaction=True)
 def test_a_savepoint_that_was_there_before_anything_waited(at_commit, shelves):
     with transaction.atomic():
-        savepoint = transaction.savepoint()
+        savepoint = connections["default"].savepoint()
         Book.objects.create(shelf=shelves[0], pages=100)
         transaction.savepoint_rollback(savepoint)
         Book.objects.create(shelf=shelves[1], pages=4)
