@@ -32,7 +32,7 @@ from syncfields import statements
 from syncfields.locks import locking
 from syncfields.paths import Model
 from syncfields.scope import own_writes
-from syncfields.trees import rows, settable
+from syncfields.trees import rows, rows_with, settable
 
 # Two ways of adding up the same floats differ in the last digits.
 FLOAT_TOLERANCE = 1e-9
@@ -177,7 +177,7 @@ def repair(
     with transaction.atomic(using=using, savepoint=False):
         if connections[using].features.has_select_for_update and not locked:
             pks = list(locking(queryset.order_by("pk")).values_list("pk", flat=True))
-            queryset = rows(target, using).filter(pk__in=pks)
+            queryset = rows_with(target, using, pks)
         drifted = list(differing(target, values, queryset))
         for _, drifts in drifted:
             for name, drift in drifts.items():
@@ -204,7 +204,7 @@ def write(
         alike[tuple(drifts)].append(instance)
     for names, instances in alike.items():
         if len(instances) > FEW and connections[using].features.update_can_self_select:
-            chosen = rows(target, using).filter(pk__in=[each.pk for each in instances])
+            chosen = rows_with(target, using, [each.pk for each in instances])
             anew = {name: settable(target, values_of[name]) for name in names}
             statements.update(chosen, anew).update()
             continue

@@ -21,7 +21,7 @@ from django.db import connections
 from django.db.models import QuerySet
 
 from syncfields.paths import Dependency, Model, Path
-from syncfields.trees import connected, rows
+from syncfields.trees import connected, rows, rows_with
 
 
 def locking(queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -36,7 +36,7 @@ def lock(model: Model, using: str, pks: Iterable[Any]) -> None:
     """Lock rows of one table in the order of their primary keys."""
     pks = list(pks)
     if pks and connections[using].features.has_select_for_update:
-        list(locking(rows(model, using).filter(pk__in=pks).order_by("pk").values_list("pk")))
+        list(locking(rows_with(model, using, pks).order_by("pk").values_list("pk")))
 
 
 def lock_referred(
@@ -65,7 +65,7 @@ def lock_path(path: Path, using: str, pks: Iterable[Any]) -> None:
     """Lock the rows that the targets ``pks`` reach along a path of to-one relations."""
     if not connections[using].features.has_select_for_update:
         return
-    found = rows(path.target, using).filter(pk__in=list(pks))
+    found = rows_with(path.target, using, list(pks))
     for number in range(1, len(path.hops) + 1):
         part = Path(path.target, path.hops[:number])
         lock_found(part.model, using, found.values(part.pk_lookup("")))
@@ -86,7 +86,7 @@ def lock_around(
     for other in sorted(others, key=lambda each: -len(each.path.hops)):
         if other.columns and leads_to_one(path, other.path):
             beyond = other.path.after(len(path.hops))
-            changed = rows(path.model, using).filter(pk__in=pks)
+            changed = rows_with(path.model, using, pks)
             lock_found(beyond.model, using, changed.values(beyond.pk_lookup("")))
     for number in range(len(path.hops) - 1, 0, -1):
         rest = path.after(number)

@@ -20,7 +20,7 @@ from syncfields.drift import Drift
 from syncfields.maintenance.base import Maintenance
 from syncfields.paths import concrete
 from syncfields.rules import Rule
-from syncfields.trees import rows
+from syncfields.trees import rows, rows_with
 
 BATCH_SIZE = 2000
 EXAMPLES = 5
@@ -183,7 +183,7 @@ def scan(task: Task, pks: list[Any], repair: bool) -> dict[str, list[Drift]]:
     using = task.queryset.db
     chunk = rows(task.model, using).filter(pk__gte=pks[0], pk__lte=pks[-1])
     if task.queryset.query.where:
-        chunk = rows(task.model, using).filter(pk__in=pks)
+        chunk = rows_with(task.model, using, pks)
     found: dict[str, list[Drift]] = {}
     candidates: dict[Any, dict[str, Drift]] = {}
     for values in task.scans:
@@ -192,7 +192,7 @@ def scan(task: Task, pks: list[Any], repair: bool) -> dict[str, list[Drift]]:
     if repair and candidates:
         keys = list(candidates)
         change = Change(task.model, "update", keys, frozenset(task.values))
-        again = rows(task.model, using).filter(pk__in=keys)
+        again = rows_with(task.model, using, keys)
         with scope.repairs():
             return engine.perform(
                 using, [change], lambda: drift.repair(using, task.model, task.values, again)

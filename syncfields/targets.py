@@ -14,7 +14,7 @@ from syncfields.drift import Drift
 from syncfields.maintenance.base import Maintenance
 from syncfields.paths import Model, Path
 from syncfields.statements import Param, Statement, once
-from syncfields.trees import connected, rows, settable
+from syncfields.trees import connected, rows, rows_with, settable
 
 logger = logging.getLogger("syncfields.drift")
 BATCH = 500
@@ -36,7 +36,7 @@ def evaluate(using: str, maintenance: Maintenance, pks: Sequence[Any], locked: b
     target, values = maintenance.target, maintenance.values
     touched = additions.touches(target, list(values))
     for batch in batches(pks):
-        queryset = rows(target, using).filter(pk__in=batch)
+        queryset = rows_with(target, using, batch)
         if reads_in_update(using) and not touched:
             anew = {name: settable(target, value) for name, value in values.items()}
             statements.update(queryset, anew).update()

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import reduce
 from operator import or_
 from typing import Any
+from uuid import UUID
 
 from django.db import connections
-from django.db.models import Aggregate, F, OuterRef, Q, QuerySet, StdDev, Subquery, Variance
+from django.db.models import Aggregate, F, Field, OuterRef, Q, QuerySet, StdDev, Subquery, Variance
 from django.db.models.constants import LOOKUP_SEP
-from django.db.models.expressions import RawSQL
 from django.db.models.lookups import In
 from django.db.models.sql import Query
 from django.db.models.sql.constants import INNER
@@ -20,8 +20,8 @@ from django.db.models.sql.where import AND, OR, WhereNode
 
 from syncfields.paths import Model, Path
 
-# From so many primary keys on, SQLite is given them as one value.
-MANY = 10_000
+# Up to so many keys are given to the database one by one.
+FEW = 50
 
 Replace = Callable[[Any], Any]
 
@@ -103,18 +103,52 @@ def of_row(model: Model, value: Any) -> Subquery:
     return Subquery(rows(model).filter(pk=OuterRef("pk")).values(_syncfields_value=value))
 
 
-def among(using: str, model: Model, pks: Iterable[Any]) -> Any:
-    """Primary keys for an ``__in`` lookup; as one JSON document where SQLite would run out of
-    variables.
+class Among(In):
+    """``IN`` for any number of keys, which the database is given as one value."""
+
+    lookup_name = "syncfields_among"
+
+    def get_prep_lookup(self) -> Any:
+        return list(self.rhs)
+
+    def keys(self, connection: Any) -> list[Any]:
+        field = self.lhs.output_field
+        if isinstance(self.rhs[0], int):
+            return self.rhs
+        return [field.get_db_prep_value(each, connection, prepared=False) for each in self.rhs]
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
+        sql, params = self.process_lhs(compiler, connection)
+        return f"{sql} = ANY(%s)", (*params, self.keys(connection))
+
+    def as_sqlite(self, compiler: Any, connection: Any) -> Any:
+        sql, params = self.process_lhs(compiler, connection)
+        document = json.dumps(self.keys(connection))
+        return sql + " IN (SELECT value FROM json_each(%s))", (*params, document)  # noqa: S608
+
+
+Field.register_lookup(Among)
+
+
+def in_lookup(using: str, model: Model, pks: Collection[Any]) -> str:
+    """The lookup for that many primary keys: SQLite runs out of variables, and all databases
+    take their time to read a long statement.
     """
-    pks = list(pks)
-    connection = connections[using]
-    if connection.vendor != "sqlite" or len(pks) <= MANY or len(model._meta.pk_fields) > 1:
-        return pks
-    values = [model._meta.pk.get_db_prep_value(pk, connection) for pk in pks]
-    if not all(isinstance(value, (int, str)) for value in values):
-        return pks
-    return RawSQL("SELECT value FROM json_each(%s)", [json.dumps(values)])
+    vendor = connections[using].vendor
+    if len(pks) <= FEW or vendor not in ("postgresql", "sqlite") or len(model._meta.pk_fields) > 1:
+        return "in"
+    kinds = {type(pk) for pk in pks}
+    return Among.lookup_name if kinds in ({int}, {str}, {UUID}) else "in"
+
+
+def among(using: str, model: Model, pks: Collection[Any], path: Path | None = None) -> Q:
+    """The condition that a row is one of those, or reaches one of those along a path."""
+    lookup = (path or Path(model)).pk_lookup(in_lookup(using, model, pks))
+    return Q((lookup, pks))
+
+
+def rows_with(model: Model, using: str, pks: Collection[Any]) -> QuerySet[Any]:
+    return rows(model, using).filter(among(using, model, pks))
 
 
 def connected(using: str, found: Iterable[tuple[Path, Iterable[Any]]]) -> QuerySet[Any]:
@@ -122,7 +156,7 @@ def connected(using: str, found: Iterable[tuple[Path, Iterable[Any]]]) -> QueryS
     found = list(found)
     queryset = rows(found[0][0].target, using)
     if not any(path.ambiguous for path, _ in found):
-        conditions = (Q((path.pk_lookup(), among(using, path.model, pks))) for path, pks in found)
+        conditions = (among(using, path.model, list(pks), path) for path, pks in found)
         return queryset.filter(reduce(or_, conditions))
     where = WhereNode(connector=OR)
     for path, pks in found:
@@ -133,7 +167,9 @@ def connected(using: str, found: Iterable[tuple[Path, Iterable[Any]]]) -> QueryS
             join = Join(table, alias, None, INNER, hop.join_field, nullable=True)
             alias = queryset.query.join(join)
         key = path.model._meta.pk
-        where.add(In(key.get_col(alias), among(using, path.model, pks)), OR)
+        keys = list(pks)
+        lookup = Among if in_lookup(using, path.model, keys) == Among.lookup_name else In
+        where.add(lookup(key.get_col(alias), keys), OR)
     queryset.query.where.add(where, AND)
     return queryset
 

@@ -20,7 +20,7 @@ from syncfields.capture.querysets import locked_keys
 from syncfields.capture.wrapping import wrap
 from syncfields.changes import Change
 from syncfields.paths import concrete
-from syncfields.trees import among, rows
+from syncfields.trees import rows, rows_with
 
 MEMORY_LIMIT = 100
 DATABASE_CASCADE = getattr(models, "DB_CASCADE", None)
@@ -100,8 +100,8 @@ def changes_of(collector: Any) -> Iterator[Change]:
         model = concrete(queryset.model)
         if model in plan.sources or model in plan.targets or list(database_keys(model, set())):
             pks = locked_keys(queryset.using(using))
-            chosen = rows(model, using).filter(pk__in=among(using, model, pks))
-            chosen._syncfields_collected = True
+            chosen = rows_with(model, using, pks)
+            chosen._syncfields_collected = True  # type: ignore[attr-defined]
             collector.fast_deletes[number] = chosen
             deleted[model] += pks
     nulled: dict[tuple[Any, str], list[Any]] = defaultdict(list)

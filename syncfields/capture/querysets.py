@@ -59,7 +59,7 @@ def updating(original: Callable[..., int]) -> Callable[..., int]:
                 for owner, names in watched.items()
             ]
             # Only the rows that were read: others may have come to match in the meantime.
-            chosen = self.filter(pk__in=among(self.db, self.model, pks))
+            chosen = self.filter(among(self.db, self.model, pks))
             return engine.perform(self.db, changes, lambda: original(chosen, **kwargs))
 
     return update
@@ -164,7 +164,7 @@ def deleting(original: Callable[..., int]) -> Callable[..., int]:
         with transaction.atomic(using=using, savepoint=False):
             pks = locked_keys(self.using(using))
             change = Change(model, "delete", pks, locked=True)
-            chosen = self.filter(pk__in=among(using, self.model, pks))
+            chosen = self.filter(among(using, self.model, pks))
             return engine.perform(using, [change], lambda: original(chosen, using))
 
     return _raw_delete

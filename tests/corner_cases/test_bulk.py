@@ -504,7 +504,7 @@ def test_case_37_historical_models_keep_no_rules():
 
 
 def test_case_34_more_rows_than_a_statement_has_variables(monkeypatch):
-    monkeypatch.setattr("syncfields.trees.MANY", 3)
+    monkeypatch.setattr("syncfields.trees.FEW", 3)
     shelf, other = zoo.Shelf.objects.create(), zoo.Shelf.objects.create()
     zoo.Book.objects.bulk_create([zoo.Book(shelf=shelf, pages=n) for n in range(10)])
     assert_truth()
