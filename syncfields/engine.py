@@ -8,24 +8,27 @@ synced fields follow.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from django.db import connections, transaction
+from django.db.models import QuerySet
 
-from syncfields import initial, memory, pending, registry, scope, targets
+from syncfields import grouped, initial, memory, pending, registry, scope, targets
 from syncfields.changes import Change
-from syncfields.locks import lock, lock_around, lock_path, lock_referred
+from syncfields.locks import keep_to, lock, lock_around, lock_chosen, lock_path, lock_referred
 from syncfields.maintenance.base import Effects, Maintenance
 from syncfields.maintenance.copies import Copy
 from syncfields.maintenance.direct import Direct
-from syncfields.paths import Model, Path
+from syncfields.paths import Model, Path, concrete
 from syncfields.single import Row
 from syncfields.statements import once
 
 Result = TypeVar("Result")
+Gone = Sequence[tuple[grouped.Ways, Sequence[grouped.Group]]]
+"""Rows that a DELETE has returned, and what they matter to."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,7 +90,7 @@ def known_before(using: str, instances: Sequence[Any]) -> bool:
 class Keeping:
     """The steps around one write: ``before()``, then the write itself, then ``after()``."""
 
-    def __init__(self, using: str, changes: Sequence[Change]) -> None:
+    def __init__(self, using: str, changes: Sequence[Change], gone: Gone = ()) -> None:
         self.using = using
         self.connection: Any = connections[using]
         self.changes = changes
@@ -96,13 +99,13 @@ class Keeping:
         self.row: Row | None = None
         self.ways: Mapping[Maintenance, Direct] = {}
         self.followed: Sequence[tuple[Maintenance, Path]] = ()
+        self.gone = gone
         self.repairs = scope.repairing_drift()
 
     def before(self) -> None:
         if len(self.changes) == 1 and not self.repairs:
             self.take_short_ways(self.changes[0])
-        if self.connection.vendor == "mysql":
-            self.lock_parents()
+        lock_parents(self.using, self.changes, (*self.ways, *self.maintenances))
         if not self.maintenances:
             return
         lock_sources(self.using, self.changes, self.maintenances)
@@ -111,17 +114,13 @@ class Keeping:
         else:
             self.known = [each.before(self.changes, self.using) for each in self.maintenances]
 
-    def lock_parents(self) -> None:
-        """Lock the rows that new keys refer to, which MySQL and MariaDB would lock shared."""
-        for change in self.changes:
-            for maintenance in (*self.ways, *self.maintenances):
-                for dependency in maintenance.dependencies:
-                    if change.rows and change.concerns(dependency):
-                        columns = None if change.kind == "insert" else change.columns
-                        lock_referred(dependency.path, self.using, change.rows, columns)
-
     def take_short_ways(self, change: Change) -> None:
         """Read a single row at once with all that is known of it; what did not change is left."""
+        if change.kind == "insert" and len(change.rows) > 1:
+            found = route(change)
+            self.ways = found.ways if grouped.fits(found.ways) else {}
+            self.maintenances = [each for each in found.maintenances if each not in self.ways]
+            return
         single = change.kind == "insert" or len(change.pks) == 1
         if not single or (change.values is None and change.kind != "delete"):
             return
@@ -143,10 +142,16 @@ class Keeping:
         return row.read(lock=True)
 
     def after(self) -> None:
-        waits = not self.repairs and pending.waits(self.connection)
-        effects = pending.of(self.connection, apply).effects() if waits else Effects()
+        settle(self.connection, self.collect, at_once=self.repairs)
+
+    def collect(self, effects: Effects) -> None:
+        """Add to ``effects`` what the write did."""
         if self.row is not None:
             self.row.after(self.ways, effects)
+        elif self.ways:
+            self.after_inserts(self.changes[0], effects)
+        for ways, groups in self.gone:
+            grouped.left(ways, groups, effects)
         if self.maintenances:
             self.after_others(effects)
         for change in self.changes:
@@ -154,11 +159,15 @@ class Keeping:
                 effects.spare(change.model, change.pks)
         for maintenance, path in self.followed:
             targets.follow(self.using, maintenance, path, self.changes[0].pks[0])
-        if waits:
-            effects.leave_extremes(registry.plan().targets)
-        else:
-            effects.drop_zeros()
-            apply(self.using, effects)
+
+    def after_inserts(self, change: Change, effects: Effects) -> None:
+        groups = grouped.in_memory(change.model, change.rows)
+        added = grouped.came(self.using, change.model, self.ways, groups, {})
+        if added is not None:
+            effects.merge(added)
+            return
+        for each in self.ways:
+            each.after([change], self.using, each.before([change], self.using), effects)
 
     def after_others(self, effects: Effects) -> None:
         lock_hops(self.using, self.changes, self.maintenances, {"insert"})
@@ -195,6 +204,19 @@ def together(connection: Any) -> AbstractContextManager[Any]:
     return transaction.atomic(using=connection.alias, savepoint=False)
 
 
+def settle(connection: Any, collect: Callable[[Effects], None], at_once: bool = False) -> None:
+    """Collect effects, and write them, or let them wait."""
+    if pending.waits(connection) and not at_once:
+        effects = pending.of(connection, apply).effects()
+        collect(effects)
+        effects.leave_extremes(registry.plan().targets)
+        return
+    effects = Effects()
+    collect(effects)
+    effects.drop_zeros()
+    apply(connection.alias, effects)
+
+
 def perform(using: str, changes: Sequence[Change], write: Callable[[], Result]) -> Result:
     """Carry out ``write``, which makes ``changes``, and keep all targets right."""
     maintenances = concerned(changes)
@@ -210,6 +232,75 @@ def perform(using: str, changes: Sequence[Change], write: Callable[[], Result]) 
     return result
 
 
+def short_ways(change: Change) -> grouped.Ways | None:
+    """The short ways of many rows, if there is nothing else to keep."""
+    found = route(change)
+    if found.others or found.followed or not grouped.fits(found.ways):
+        return None
+    return None if scope.repairing_drift() or scope.suspended() is not None else found.ways
+
+
+def update(
+    queryset: QuerySet[Any], changes: Sequence[Change], write: Callable[[QuerySet[Any]], int]
+) -> int:
+    """Carry out ``write``, the ``update()`` of a queryset; ``changes`` do not know the rows yet."""
+    using, model, change = queryset.db, concrete(queryset.model), changes[0]
+    connection = connections[using]
+    with together(connection):
+        pks, ways = None, short_ways(change)
+        if ways and len(changes) == 1 and change.model is model and change.values is not None:
+            pks, groups = grouped.read(queryset, model)
+            effects = grouped.came(using, model, ways, groups, change.values)
+            if effects is not None:
+                grouped.left(ways, groups, effects)
+                lock_parents(using, changes, ways)
+                result = write(queryset if pks is None else keep_to(queryset, pks))
+                settle(connection, lambda total: total.merge(effects))
+                return result
+        chosen = lock_chosen(queryset) if pks is None else pks
+        for each in changes:
+            each.pks, each.locked = chosen, each.model is model
+        return perform(using, changes, lambda: write(keep_to(queryset, chosen)))
+
+
+def delete(queryset: QuerySet[Any], write: Callable[[QuerySet[Any]], int]) -> int:
+    """Carry out ``write``, which deletes the rows of a queryset and nothing else."""
+    using, model = queryset.db, concrete(queryset.model)
+    change = Change(model, "delete", locked=True)
+    with together(connections[using]):
+        if ways := ways_of_deleted(change):
+            groups = grouped.delete(queryset, model, write)
+            settle(connections[using], lambda effects: grouped.left(ways, groups, effects))
+            return sum(each.number for each in groups)
+        change.pks = pks = lock_chosen(queryset)
+        return perform(using, [change], lambda: write(keep_to(queryset, pks)))
+
+
+def delete_one(using: str, instance: Any, write: Callable[[], Result]) -> Result | int | None:
+    """Delete a row that nothing refers to. Returns what ``write`` did, or the number of rows where
+    it was not needed; None, and nothing is done, where there is more to keep.
+    """
+    model = concrete(type(instance))
+    ways = ways_of_deleted(Change(model, "delete"))
+    if not ways or len(model._meta.pk_fields) > 1:
+        return None
+    with together(connections[using]):
+        result: Result | int
+        if grouped.can_return(using, model):
+            groups = grouped.delete_one(using, model, instance.pk)
+            result = len(groups)
+        else:
+            groups = grouped.read_one(using, model, instance.pk)
+            result = write()
+        settle(connections[using], lambda effects: grouped.left(ways, groups, effects))
+    return result
+
+
+def ways_of_deleted(change: Change) -> grouped.Ways | None:
+    """The short ways, where what the rows held is all that must be known of their DELETE."""
+    return None if change.model in registry.plan().targets else short_ways(change)
+
+
 def insert(
     using: str, change: Change, instances: Sequence[Any], write: Callable[[], Result]
 ) -> Result:
@@ -222,6 +313,20 @@ def insert(
             for instance in instances:
                 memory.drop(instance, maintenance.values)
     return result
+
+
+def lock_parents(
+    using: str, changes: Sequence[Change], maintenances: Iterable[Maintenance]
+) -> None:
+    """Lock the rows that new keys refer to, which MySQL and MariaDB would lock shared."""
+    if connections[using].vendor != "mysql":
+        return
+    for change in changes:
+        for maintenance in maintenances:
+            for dependency in maintenance.dependencies:
+                if change.rows and change.concerns(dependency):
+                    columns = None if change.kind == "insert" else change.columns
+                    lock_referred(dependency.path, using, change.rows, columns)
 
 
 def lock_sources(

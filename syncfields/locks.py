@@ -20,8 +20,8 @@ from typing import Any
 from django.db import connections
 from django.db.models import QuerySet
 
-from syncfields.paths import Dependency, Model, Path
-from syncfields.trees import connected, rows, rows_with
+from syncfields.paths import Dependency, Model, Path, concrete
+from syncfields.trees import among, connected, rows, rows_with
 
 
 def locking(queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -37,6 +37,18 @@ def lock(model: Model, using: str, pks: Iterable[Any]) -> None:
     pks = list(pks)
     if pks and connections[using].features.has_select_for_update:
         list(locking(rows_with(model, using, pks).order_by("pk").values_list("pk")))
+
+
+def lock_chosen(queryset: QuerySet[Any]) -> list[Any]:
+    """The primary keys of the rows of a queryset, locked in their order."""
+    chosen = rows(concrete(queryset.model), queryset.db)
+    chosen = chosen.filter(pk__in=queryset.order_by().values("pk"))
+    return list(locking(chosen).order_by("pk").values_list("pk", flat=True))
+
+
+def keep_to(queryset: QuerySet[Any], pks: Collection[Any]) -> QuerySet[Any]:
+    """Only those of its rows: others may have come to match in the meantime."""
+    return queryset.filter(among(queryset.db, queryset.model, pks))
 
 
 def lock_referred(

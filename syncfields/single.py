@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import connections
-from django.db.models import Subquery, Value
+from django.db.models import QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from syncfields import pending, registry, statements
@@ -27,15 +27,19 @@ Contribution = tuple[Any, Any]
 """The target's key, and what is contributed to it; None for nothing."""
 
 
+def contents(using: str, model: Model) -> QuerySet[Any]:
+    """What matters of each row: its columns, and what it contributes by each short way."""
+    names = sorted(registry.plan().columns[model])
+    parts = {f"_syncfields_{n}": part.expression for n, part in enumerate(all_parts(model))}
+    return rows(model, using).annotate(**parts).values_list(*names, *parts)
+
+
 def reader(using: str, model: Model, lock: bool) -> Statement:
-    """Reads what matters of one row, and what it contributes by each short way."""
+    """Reads the contents of one row."""
 
     def make() -> Statement:
         keys = {f.attname: Param(f"pk{n}", f) for n, f in enumerate(model._meta.pk_fields)}
-        queryset = rows(model, using).filter(**keys)
-        names = sorted(registry.plan().columns[model])
-        parts = {f"_syncfields_{n}": p.expression for n, p in enumerate(all_parts(model))}
-        queryset = queryset.annotate(**parts).values_list(*names, *parts)
+        queryset = contents(using, model).filter(**keys)
         return statements.select(locking(queryset) if lock else queryset)
 
     return once(("read", using, model, lock), make)
@@ -45,6 +49,19 @@ def fold(part: Part, model: Model, row: Mapping[str, Any], using: str) -> Any:
     """What a row contributes, as far as memory says it."""
     ask = once(("fold", part, using), lambda: folding(part, model, connections[using].vendor))
     return ask(row)
+
+
+def key_in_memory(way: Direct, row: Mapping[str, Any]) -> Any:
+    """The target's primary key, as the database gives it: memory may say "5" for 5."""
+    value = row.get(way.key, UNKNOWN)
+    if value is UNKNOWN or value is None or (type(value) is int and way.key_is_integer):
+        return value
+    if hasattr(value, "resolve_expression"):
+        return UNKNOWN
+    try:
+        return way.maintenance.target._meta.pk.to_python(value)
+    except (TypeError, ValueError, ValidationError):
+        return UNKNOWN
 
 
 def all_parts(model: Model) -> list[Part]:
@@ -127,14 +144,8 @@ class Row:
                     self.add(maintenance, part, effects, old, new)
 
     def key(self, way: Direct, written: Mapping[str, Any]) -> Any:
-        """The target's primary key, as the database gives it: memory may say "5" for 5."""
-        value = written.get(way.key)
-        if type(value) is int and way.key_is_integer:
-            return value
-        try:
-            return way.maintenance.target._meta.pk.to_python(value)
-        except (TypeError, ValueError, ValidationError):  # For instance an expression.
-            return self.again().columns[way.key]
+        key = key_in_memory(way, written)
+        return self.again().columns[way.key] if key is UNKNOWN else key
 
     def again(self) -> Row:
         """The row as it is after the write."""

@@ -6,7 +6,7 @@ next are ``Param`` expressions; the SQL is the ORM's own, so it is right on ever
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -58,12 +58,21 @@ class Statement:
         with connections[self.using].cursor() as cursor:
             self.execute(cursor, values)
             found = cursor.fetchone()
-        if found is None or not self.converters:
-            return found
+        return None if found is None else self.converted([found])[0]
+
+    def rows(self, **values: Any) -> list[Row]:
+        """All rows that are returned."""
+        with connections[self.using].cursor() as cursor:
+            self.execute(cursor, values)
+            return self.converted(cursor.fetchall())
+
+    def converted(self, found: Sequence[Row]) -> list[Row]:
+        if not self.converters:
+            return list(map(tuple, found))
         # Converters ask their compiler for the connection of the current thread.
         compiler = self.compiler
         compiler.connection = connections[self.using]
-        return tuple(next(iter(compiler.apply_converters([found], self.converters))))
+        return list(map(tuple, compiler.apply_converters(found, self.converters)))
 
     def update(self, **values: Any) -> int:
         """Execute an UPDATE; the number of rows matched."""
@@ -95,6 +104,20 @@ def select(queryset: QuerySet[Any]) -> Statement:
     columns = [each[0] for each in compiler.select[: compiler.col_count]]
     converters = compiler.get_converters(columns)
     return Statement(queryset.db, text, tuple(params), compiler, converters)
+
+
+def delete(queryset: QuerySet[Any], returned: QuerySet[Any]) -> Statement:
+    """DELETE the rows of a queryset, and return of each what ``returned`` selects of its table."""
+    compiler: Any = returned.query.get_compiler(queryset.db)
+    compiler.pre_sql_setup()
+    query: Any = queryset.query.clone()
+    query.__class__ = sql.DeleteQuery
+    text, params = query.get_compiler(queryset.db).as_sql()
+    columns = [column for _, (column, _), _ in compiler.select]
+    given = [each for _, (_, given), _ in compiler.select for each in given]
+    converters = compiler.get_converters([each for each, _, _ in compiler.select])
+    text = f"{text} RETURNING {', '.join(columns)}"
+    return Statement(queryset.db, text, (*params, *given), compiler, converters)
 
 
 def update(queryset: QuerySet[Any], values: Mapping[str, Any]) -> Statement:

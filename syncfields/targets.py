@@ -8,13 +8,16 @@ from itertools import islice
 from typing import Any
 
 from django.db import connections
+from django.db.models import Subquery
+from django.db.models.constants import LOOKUP_SEP
+from django.db.models.expressions import RawSQL
 
 from syncfields import additions, drift, registry, signals, statements
 from syncfields.drift import Drift
 from syncfields.maintenance.base import Maintenance
 from syncfields.paths import Model, Path
 from syncfields.statements import Param, Statement, once
-from syncfields.trees import connected, rows, rows_with, settable
+from syncfields.trees import connected, nodes, references, renamed, rows, rows_with, settable
 
 logger = logging.getLogger("syncfields.drift")
 BATCH = 500
@@ -70,11 +73,25 @@ def follow(using: str, maintenance: Maintenance, path: Path, pk: Any) -> None:
 
     def make() -> Statement:
         key = Param("pk", path.model._meta.pk)
-        anew = {name: settable(target, value) for name, value in values.items()}
+        anew = {
+            name: at_source(path, value, key) or settable(target, value)
+            for name, value in values.items()
+        }
         return statements.update(rows(target, using).filter(**{path.pk_lookup(""): key}), anew)
 
     once(("follow", using, maintenance, path.lookup), make).update(pk=pk)
     return None
+
+
+def at_source(path: Path, value: Any, key: Param) -> Subquery | None:
+    """``value`` read once from the source row itself, if it names nothing else."""
+    prefix = path.lookup + LOOKUP_SEP
+    names = list(references(value, path.target))
+    opaque = any(isinstance(node, (Subquery, RawSQL)) for node in nodes(value))
+    if opaque or not names or not all(name.startswith(prefix) for name in names):
+        return None
+    there = renamed(value, lambda name: name.removeprefix(prefix))
+    return Subquery(rows(path.model).filter(pk=key).values(_syncfields_value=there))
 
 
 def add(

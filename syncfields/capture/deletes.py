@@ -10,15 +10,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
-from django.db import models, transaction
+from django.db import connections, models
+from django.db.models import QuerySet
 from django.db.models.deletion import Collector
 
-from syncfields import engine, memory, registry, scope
-from syncfields.capture.querysets import locked_keys
+from syncfields import engine, grouped, memory, registry, scope
+from syncfields.capture.querysets import COLLECTED
 from syncfields.capture.wrapping import wrap
 from syncfields.changes import Change
+from syncfields.locks import lock_chosen
 from syncfields.paths import concrete
 from syncfields.trees import rows, rows_with
 
@@ -35,31 +38,64 @@ def collected(original: Callable[..., Any]) -> Callable[..., Any]:
     def delete(self: Any) -> Any:
         if not concerns(self):
             return original(self)
-        using = self.using
-        with transaction.atomic(using=using, savepoint=False):
-            changes = list(changes_of(self))
+        if (instance := only_one(self)) is not None:
+            result = delete_one(self, instance, lambda: original(self))
+            if result is not None:
+                return result
+        with engine.together(connections[self.using]):
+            gone: list[Any] = []
+            changes = list(changes_of(self, gone))
             if (suspension := scope.suspended()) is not None:
                 maintenances = engine.concerned(changes)
-                return suspension.watch(using, maintenances, changes, lambda: original(self))
-            keeping = engine.Keeping(using, changes)
-            listened = any(self._has_signal_listeners(model) for model in self.data)
-            if listened:
-                # Receivers of pre_delete may write the very rows: read them afterwards.
-                announce(self, keeping.before)
-            else:
-                keeping.before()
-            deleted = [obj for each in self.data.values() for obj in each]
-            for instance in deleted:
-                memory.restore(instance)
-            written = [obj for each in self.data.values() for obj in list(each)[:MEMORY_LIMIT]]
-            result = original(self)
-            keeping.after()
-            gone = {id(instance) for instance in deleted}
-            for instance in written:
-                memory.forget(instance, changes, gone)
-            return result
+                return suspension.watch(self.using, maintenances, changes, lambda: original(self))
+            return delete_and_keep(self, changes, gone, lambda: original(self))
 
     return delete
+
+
+def delete_one(collector: Any, instance: Any, delete: Callable[[], Any]) -> Any:
+    """What ``Collector.delete()`` returns; None where the usual way is to be taken."""
+    memory.restore(instance)
+    change = Change(concrete(type(instance)), "delete", [instance.pk])
+    result = engine.delete_one(collector.using, instance, delete)
+    if isinstance(result, int):
+        setattr(instance, instance._meta.pk.attname, None)
+        result = result, {instance._meta.label: result}
+    if result is not None:
+        memory.forget(instance, [change], {id(instance)})
+    return result
+
+
+def delete_and_keep(
+    collector: Any, changes: list[Change], gone: list[Any], delete: Callable[[], Any]
+) -> Any:
+    keeping = engine.Keeping(collector.using, changes, gone)
+    if any(collector._has_signal_listeners(model) for model in collector.data):
+        # Receivers of pre_delete may write the very rows: read them afterwards.
+        announce(collector, keeping.before)
+    else:
+        keeping.before()
+    deleted = [obj for each in collector.data.values() for obj in each]
+    for instance in deleted:
+        memory.restore(instance)
+    written = [obj for each in collector.data.values() for obj in list(each)[:MEMORY_LIMIT]]
+    result = delete()
+    keeping.after()
+    lost = {id(instance) for instance in deleted}
+    for instance in written:
+        memory.forget(instance, changes, lost)
+    return result
+
+
+def only_one(collector: Any) -> Any:
+    """The instance, where the collector deletes nothing but one and needs not ask anybody."""
+    if len(collector.data) != 1 or collector.fast_deletes or collector.field_updates:
+        return None
+    ((model, instances),) = collector.data.items()
+    if len(instances) != 1 or list(database_keys(concrete(model), set())):
+        return None
+    (instance,) = instances
+    return instance if collector.can_fast_delete(instance) else None
 
 
 def concerns(collector: Collector) -> bool:
@@ -90,18 +126,25 @@ def announce(collector: Collector, done: Callable[[], None]) -> None:
     collector.instances_with_model = announced  # type: ignore[method-assign]
 
 
-def changes_of(collector: Any) -> Iterator[Change]:
-    """Everything that the collector is about to do, in the order of the models."""
+def changes_of(collector: Any, gone: list[Any]) -> Iterator[Change]:
+    """Everything that the collector is about to do, in the order of the models.
+
+    Rows of which the DELETE says all will be in ``gone`` instead.
+    """
     using, plan = collector.using, registry.plan()
     deleted: dict[Any, list[Any]] = defaultdict(list)
     for model, instances in collector.data.items():
         deleted[concrete(model)] += [instance.pk for instance in instances]
     for number, queryset in enumerate(collector.fast_deletes):
         model = concrete(queryset.model)
-        if model in plan.sources or model in plan.targets or list(database_keys(model, set())):
-            pks = locked_keys(queryset.using(using))
+        passed_on = bool(list(database_keys(model, set())))
+        ways = engine.ways_of_deleted(Change(model, "delete"))
+        if ways and not passed_on:
+            vars(queryset)[COLLECTED] = partial(delete_noting, gone, ways)
+        elif model in plan.sources or model in plan.targets or passed_on:
+            pks = lock_chosen(queryset.using(using))
             chosen = rows_with(model, using, pks)
-            chosen._syncfields_collected = True  # type: ignore[attr-defined]
+            vars(chosen)[COLLECTED] = True
             collector.fast_deletes[number] = chosen
             deleted[model] += pks
     nulled: dict[tuple[Any, str], list[Any]] = defaultdict(list)
@@ -113,9 +156,18 @@ def changes_of(collector: Any) -> Iterator[Change]:
     for model, pks in deleted.items():
         yield Change(model, "delete", sorted_unique(pks))
     for (model, column), pks in nulled.items():
-        gone = set(deleted.get(model, ()))
-        left = [pk for pk in sorted_unique(pks) if pk not in gone]
+        lost = set(deleted.get(model, ()))
+        left = [pk for pk in sorted_unique(pks) if pk not in lost]
         yield Change(model, "update", left, frozenset({column}))
+
+
+def delete_noting(
+    gone: list[Any], ways: Any, queryset: QuerySet[Any], delete: Callable[[QuerySet[Any]], int]
+) -> int:
+    """Delete the rows of a queryset; ``gone`` is for the one who keeps the targets afterwards."""
+    groups = grouped.delete(queryset, concrete(queryset.model), delete)
+    gone.append((ways, groups))
+    return sum(each.number for each in groups)
 
 
 def sorted_unique(pks: Iterable[Any]) -> list[Any]:

@@ -7,11 +7,10 @@ packages, and leaves their classes, their pickles and the migrations alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
-from django.db import transaction
 from django.db.models import Model, QuerySet
 
 from syncfields import engine, registry, scope
@@ -19,9 +18,10 @@ from syncfields.capture import conflicts
 from syncfields.capture.wrapping import wrap
 from syncfields.changes import Change
 from syncfields.exceptions import SyncedFieldError
-from syncfields.locks import locking
 from syncfields.paths import concrete
-from syncfields.trees import among, rows
+
+COLLECTED = "_syncfields_collected"
+"""On a queryset of Django's collector: that its rows are known, or else how to delete them."""
 
 
 def connect() -> None:
@@ -52,15 +52,12 @@ def updating(original: Callable[..., int]) -> Callable[..., int]:
         if not watched:
             return original(self, **kwargs)
         self._for_write = True
-        with transaction.atomic(using=self.db, savepoint=False):
-            pks = locked_keys(self)
-            changes = [
-                Change(owner, "update", pks, names, locked=owner is concrete(self.model))
-                for owner, names in watched.items()
-            ]
-            # Only the rows that were read: others may have come to match in the meantime.
-            chosen = self.filter(among(self.db, self.model, pks))
-            return engine.perform(self.db, changes, lambda: original(chosen, **kwargs))
+        changes = [
+            Change(owner, "update", (), names, values, rows=[values or {}])
+            for owner, names in watched.items()
+            for values in [constants(self.model, kwargs, plan.columns[owner])]
+        ]
+        return engine.update(self, changes, lambda chosen: original(chosen, **kwargs))
 
     return update
 
@@ -100,11 +97,21 @@ def written_columns(model: type[Model], names: Iterable[str]) -> dict[Any, froze
     return found
 
 
-def locked_keys(queryset: QuerySet[Any]) -> list[Any]:
-    """The primary keys of the rows of a queryset, locked in their order."""
-    model = concrete(queryset.model)
-    chosen = rows(model, queryset.db).filter(pk__in=queryset.order_by().values("pk"))
-    return list(locking(chosen).order_by("pk").values_list("pk", flat=True))
+def constants(
+    model: type[Model], kwargs: Mapping[str, Any], columns: frozenset[str]
+) -> dict[str, Any] | None:
+    """What ``update()`` writes to some columns; None where the database will compute it."""
+    found: dict[str, Any] = {}
+    for name, value in kwargs.items():
+        field: Any = model._meta.get_field(name)
+        if field.attname not in columns:
+            continue
+        if hasattr(value, "resolve_expression"):
+            return None
+        is_instance = isinstance(value, Model)
+        key = getattr(value, field.target_field.attname) if is_instance else value
+        found[field.attname] = key
+    return found
 
 
 def creating(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -159,12 +166,10 @@ def deleting(original: Callable[..., int]) -> Callable[..., int]:
         model = concrete(self.model)
         if scope.writing_own() or model not in registry.plan().sources:
             return original(self, using)
-        if getattr(self, "_syncfields_collected", False):
+        known = vars(self).get(COLLECTED)
+        if known is True:
             return original(self, using)
-        with transaction.atomic(using=using, savepoint=False):
-            pks = locked_keys(self.using(using))
-            change = Change(model, "delete", pks, locked=True)
-            chosen = self.filter(among(using, self.model, pks))
-            return engine.perform(using, [change], lambda: original(chosen, using))
+        delete = engine.delete if known is None else known
+        return delete(self.using(using), lambda chosen: original(chosen, using))
 
     return _raw_delete
