@@ -4,6 +4,7 @@ from syncfields.contexts import coalesce, flush, unsynced
 from syncfields.drift import Drift
 from syncfields.exceptions import SyncedFieldError
 from syncfields.expressions import Tally
+from syncfields.managers import SyncManager, SyncQuerySet
 from syncfields.reconcile import Report, RuleReport, reconcile
 from syncfields.rules import register, synced
 
@@ -11,6 +12,8 @@ __all__ = [
     "Drift",
     "Report",
     "RuleReport",
+    "SyncManager",
+    "SyncQuerySet",
     "SyncedFieldError",
     "Tally",
     "coalesce",

@@ -325,3 +325,17 @@ def test_case_63_an_average_that_does_not_come_out_even():
     write_behind(Post, score_average=0.0)
     assert reconcile().repaired == 1
     assert reconcile(check=True).ok
+
+
+def test_a_queryset_reconciles_its_own_rows():
+    trays = [zoo.Tray.objects.create() for _ in range(3)]
+    with unsynced():
+        zoo.Tray.objects.update(cup_count=7)
+    chosen = zoo.Tray.objects.exclude(pk=trays[0].pk)
+
+    assert chosen.reconcile(check=True).drifted == 2
+    report = chosen.reconcile()
+
+    assert report.repaired == 2
+    values = zoo.Tray.objects.order_by("pk").values_list("cup_count", flat=True)
+    assert list(values) == [7, 0, 0]

@@ -14,7 +14,7 @@ from django.db.models import Avg, Case, Count, F, Max, Min, Q, StdDev, Sum, Valu
 from django.db.models.functions import Coalesce, Concat, Upper
 from django.utils import timezone
 
-from syncfields import Tally, synced
+from syncfields import SyncManager, Tally, synced
 
 
 def count_field() -> models.PositiveIntegerField:
@@ -550,6 +550,8 @@ class Tray(models.Model):
 
     cup_count = synced(count_field(), Count("cups"), tracking="memory")
     volume = synced(models.IntegerField(default=0), Sum("cups__volume"), tracking="memory")
+
+    objects = SyncManager()
 
 
 class Cup(models.Model):
