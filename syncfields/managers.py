@@ -12,10 +12,10 @@ from django.db import models
 
 from syncfields.reconcile import Report, reconcile
 
-ModelType = TypeVar("ModelType", bound=models.Model, covariant=True)
+Row = TypeVar("Row", bound=models.Model)
 
 
-class SyncQuerySet(models.QuerySet[ModelType]):
+class SyncQuerySet(models.QuerySet[Row]):
     """A queryset of targets that can put itself right."""
 
     def reconcile(self, *, check: bool = False) -> Report:
@@ -26,5 +26,5 @@ class SyncQuerySet(models.QuerySet[ModelType]):
         return reconcile(self, check=check)
 
 
-class SyncManager(models.Manager.from_queryset(SyncQuerySet)[ModelType]):  # type: ignore[misc]
+class SyncManager(models.Manager.from_queryset(SyncQuerySet)[Row]):  # type: ignore[misc]
     """The manager of ``SyncQuerySet``."""
