@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from django.db import connections, transaction
@@ -25,6 +26,7 @@ from syncfields.maintenance.direct import Direct
 from syncfields.paths import Model, Path, concrete
 from syncfields.single import Row
 from syncfields.statements import once
+from syncfields.trees import rows_with
 
 Result = TypeVar("Result")
 Gone = Sequence[tuple[grouped.Ways, Sequence[grouped.Group]]]
@@ -151,7 +153,7 @@ class Keeping:
         elif self.ways:
             self.after_inserts(self.changes[0], effects)
         for ways, groups in self.gone:
-            grouped.left(ways, groups, effects)
+            grouped.moved(ways, groups, effects, -1)
         if self.maintenances:
             self.after_others(effects)
         for change in self.changes:
@@ -252,10 +254,13 @@ def update(
             pks, groups = grouped.read(queryset, model)
             effects = grouped.came(using, model, ways, groups, change.values)
             if effects is not None:
-                grouped.left(ways, groups, effects)
                 lock_parents(using, changes, ways)
                 result = write(queryset if pks is None else keep_to(queryset, pks))
-                settle(connection, lambda total: total.merge(effects))
+                if pks is not None and result != len(pks):  # Some did not match any longer.
+                    effects = Effects()
+                    grouped.moved(ways, grouped.left_over(using, model, pks), effects, 1)
+                grouped.moved(ways, groups, effects, -1)
+                settle(connection, partial(Effects.merge, later=effects))
                 return result
         chosen = lock_chosen(queryset) if pks is None else pks
         for each in changes:
@@ -270,10 +275,10 @@ def delete(queryset: QuerySet[Any], write: Callable[[QuerySet[Any]], int]) -> in
     with together(connections[using]):
         if ways := ways_of_deleted(change):
             groups = grouped.delete(queryset, model, write)
-            settle(connections[using], lambda effects: grouped.left(ways, groups, effects))
+            settle(connections[using], lambda effects: grouped.moved(ways, groups, effects, -1))
             return sum(each.number for each in groups)
         change.pks = pks = lock_chosen(queryset)
-        return perform(using, [change], lambda: write(keep_to(queryset, pks)))
+        return perform(using, [change], lambda: write(rows_with(model, using, pks)))
 
 
 def delete_one(using: str, instance: Any, write: Callable[[], Result]) -> Result | int | None:
@@ -292,7 +297,7 @@ def delete_one(using: str, instance: Any, write: Callable[[], Result]) -> Result
         else:
             groups = grouped.read_one(using, model, instance.pk)
             result = write()
-        settle(connections[using], lambda effects: grouped.left(ways, groups, effects))
+        settle(connections[using], lambda effects: grouped.moved(ways, groups, effects, -1))
     return result
 
 

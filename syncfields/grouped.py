@@ -17,16 +17,16 @@ from django.db import connections
 from django.db.models import Count, QuerySet
 
 from syncfields import registry, statements
-from syncfields.locks import keep_to, locking
+from syncfields.locks import locking, reading, rows_of
 from syncfields.maintenance.base import Effects, Maintenance
 from syncfields.maintenance.direct import Direct, Part
 from syncfields.maintenance.extreme import Extreme
 from syncfields.maintenance.folding import UNKNOWN
 from syncfields.maintenance.recompute import Recompute
 from syncfields.paths import Model
-from syncfields.single import all_parts, contents, fold, key_in_memory, reader
+from syncfields.single import all_parts, contents, fold, key_in_memory, reader, selected
 from syncfields.statements import Param, Statement, once
-from syncfields.trees import rows
+from syncfields.trees import rows, rows_with
 
 Ways = Mapping[Maintenance, Direct]
 
@@ -65,16 +65,22 @@ def read(queryset: QuerySet[Any], model: Model) -> tuple[list[Any] | None, list[
 
     SQLite has one writer at a time: there the database groups them, and the keys are None.
     """
-    chosen = contents(queryset.db, model).filter(pk__in=queryset.order_by().values("pk"))
     if not connections[queryset.db].features.has_select_for_update:
+        chosen = contents(rows_of(queryset).order_by())
         counted = chosen.annotate(_syncfields_number=Count("*"))
         return None, [group_of(model, row, number) for *row, number in counted]
+    names, parts = selected(model)
     keys = [field.attname for field in model._meta.pk_fields]
     width = len(keys)
-    names = (*chosen.query.values_select, *chosen.query.annotation_select)
-    found = list(locking(chosen.values_list(*keys, *names).order_by("pk")))
+    chosen = rows_of(queryset).annotate(**parts).values_list(*keys, *names, *parts)
+    found = list(locking(chosen))
     pks = [row[0] if width == 1 else row[:width] for row in found]
     return pks, group(model, (row[width:] for row in found))
+
+
+def left_over(using: str, model: Model, pks: Sequence[Any]) -> list[Group]:
+    """What locked rows hold now, those that are there."""
+    return group(model, reading(contents(rows_with(model, using, pks))))
 
 
 def read_one(using: str, model: Model, pk: Any) -> list[Group]:
@@ -89,7 +95,7 @@ def can_return(using: str, model: Model) -> bool:
     # return rows from DELETE if they do from INSERT.
     if connection.vendor == "sqlite" or not connection.features.can_return_columns_from_insert:
         return False
-    return once(("one table", using, model), lambda: is_one_table(contents(using, model)))
+    return once(("one table", using, model), lambda: is_one_table(contents(rows(model, using))))
 
 
 def is_one_table(queryset: QuerySet[Any]) -> bool:
@@ -101,12 +107,13 @@ def delete(
     queryset: QuerySet[Any], model: Model, write: Callable[[QuerySet[Any]], Any]
 ) -> list[Group]:
     """Delete the rows of a queryset; what they held."""
-    if not can_return(queryset.db, model):
+    using = queryset.db
+    if not can_return(using, model):
         pks, groups = read(queryset, model)
-        write(queryset if pks is None else keep_to(queryset, pks))
+        write(queryset if pks is None else rows_with(model, using, pks))
         return groups
     try:
-        statement = statements.delete(queryset, contents(queryset.db, model))
+        statement = statements.delete(queryset, contents(rows(model, using)))
     except EmptyResultSet:
         return []
     return group(model, statement.rows())
@@ -115,7 +122,7 @@ def delete(
 def delete_one(using: str, model: Model, pk: Any) -> list[Group]:
     def make() -> Statement:
         key = Param("pk", model._meta.pk)
-        return statements.delete(rows(model, using).filter(pk=key), contents(using, model))
+        return statements.delete(rows(model, using).filter(pk=key), contents(rows(model, using)))
 
     return group(model, once(("delete", using, model), make).rows(pk=pk))
 
@@ -126,15 +133,15 @@ def in_memory(model: Model, instances: Sequence[Mapping[str, Any]]) -> list[Grou
     return group(model, (tuple(row.get(name, UNKNOWN) for name in names) for row in instances))
 
 
-def left(ways: Ways, groups: Iterable[Group], effects: Effects) -> None:
-    """The rows are gone."""
+def moved(ways: Ways, groups: Iterable[Group], effects: Effects, sign: int) -> None:
+    """The rows are gone (-1), or found to be there (1)."""
     for each in groups:
         for maintenance, way in ways.items():
             key = each.columns[way.key]
             if isinstance(maintenance, Recompute):
                 effects.stale[maintenance] |= {key} - {None}
             for part in way.parts:
-                add(effects, maintenance, part, key, each.contributions[part], -each.number)
+                add(effects, maintenance, part, key, each.contributions[part], sign * each.number)
 
 
 def came(

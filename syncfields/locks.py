@@ -39,11 +39,23 @@ def lock(model: Model, using: str, pks: Iterable[Any]) -> None:
         list(locking(rows_with(model, using, pks).order_by("pk").values_list("pk")))
 
 
+def rows_of(queryset: QuerySet[Any]) -> QuerySet[Any]:
+    """The rows of a queryset as rows of one table, in the order in which they are to be locked.
+
+    Asked by its own conditions, where they are of that table, a row that was waited for must meet
+    them still.
+    """
+    query = queryset.query
+    several = sum(map(bool, query.alias_refcount.values())) > 1
+    if not (several or query.is_sliced or query.distinct or query.combinator or query.group_by):
+        return queryset.order_by("pk")
+    model = concrete(queryset.model)
+    return rows(model, queryset.db).filter(pk__in=queryset.order_by().values("pk")).order_by("pk")
+
+
 def lock_chosen(queryset: QuerySet[Any]) -> list[Any]:
     """The primary keys of the rows of a queryset, locked in their order."""
-    chosen = rows(concrete(queryset.model), queryset.db)
-    chosen = chosen.filter(pk__in=queryset.order_by().values("pk"))
-    return list(locking(chosen).order_by("pk").values_list("pk", flat=True))
+    return list(locking(rows_of(queryset)).values_list("pk", flat=True))
 
 
 def keep_to(queryset: QuerySet[Any], pks: Collection[Any]) -> QuerySet[Any]:

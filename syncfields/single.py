@@ -19,7 +19,7 @@ from syncfields.maintenance.extreme import Extreme
 from syncfields.maintenance.folding import UNKNOWN, folding
 from syncfields.maintenance.recompute import Recompute
 from syncfields.maintenance.tally import Tallied
-from syncfields.paths import Model, column
+from syncfields.paths import Model, column, concrete
 from syncfields.statements import Param, Statement, once
 from syncfields.trees import rows
 
@@ -27,11 +27,15 @@ Contribution = tuple[Any, Any]
 """The target's key, and what is contributed to it; None for nothing."""
 
 
-def contents(using: str, model: Model) -> QuerySet[Any]:
+def contents(queryset: QuerySet[Any]) -> QuerySet[Any]:
     """What matters of each row: its columns, and what it contributes by each short way."""
-    names = sorted(registry.plan().columns[model])
+    names, parts = selected(concrete(queryset.model))
+    return queryset.annotate(**parts).values_list(*names, *parts)
+
+
+def selected(model: Model) -> tuple[list[str], dict[str, Any]]:
     parts = {f"_syncfields_{n}": part.expression for n, part in enumerate(all_parts(model))}
-    return rows(model, using).annotate(**parts).values_list(*names, *parts)
+    return sorted(registry.plan().columns[model]), parts
 
 
 def reader(using: str, model: Model, lock: bool) -> Statement:
@@ -39,7 +43,7 @@ def reader(using: str, model: Model, lock: bool) -> Statement:
 
     def make() -> Statement:
         keys = {f.attname: Param(f"pk{n}", f) for n, f in enumerate(model._meta.pk_fields)}
-        queryset = contents(using, model).filter(**keys)
+        queryset = contents(rows(model, using).filter(**keys))
         return statements.select(locking(queryset) if lock else queryset)
 
     return once(("read", using, model, lock), make)
