@@ -131,7 +131,8 @@ def heal(
             drifts = [
                 each[name]
                 for pk, each in compared.items()
-                if had_drifted(each[name], deltas.get(pk, {}).get(name), certain=len(pks) == 1)
+                if name in deltas.get(pk, {})
+                and had_drifted(each[name], deltas[pk][name], certain=len(pks) == 1)
             ]
             if drifts:
                 report(using, target, name, drifts)
@@ -146,7 +147,7 @@ def had_drifted(drift: Drift, amount: Any, certain: bool) -> bool:
     """
     if not certain and drift.stored == drift.expected:
         return False
-    if amount is None or drift.stored is None:
+    if drift.stored is None:
         return drift.stored != drift.expected
     if hasattr(amount, "resolve_expression"):
         return False  # The database has added it up, and nobody else knows it.
