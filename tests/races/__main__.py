@@ -1,0 +1,146 @@
+"""``python -m tests.races``: processes that write at the same time, and what came of it.
+
+    python -m tests.races --database postgresql --seconds 30 --processes 4 --seed 7 \\
+        --isolation "repeatable read" --apply commit
+
+It exits with 1 if any stored value is wrong, or if any exception was raised that is not the
+database's answer to a conflict.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from contextlib import nullcontext
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+
+import django
+
+from tests import databases
+
+COUNTS = (
+    "steps",
+    "transactions",
+    "refused",
+    "deadlock",
+    "lock time-out",
+    "serialization error",
+    "kills",
+    "kills of reconcile",
+)
+BROKEN = ("locks", "memory", "transactions")
+ISOLATION = ("read committed", "repeatable read", "serializable")
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.races", description=__doc__)
+    parser.add_argument("--database", choices=databases.NAMES, default="sqlite")
+    parser.add_argument("--name", help="a database that exists, with its tables empty")
+    parser.add_argument("--isolation", choices=ISOLATION, default=ISOLATION[0])
+    parser.add_argument("--apply", choices=("immediately", "commit"), default="immediately")
+    parser.add_argument("--broken", choices=BROKEN, help="break the engine first")
+    parser.add_argument("--worlds", nargs="*", help="parts of the zoo; all of them if not given")
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--processes", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--autocommit", type=float, default=0.4, help="share of single writes")
+    parser.add_argument("--kills", type=int, help="kill so many processes while they write")
+    parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
+    parser.add_argument("--examples", action="store_true", help="print some of the conflicts")
+    return parser.parse_args(arguments)
+
+
+def configure(options: argparse.Namespace) -> None:
+    os.environ["SYNCFIELDS_TEST_DATABASE"] = options.database
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    from tests import settings
+
+    tracking = "memory" if options.broken == "memory" else "database"
+    settings.SYNCFIELDS = {"APPLY": options.apply, "TRACKING": tracking}
+    default = settings.DATABASES["default"]
+    if options.database == "mariadb":
+        default["OPTIONS"]["isolation_level"] = options.isolation
+    elif options.database == "postgresql":
+        from psycopg import IsolationLevel
+
+        level = IsolationLevel[options.isolation.replace(" ", "_").upper()]
+        default["OPTIONS"]["isolation_level"] = level
+    if options.name:
+        default["NAME"] = options.name
+    else:
+        name = f"test_syncfields_races{databases.SUFFIX}"
+        default["TEST"]["NAME"] = (
+            str(databases.FOLDER / f"{name}.sqlite3") if options.database == "sqlite" else name
+        )
+    django.setup()
+
+
+def main(arguments: list[str]) -> int:
+    options = parse(arguments)
+    configure(options)
+    from django.db import connection
+
+    if not options.name:
+        connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    try:
+        outcome = run(options)
+    finally:
+        if not options.name:
+            connection.creation.destroy_test_db(None, verbosity=0)
+    print(json.dumps(outcome) if options.json else as_text(outcome))
+    return int(any(outcome[name] for name in ("failures", "healed", "drift")))
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    from django.db import connection
+
+    from syncfields import engine
+    from tests.races import crashes, workers, worlds
+    from tests.races.verdict import drift, settle
+
+    chosen = options.worlds or list(worlds.WORLDS)
+    load = workers.Load(worlds=chosen, seed=options.seed, autocommit=options.autocommit)
+    worlds.clear()
+    worlds.populate(chosen, Random(options.seed))
+    if options.broken in ("locks", "transactions"):
+        # Then Django asks for none, and the library, which asks Django, has none.
+        connection.features.has_select_for_update = False
+    if options.broken == "transactions":
+        engine.transaction = SimpleNamespace(atomic=lambda **options: nullcontext())
+    started = time.monotonic()
+    if options.kills:
+        told = crashes.crash(load, options.processes, options.kills)
+        told.add(crashes.crash_reconcile(load, options.kills // 10))
+    else:
+        told = workers.race(load, options.processes, options.seconds)
+    seconds = time.monotonic() - started
+    settle()
+    wrong = drift(worlds.models_of(chosen))
+    worlds.clear()
+    return {
+        **{name: told.counts[name] for name in COUNTS},
+        "steps per second": round(told.counts["steps"] / seconds),
+        "failures": told.failures,
+        "healed": told.healed,
+        "drift": wrong,
+        "examples": told.examples if options.examples else [],
+    }
+
+
+def as_text(outcome: dict[str, Any]) -> str:
+    lines = []
+    for name, value in outcome.items():
+        if isinstance(value, list):
+            lines += [f"{name}: {len(value)}", *(f"  {each}" for each in value[:20])]
+        else:
+            lines.append(f"{name}: {value}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

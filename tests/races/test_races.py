@@ -1,0 +1,39 @@
+"""Exact, whatever several processes do at the same time. More of it on demand:
+SYNCFIELDS_RACE_SECONDS=600, or the command itself, ``python -m tests.races --help``.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.races.conftest import DATABASE
+
+SECONDS = float(os.environ.get("SYNCFIELDS_RACE_SECONDS") or 6)
+SERVER = pytest.mark.skipif(DATABASE == "sqlite", reason="SQLite has one writer at a time")
+CELLS = [
+    ("read committed", "immediately"),
+    pytest.param("read committed", "commit"),
+    pytest.param("repeatable read", "immediately", marks=SERVER),
+    pytest.param("serializable", "commit", marks=SERVER),
+]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120 + 4 * SECONDS)]
+
+
+@pytest.mark.parametrize(("isolation", "apply"), CELLS)
+def test_no_drift(races, isolation, apply):
+    outcome = races("--seconds", SECONDS, "--isolation", isolation, "--apply", apply)
+
+    assert outcome["steps"]
+    assert outcome["failures"] == outcome["healed"] == outcome["drift"] == []
+
+
+@pytest.mark.parametrize("broken", [pytest.param("locks", marks=SERVER), "memory"])
+def test_a_broken_engine_is_found_out(races, broken):
+    for seed in range(10):
+        outcome = races("--seconds", 4, "--broken", broken, "--worlds", "blogs", "--seed", seed)
+        if outcome["drift"] or outcome["healed"]:
+            return
+
+    pytest.fail("Nothing drifted.")

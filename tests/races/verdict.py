@@ -1,0 +1,41 @@
+"""What is wrong in the database when all is over."""
+
+from __future__ import annotations
+
+import time
+
+from django.db import connection
+
+from syncfields import reconcile
+from tests.races.worlds import Model
+from tests.truth import TRUTHS, drifts
+
+OTHERS = {
+    "postgresql": "SELECT count(*) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    "mysql": "SELECT count(*) FROM information_schema.processlist"
+    " WHERE db = DATABASE() AND id <> CONNECTION_ID()",
+}
+
+
+def settle() -> None:
+    """Wait until the server has noticed that the other processes are gone."""
+    end = time.monotonic() + 60
+    with connection.cursor() as cursor:
+        while query := OTHERS.get(connection.vendor):
+            cursor.execute(query)
+            if cursor.fetchone() == (0,):
+                return
+            assert time.monotonic() < end, "The server still knows processes that are gone."
+            time.sleep(0.02)
+
+
+def drift(models: list[Model]) -> list[str]:
+    """What the rows say, by hand; and, since the two must agree, what reconcile says."""
+    found = drifts(*(model for model in models if model in TRUTHS))
+    report = reconcile(check=True)
+    return found + [
+        f"reconcile: {rule.label}: {rule.drifted} of {rule.scanned}, {rule.examples!r}"
+        for rule in report.rules
+        if rule.drifted
+    ]

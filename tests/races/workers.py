@@ -1,0 +1,210 @@
+"""Processes that write, each with its own connection, and what they tell when they are done."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from random import Random
+from typing import Any
+
+from django.db import connection, connections, transaction
+
+from syncfields import coalesce, flush
+from syncfields.signals import drift_found
+from tests.races.operations import Writer
+from tests.races.refusals import TRANSIENT, meaning
+
+# Processes and not threads: each has its own connection, and can be killed. Forked, because the
+# models are then there at once; connections are closed before.
+forking = multiprocessing.get_context("fork")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What each process does, and how."""
+
+    worlds: list[str]
+    seed: int = 0
+    autocommit: float = 0.4
+    """The share of transactions that are one write; the others have several."""
+
+
+@dataclass(slots=True)
+class Told:
+    """What a process tells at the end."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    seconds: list[float] = field(default_factory=list)
+    """How long each transaction took."""
+    failures: list[str] = field(default_factory=list)
+    """Exceptions that should not have happened."""
+    healed: list[str] = field(default_factory=list)
+    """Values that a write found wrong, and repaired."""
+    examples: list[str] = field(default_factory=list)
+    """Some exceptions that may happen."""
+
+    def add(self, other: Told) -> None:
+        self.counts += other.counts
+        self.seconds += other.seconds
+        self.failures += other.failures
+        self.healed += other.healed
+        self.examples += other.examples
+
+
+class UndoError(Exception):
+    """Rolls a block back."""
+
+
+class Work:
+    """Transactions, one after the other."""
+
+    def __init__(self, load: Load, number: int) -> None:
+        self.random = Random(f"{load.seed} {number}")
+        self.load = load
+        self.told = Told()
+        self.writer = Writer(load.worlds, self.random)
+        self.doing = ""
+
+    def run(self, going_on: Callable[[], bool]) -> Told:
+        drift_found.connect(self.found)
+        while going_on() and not self.told.failures:
+            started = time.perf_counter()
+            self.one()
+            self.told.seconds.append(time.perf_counter() - started)
+        drift_found.disconnect(self.found)
+        return self.told
+
+    def found(self, rule: str, drifts: Any, **kwargs: Any) -> None:
+        self.told.healed.append(f"{rule}: {drifts!r}, found by {self.doing}")
+
+    def one(self) -> None:
+        try:
+            steps = self.single() if self.random.random() < self.load.autocommit else self.block()
+            self.told.counts["steps"] += steps
+            self.told.counts["transactions"] += 1
+        except Exception as error:  # noqa: BLE001 - told to the one who started the process
+            name = meaning(error)
+            self.told.counts[name or "failure"] += 1
+            text = "".join(traceback.format_exception(error))
+            if name is None:
+                self.told.failures.append(text)
+            elif name in TRANSIENT and len(self.told.examples) < 5:
+                self.told.examples.append(f"{name} in {self.doing}\n{text}")
+
+    def single(self) -> int:
+        self.doing = "autocommit: "
+        self.step()
+        return 1
+
+    def step(self) -> None:
+        act = self.writer.choose()
+        self.doing += f"{act.__name__} "
+        act()
+
+    def block(self) -> int:
+        """Several writes, some of them in savepoints; now and then all is rolled back."""
+        waiting = self.random.random() < 0.25
+        self.doing = "coalesce: " if waiting else "atomic: "
+        steps = 0
+        with suppress(UndoError), coalesce() if waiting else transaction.atomic():
+            for _ in range(self.random.randint(1, 4)):
+                steps += self.savepoint() if self.random.random() < 0.35 else self.single_in_block()
+                if self.random.random() < 0.1:
+                    flush()
+            if self.random.random() < 0.15:
+                raise UndoError
+            return steps
+        return 0
+
+    def single_in_block(self) -> int:
+        self.step()
+        return 1
+
+    def savepoint(self) -> int:
+        steps = self.random.randint(1, 2)
+        with refusals_pass(), transaction.atomic():
+            for _ in range(steps):
+                self.step()
+            if self.random.random() < 0.4:
+                raise UndoError
+            return steps
+        return 0
+
+
+@contextmanager
+def refusals_pass() -> Iterator[None]:
+    """Go on after a savepoint that was rolled back, by choice or because it had to be."""
+    try:
+        yield
+    except UndoError:
+        pass
+    except Exception as error:
+        if meaning(error) != "refused":
+            raise
+
+
+Target = Callable[[Connection], None]
+"""What a process does; it tells what it found by its end of a pipe."""
+
+
+def start(target: Target) -> tuple[Any, Connection]:
+    """A process that runs ``target``, and the other end of its pipe."""
+    connections.close_all()
+    here, there = forking.Pipe()
+    process = forking.Process(target=carried_out, args=(target, there), daemon=True)
+    process.start()
+    there.close()
+    return process, here
+
+
+def carried_out(target: Target, told: Connection) -> None:
+    prepare()
+    target(told)
+    connections.close_all()
+
+
+def prepare() -> None:
+    """Wait for locks as long as it takes others to write, and notice a deadlock soon."""
+    if connection.vendor == "sqlite":
+        return
+    with connection.cursor() as cursor:
+        if connection.vendor == "mysql":
+            cursor.execute("SET SESSION innodb_lock_wait_timeout = 10")
+            return
+        cursor.execute("SET lock_timeout = '10s'")
+        # Only a superuser may: others wait the usual second.
+        cursor.execute(
+            "SELECT set_config('deadlock_timeout', '50ms', false)"
+            " WHERE current_setting('is_superuser') = 'on'"
+        )
+
+
+def race(load: Load, processes: int, seconds: float) -> Told:
+    """Let processes write at the same time, for so many seconds."""
+    end = time.monotonic() + seconds
+
+    def work(number: int) -> Target:
+        def target(told: Connection) -> None:
+            told.send(Work(load, number).run(lambda: time.monotonic() < end))
+
+        return target
+
+    return gathered([start(work(number)) for number in range(processes)])
+
+
+def gathered(started: list[tuple[Any, Connection]]) -> Told:
+    total = Told()
+    for process, told in started:
+        try:
+            total.add(told.recv())
+        except EOFError:
+            process.join()
+            total.failures.append(f"A process ended with {process.exitcode} and told nothing.")
+        process.join()
+    return total
