@@ -16,6 +16,7 @@ import sys
 import time
 from contextlib import nullcontext
 from random import Random
+from statistics import quantiles
 from types import SimpleNamespace
 from typing import Any
 
@@ -32,6 +33,7 @@ COUNTS = (
     "serialization error",
     "kills",
     "kills of reconcile",
+    "runs of reconcile",
 )
 BROKEN = ("locks", "memory", "transactions")
 ISOLATION = ("read committed", "repeatable read", "serializable")
@@ -44,12 +46,14 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--isolation", choices=ISOLATION, default=ISOLATION[0])
     parser.add_argument("--apply", choices=("immediately", "commit"), default="immediately")
     parser.add_argument("--broken", choices=BROKEN, help="break the engine first")
+    parser.add_argument("--without", action="store_true", help="write without the library")
     parser.add_argument("--worlds", nargs="*", help="parts of the zoo; all of them if not given")
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--processes", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--autocommit", type=float, default=0.4, help="share of single writes")
     parser.add_argument("--kills", type=int, help="kill so many processes while they write")
+    parser.add_argument("--reconcile", action="store_true", help="reconcile at the same time")
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
     parser.add_argument("--examples", action="store_true", help="print some of the conflicts")
     return parser.parse_args(arguments)
@@ -100,11 +104,16 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     from django.db import connection
 
     from syncfields import engine
-    from tests.races import crashes, workers, worlds
+    from tests.races import crashes, live, workers, worlds
     from tests.races.verdict import drift, settle
 
     chosen = options.worlds or list(worlds.WORLDS)
-    load = workers.Load(worlds=chosen, seed=options.seed, autocommit=options.autocommit)
+    load = workers.Load(
+        worlds=chosen,
+        seed=options.seed,
+        autocommit=options.autocommit,
+        without=options.without,
+    )
     worlds.clear()
     worlds.populate(chosen, Random(options.seed))
     if options.broken in ("locks", "transactions"):
@@ -116,20 +125,40 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     if options.kills:
         told = crashes.crash(load, options.processes, options.kills)
         told.add(crashes.crash_reconcile(load, options.kills // 10))
+    elif options.reconcile:
+        quiet = workers.race(load, options.processes, options.seconds / 2)
+        told = live.race(load, options.processes, options.seconds / 2)
     else:
         told = workers.race(load, options.processes, options.seconds)
     seconds = time.monotonic() - started
     settle()
+    if options.reconcile:
+        live.repair(told)
     wrong = drift(worlds.models_of(chosen))
     worlds.clear()
-    return {
+    outcome = {
         **{name: told.counts[name] for name in COUNTS},
         "steps per second": round(told.counts["steps"] / seconds),
+        "conflicts": [f"{n} {each}" for each, n in told.counts.most_common() if " in " in each],
         "failures": told.failures,
         "healed": told.healed,
         "drift": wrong,
         "examples": told.examples if options.examples else [],
     }
+    if options.reconcile:
+        outcome["writers' seconds, alone"] = latency(quiet)
+        outcome["writers' seconds, reconcile running"] = latency(told)
+        outcome["planted"] = told.planted.total()
+        outcome["repaired"] = told.reported.total()
+        # What was planted may be found by a write, which then says so.
+        outcome["healed"] = [str(each) for each in told.reported - told.planted]
+    return outcome
+
+
+def latency(told: Any) -> str:
+    *_, median = quantiles(told.seconds, n=2)
+    *_, most = quantiles(told.seconds, n=20)
+    return f"p50 {median:.3f}, p95 {most:.3f}"
 
 
 def as_text(outcome: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ MEANINGS = {
     "55P03": "lock time-out",
     "23503": "refused",  # foreign key
     "23505": "refused",  # unique
+    "23502": "refused",  # NULL: nothing to copy, because the parent is gone
     # MariaDB and MySQL: error number
     1213: "deadlock",
     1205: "lock time-out",
@@ -19,10 +20,12 @@ MEANINGS = {
     1451: "refused",  # foreign key
     1452: "refused",
     1062: "refused",  # unique
+    1048: "refused",  # NULL
     # SQLite: text
     "database is locked": "lock time-out",
     "FOREIGN KEY constraint failed": "refused",
     "UNIQUE constraint failed": "refused",
+    "NOT NULL constraint failed": "refused",
 }
 SQLITE = [key for key in MEANINGS if isinstance(key, str) and " " in key]
 TRANSIENT = ("deadlock", "serialization error", "lock time-out")

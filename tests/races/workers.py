@@ -6,8 +6,8 @@ import multiprocessing
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from random import Random
@@ -15,7 +15,7 @@ from typing import Any
 
 from django.db import connection, connections, transaction
 
-from syncfields import coalesce, flush
+from syncfields import coalesce, flush, unsynced
 from syncfields.signals import drift_found
 from tests.races.operations import Writer
 from tests.races.refusals import TRANSIENT, meaning
@@ -23,6 +23,10 @@ from tests.races.refusals import TRANSIENT, meaning
 # Processes and not threads: each has its own connection, and can be killed. Forked, because the
 # models are then there at once; connections are closed before.
 forking = multiprocessing.get_context("fork")
+
+
+Value = tuple[str, Any]
+"""A rule's label and the primary key of a target."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +37,8 @@ class Load:
     seed: int = 0
     autocommit: float = 0.4
     """The share of transactions that are one write; the others have several."""
+    without: bool = False
+    """Without the library: what the database and Django do by themselves."""
 
 
 @dataclass(slots=True)
@@ -46,6 +52,10 @@ class Told:
     """Exceptions that should not have happened."""
     healed: list[str] = field(default_factory=list)
     """Values that a write found wrong, and repaired."""
+    reported: Counter[Value] = field(default_factory=Counter)
+    """Values that a write or reconcile found wrong."""
+    planted: Counter[Value] = field(default_factory=Counter)
+    """Values that were made wrong."""
     examples: list[str] = field(default_factory=list)
     """Some exceptions that may happen."""
 
@@ -54,6 +64,8 @@ class Told:
         self.seconds += other.seconds
         self.failures += other.failures
         self.healed += other.healed
+        self.reported += other.reported
+        self.planted += other.planted
         self.examples += other.examples
 
 
@@ -73,14 +85,16 @@ class Work:
 
     def run(self, going_on: Callable[[], bool]) -> Told:
         drift_found.connect(self.found)
-        while going_on() and not self.told.failures:
-            started = time.perf_counter()
-            self.one()
-            self.told.seconds.append(time.perf_counter() - started)
+        with unsynced() if self.load.without else nullcontext():
+            while going_on() and not self.told.failures:
+                started = time.perf_counter()
+                self.one()
+                self.told.seconds.append(time.perf_counter() - started)
         drift_found.disconnect(self.found)
         return self.told
 
     def found(self, rule: str, drifts: Any, **kwargs: Any) -> None:
+        self.told.reported.update((rule, each.pk) for each in drifts)
         self.told.healed.append(f"{rule}: {drifts!r}, found by {self.doing}")
 
     def one(self) -> None:
@@ -91,6 +105,7 @@ class Work:
         except Exception as error:  # noqa: BLE001 - told to the one who started the process
             name = meaning(error)
             self.told.counts[name or "failure"] += 1
+            self.told.counts[f"{name} in {self.doing}"] += 1
             text = "".join(traceback.format_exception(error))
             if name is None:
                 self.told.failures.append(text)
@@ -152,6 +167,9 @@ def refusals_pass() -> Iterator[None]:
 Target = Callable[[Connection], None]
 """What a process does; it tells what it found by its end of a pipe."""
 
+Other = Callable[[float], Target]
+"""What a process does until the given time."""
+
 
 def start(target: Target) -> tuple[Any, Connection]:
     """A process that runs ``target``, and the other end of its pipe."""
@@ -185,8 +203,8 @@ def prepare() -> None:
         )
 
 
-def race(load: Load, processes: int, seconds: float) -> Told:
-    """Let processes write at the same time, for so many seconds."""
+def race(load: Load, processes: int, seconds: float, others: Sequence[Other] = ()) -> Told:
+    """Let processes write at the same time, for so many seconds, and others do something else."""
     end = time.monotonic() + seconds
 
     def work(number: int) -> Target:
@@ -195,7 +213,8 @@ def race(load: Load, processes: int, seconds: float) -> Told:
 
         return target
 
-    return gathered([start(work(number)) for number in range(processes)])
+    targets = [*map(work, range(processes)), *(other(end) for other in others)]
+    return gathered([start(each) for each in targets])
 
 
 def gathered(started: list[tuple[Any, Connection]]) -> Told:
