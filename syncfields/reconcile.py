@@ -8,10 +8,12 @@ statement, and only what still differs is written.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from django.db import connections, router
+from django.db import InterfaceError, OperationalError, connections, router
 from django.db.models import Model, QuerySet
 
 from syncfields import drift, engine, pending, registry, scope
@@ -24,7 +26,9 @@ from syncfields.trees import rows, rows_with
 
 BATCH_SIZE = 2000
 EXAMPLES = 5
+ATTEMPTS = 3
 NOT_RECONCILABLE = "not reconcilable: counts events"
+Found = dict[str, list[Drift]]
 Progress = Callable[[str, int, int], None]
 Selection = str | type[Model] | QuerySet[Any]
 
@@ -80,7 +84,10 @@ class Report:
 
 @dataclass(slots=True)
 class Interrupted(Exception):
-    """A run was stopped between two chunks. ``after``: the last primary key that was done."""
+    """A run was stopped between two chunks, by the user or because the database was gone.
+
+    ``after``: the last primary key that was done.
+    """
 
     labels: tuple[str, ...]
     after: Any
@@ -115,7 +122,7 @@ def reconcile(
     (default 2,000). ``using`` is a database alias. ``progress`` is called with the model's label,
     the rows done and the rows in all. ``start_after`` resumes behind a primary key.
 
-    Raises ``LookupError`` for a label that names no rule.
+    Raises ``LookupError`` for a label that names no rule, and ``Interrupted`` where it is stopped.
     """
     reports: dict[str, RuleReport] = {}
     tasks = list(plan_tasks(selection, using))
@@ -133,10 +140,10 @@ def reconcile(
             done = run(task, reports, check, batch_size or BATCH_SIZE, progress, position)
             for last in done:
                 position = last
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, OperationalError, InterfaceError) as reason:
             labels = tuple(rule.label for each in tasks[number:] for rule in each.rules)
             report = Report(tuple(reports.values()), check)
-            raise Interrupted(labels, position, report) from None
+            raise Interrupted(labels, position, report) from reason
     return Report(tuple(reports.values()), check)
 
 
@@ -155,7 +162,7 @@ def run(
     remaining = task.queryset if after is None else task.queryset.filter(pk__gt=after)
     total, done = remaining.count() if progress else 0, 0
     for pks in chunks(task, batch_size, after):
-        found = scan(task, pks, repair=not check)
+        found = persistently(partial(scan, task, pks, repair=not check), task.queryset.db)
         done += len(pks)
         for name in task.values:
             report = reports[labels[name]]
@@ -164,6 +171,17 @@ def run(
         if progress:
             progress(task.model._meta.label, done, max(total, done))
         yield pks[-1]
+
+
+def persistently(attempt: Callable[[], Found], using: str) -> Found:
+    """A chunk, tried again where a writer was in its way: a deadlock, a lock not granted in time.
+
+    Only where the chunk is a transaction of its own.
+    """
+    for _ in range(0 if connections[using].in_atomic_block else ATTEMPTS - 1):
+        with suppress(OperationalError):
+            return attempt()
+    return attempt()
 
 
 def chunks(task: Task, size: int, after: Any) -> Iterator[list[Any]]:
@@ -178,13 +196,13 @@ def chunks(task: Task, size: int, after: Any) -> Iterator[list[Any]]:
         after = pks[-1]
 
 
-def scan(task: Task, pks: list[Any], repair: bool) -> dict[str, list[Drift]]:
+def scan(task: Task, pks: list[Any], repair: bool) -> Found:
     """The drift among some rows, repaired if wanted: ``{attname: [Drift]}``."""
     using = task.queryset.db
     chunk = rows(task.model, using).filter(pk__gte=pks[0], pk__lte=pks[-1])
     if task.queryset.query.where:
         chunk = rows_with(task.model, using, pks)
-    found: dict[str, list[Drift]] = {}
+    found: Found = {}
     candidates: dict[Any, dict[str, Drift]] = {}
     for values in task.scans:
         for pk, drifts in drift.differing(task.model, values, chunk):

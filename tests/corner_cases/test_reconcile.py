@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection, models
+from django.db import OperationalError, connection, models
 
 from syncfields import Tally, reconcile, unsynced
 from syncfields.reconcile import Interrupted
@@ -224,6 +224,52 @@ def test_case_64_resumed_after_a_kill():
     assert len(drifts(Shelf)) == 2 * 3
     assert shelves[1].pk <= stopped.value.after <= shelves[3].pk
     command("testapp.Shelf", start_after=str(stopped.value.after))
+
+    assert_truth()
+
+
+@pytest.fixture
+def failing():
+    """Let the database refuse each UPDATE after some that it carries out, so many times."""
+
+    def refuse(after, times):
+        counts = {"updates": 0, "refused": 0}
+
+        def wrapper(execute, sql, *args):
+            counts["updates"] += sql.startswith("UPDATE")
+            if sql.startswith("UPDATE") and counts["updates"] > after and counts["refused"] < times:
+                counts["refused"] += 1
+                raise OperationalError("deadlock")
+            return execute(sql, *args)
+
+        return connection.execute_wrapper(wrapper)
+
+    return refuse
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_chunk_that_a_writer_was_in_the_way_of_is_tried_again(failing):
+    make_shelves(7)
+
+    with failing(after=1, times=2):
+        report = reconcile(Shelf, batch_size=2)
+
+    assert (report.drifted, report.repaired) == (14, 14)
+    assert_truth()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_resumed_after_the_database_was_gone(failing):
+    make_shelves(7)
+
+    with failing(after=2, times=100), pytest.raises(CommandError) as stopped:
+        command("testapp.Shelf", batch_size=2)
+    assert stopped.value.returncode == 1
+    assert len(drifts(Shelf)) == 2 * 3
+    message, resume = str(stopped.value).split("\n")
+    assert message == "deadlock; what was done is committed. Resume with:"
+    _, _, *arguments = resume.split()
+    command(*arguments)
 
     assert_truth()
 

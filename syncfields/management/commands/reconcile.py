@@ -85,9 +85,11 @@ class Command(BaseCommand):
             again = " ".join(["manage.py reconcile", *stop.labels])
             if stop.after is not None:
                 again += f" --start-after {stop.after}"
+            by_user = isinstance(stop.__cause__, KeyboardInterrupt)
+            reason = "Stopped between two chunks" if by_user else str(stop.__cause__).strip()
             raise CommandError(
-                f"Stopped between two chunks; what was done is committed. Resume with:\n  {again}",
-                returncode=130,
+                f"{reason}; what was done is committed. Resume with:\n  {again}",
+                returncode=130 if by_user else 1,
             ) from None
         finally:
             if progress is not None:
