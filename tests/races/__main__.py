@@ -1,6 +1,6 @@
-"""``python -m tests.races``: processes that write at the same time, and what came of it.
+r"""``python -m tests.races``: processes that write at the same time, and what came of it.
 
-    python -m tests.races --database postgresql --seconds 30 --processes 4 --seed 7 \\
+    python -m tests.races --database postgresql --seconds 30 --processes 4 --seed 7 \
         --isolation "repeatable read" --apply commit
 
 It exits with 1 if any stored value is wrong, or if any exception was raised that is not the
@@ -14,7 +14,8 @@ import json
 import os
 import sys
 import time
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from random import Random
 from statistics import quantiles
 from types import SimpleNamespace
@@ -23,6 +24,7 @@ from typing import Any
 import django
 
 from tests import databases
+from tests.races import servers
 
 COUNTS = (
     "steps",
@@ -34,6 +36,8 @@ COUNTS = (
     "kills",
     "kills of reconcile",
     "runs of reconcile",
+    "connection lost",
+    "rows of the second run",
 )
 BROKEN = ("locks", "memory", "transactions")
 ISOLATION = ("read committed", "repeatable read", "serializable")
@@ -54,6 +58,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--autocommit", type=float, default=0.4, help="share of single writes")
     parser.add_argument("--kills", type=int, help="kill so many processes while they write")
     parser.add_argument("--reconcile", action="store_true", help="reconcile at the same time")
+    parser.add_argument(
+        "--restart", action="store_true", help="kill a private server while it is reconciled"
+    )
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
     parser.add_argument("--examples", action="store_true", help="print some of the conflicts")
     return parser.parse_args(arguments)
@@ -81,30 +88,52 @@ def configure(options: argparse.Namespace) -> None:
         default["TEST"]["NAME"] = (
             str(databases.FOLDER / f"{name}.sqlite3") if options.database == "sqlite" else name
         )
+    if options.restart:  # Other commands will look for it there.
+        default["TEST"]["NAME"] = default["NAME"]
     django.setup()
 
 
 def main(arguments: list[str]) -> int:
     options = parse(arguments)
+    try:
+        with private(options) as server:
+            outcome = judged(options, server)
+    except servers.MissingError as missing:
+        outcome = {"skipped": str(missing)}
+    print(json.dumps(outcome) if options.json else as_text(outcome))
+    return int(any(outcome.get(name) for name in ("failures", "healed", "drift")))
+
+
+@contextmanager
+def private(options: argparse.Namespace) -> Iterator[servers.Server | None]:
+    """A server of its own, where it is to be killed."""
+    if not options.restart:
+        yield None
+        return
+    with servers.running(servers.SERVERS[options.database]()) as server:
+        variable, _ = databases.SERVERS[options.database]
+        os.environ[variable] = server.url
+        yield server
+
+
+def judged(options: argparse.Namespace, server: servers.Server | None) -> dict[str, Any]:
     configure(options)
     from django.db import connection
 
-    if not options.name:
-        connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    if options.name:
+        return run(options, server)
+    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
     try:
-        outcome = run(options)
+        return run(options, server)
     finally:
-        if not options.name:
-            connection.creation.destroy_test_db(None, verbosity=0)
-    print(json.dumps(outcome) if options.json else as_text(outcome))
-    return int(any(outcome[name] for name in ("failures", "healed", "drift")))
+        connection.creation.destroy_test_db(None, verbosity=0)
 
 
-def run(options: argparse.Namespace) -> dict[str, Any]:
+def run(options: argparse.Namespace, server: servers.Server | None) -> dict[str, Any]:
     from django.db import connection
 
     from syncfields import engine
-    from tests.races import crashes, live, workers, worlds
+    from tests.races import crashes, live, restarts, workers, worlds
     from tests.races.verdict import drift, settle
 
     chosen = options.worlds or list(worlds.WORLDS)
@@ -125,6 +154,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     if options.kills:
         told = crashes.crash(load, options.processes, options.kills)
         told.add(crashes.crash_reconcile(load, options.kills // 10))
+    elif server is not None:
+        told = restarts.restart(server, options.seed)
     elif options.reconcile:
         quiet = workers.race(load, options.processes, options.seconds / 2)
         told = live.race(load, options.processes, options.seconds / 2)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 from django.db import connections
@@ -15,17 +16,18 @@ DATABASE = os.environ.get("SYNCFIELDS_TEST_DATABASE") or "sqlite"
 
 @pytest.fixture
 def races(transactional_db):
-    """Run ``python -m tests.races`` on the test database; what it found, as it prints it."""
+    """``run()`` on the test database."""
     name = str(connections["default"].settings_dict["NAME"])
     connections.close_all()
+    return partial(run, "--name", name)
 
-    def run(*options):
-        arguments = ["--database", DATABASE, "--name", name, "--json", *map(str, options)]
-        command = [sys.executable, "-m", "tests.races", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.stdout, done.stderr
-        outcome = json.loads(done.stdout.splitlines()[-1])
-        print(" ".join(command), json.dumps(outcome, indent=1), sep="\n")
-        return outcome
 
-    return run
+def run(*options):
+    """What ``python -m tests.races`` found."""
+    arguments = ["--database", DATABASE, "--json", *map(str, options)]
+    command = [sys.executable, "-m", "tests.races", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout, done.stderr
+    outcome = json.loads(done.stdout.splitlines()[-1])
+    print(" ".join(command), json.dumps(outcome, indent=1), sep="\n")
+    return outcome

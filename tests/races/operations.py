@@ -168,17 +168,17 @@ class Writer:
             if self.random.choice(self.links) is zoo.Playlist
             else [(zoo.Musician, zoo.Musician, "friends")]
         )
-        for pk in self.some(near, 1):
-            related = getattr(models.QuerySet(near).get(pk=pk), name)
-            others = self.some(far)
-            acts: list[Callable[[], Any]] = [
-                lambda: related.add(*others),
-                lambda: related.remove(*others),
-                lambda: related.set(others),
-                related.clear,
-            ]
-            (act,) = self.random.choices(acts, [5, 3, 3, 1])
-            act()
+        if not (found := self.some(near, 1)):
+            return
+        related, others = getattr(models.QuerySet(near).get(pk=found[0]), name), self.some(far)
+        acts: list[Callable[[], Any]] = [
+            lambda: related.add(*others),
+            lambda: related.remove(*others),
+            lambda: related.set(others),
+            related.clear,
+        ]
+        (act,) = self.random.choices(acts, [5, 3, 3, 1])
+        act()
 
 
 def is_complete(instance: models.Model, names: Any) -> bool:

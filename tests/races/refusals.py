@@ -6,14 +6,14 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import DatabaseError, Error
 
 MEANINGS = {
-    # PostgreSQL: SQLSTATE
+    # PostgreSQL names them by SQLSTATE.
     "40P01": "deadlock",
     "40001": "serialization error",
     "55P03": "lock time-out",
     "23503": "refused",  # foreign key
     "23505": "refused",  # unique
     "23502": "refused",  # NULL: nothing to copy, because the parent is gone
-    # MariaDB and MySQL: error number
+    # MariaDB and MySQL number them.
     1213: "deadlock",
     1205: "lock time-out",
     1020: "serialization error",
@@ -21,7 +21,7 @@ MEANINGS = {
     1452: "refused",
     1062: "refused",  # unique
     1048: "refused",  # NULL
-    # SQLite: text
+    # SQLite has nothing but words.
     "database is locked": "lock time-out",
     "FOREIGN KEY constraint failed": "refused",
     "UNIQUE constraint failed": "refused",

@@ -1,4 +1,4 @@
-"""Reconcile while others write: nothing lost, nothing reported that was right, no clean row locked."""
+"""Reconcile while others write: nothing lost, nothing right reported, nothing clean locked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the processes fight over: models of the zoo, few rows of each, and random values for them."""
+"""What the processes fight over: models of the zoo, few rows of each, random values for them."""
 
 from __future__ import annotations
 
@@ -94,7 +94,9 @@ def content_type(random: Random) -> int:
 WORLDS: dict[str, dict[Model, Kind]] = {
     # Paths of one, two and three hops; rules on rules.
     "blogs": {
-        User: Kind(limit=4, churn=1, edits=4, values={"is_active": flag}, first={"username": unique}),
+        User: Kind(
+            limit=4, churn=1, edits=4, values={"is_active": flag}, first={"username": unique}
+        ),
         zoo.Blog: Kind(limit=3, churn=1, values={"name": text}),
         zoo.Follower: Kind(limit=10, churn=3, edits=2, values={"blog_id": key(zoo.Blog)}),
         zoo.Post: Kind(
@@ -180,7 +182,9 @@ WORLDS: dict[str, dict[Model, Kind]] = {
         ),
     },
     "playlists": {
-        zoo.Track: Kind(limit=5, churn=3, edits=6, values={"minutes": lambda r: r.randrange(7, 13)}),
+        zoo.Track: Kind(
+            limit=5, churn=3, edits=6, values={"minutes": lambda r: r.randrange(7, 13)}
+        ),
         zoo.Playlist: Kind(limit=4, churn=2),
         zoo.Playlist.tracks.through: Kind(
             limit=20,
