@@ -91,6 +91,31 @@ def content_type(random: Random) -> int:
     return ContentType.objects.get_for_model(zoo.Photo).pk
 
 
+BOOKS = Kind(
+    limit=20,
+    churn=30,
+    edits=20,
+    values={
+        "shelf_id": key(zoo.Shelf, nulls=5),
+        "publisher_id": key(zoo.Publisher, nulls=5),
+        "pages": lambda random: random.choice([1, 499, 500]),
+    },
+)
+COMMENTS = Kind(
+    limit=30,
+    churn=30,
+    edits=20,
+    values={
+        "post_id": key(zoo.Post, nulls=5),
+        "author_id": key(User, nulls=20),
+        "is_public": flag,
+        "score": maybe(size),
+        "heat": lambda random: random.choice([0.1, 0.2, 0.3, 1e9]),
+        "text": text,
+        "created": time,
+    },
+)
+
 WORLDS: dict[str, dict[Model, Kind]] = {
     # Paths of one, two and three hops; rules on rules.
     "blogs": {
@@ -105,20 +130,7 @@ WORLDS: dict[str, dict[Model, Kind]] = {
             edits=15,
             values={"blog_id": key(zoo.Blog, nulls=10), "is_live": flag},
         ),
-        zoo.Comment: Kind(
-            limit=30,
-            churn=30,
-            edits=20,
-            values={
-                "post_id": key(zoo.Post, nulls=5),
-                "author_id": key(User, nulls=20),
-                "is_public": flag,
-                "score": maybe(size),
-                "heat": lambda random: random.choice([0.1, 0.2, 0.3, 1e9]),
-                "text": text,
-                "created": time,
-            },
-        ),
+        zoo.Comment: COMMENTS,
         zoo.Reaction: Kind(limit=20, churn=8, edits=3, values={"comment_id": key(zoo.Comment)}),
     },
     # Copies, and copies of copies.
@@ -170,16 +182,18 @@ WORLDS: dict[str, dict[Model, Kind]] = {
     "shelves": {
         zoo.Shelf: Kind(limit=3, churn=1),
         zoo.Publisher: Kind(limit=3, churn=1),
-        zoo.Book: Kind(
-            limit=20,
-            churn=30,
-            edits=20,
-            values={
-                "shelf_id": key(zoo.Shelf, nulls=5),
-                "publisher_id": key(zoo.Publisher, nulls=5),
-                "pages": lambda random: random.choice([1, 499, 500]),
-            },
-        ),
+        zoo.Book: BOOKS,
+    },
+    # The same, of parents that stay.
+    "hot shelves": {
+        zoo.Shelf: Kind(limit=3, churn=0),
+        zoo.Publisher: Kind(limit=3, churn=0),
+        zoo.Book: BOOKS,
+    },
+    "hot posts": {
+        zoo.Blog: Kind(limit=3, churn=0),
+        zoo.Post: Kind(limit=3, churn=0),
+        zoo.Comment: COMMENTS,
     },
     "playlists": {
         zoo.Track: Kind(
