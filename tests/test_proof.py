@@ -11,7 +11,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +34,6 @@ KINDS = {
     "recompute": "an average with a filter, on the hive",
     "copy": "the name of the hive, on the bee",
     "tally": "saves of bees, on the hive; the test counts them by hand",
-}
-# {(way, kind): what does not hold}
-EXCEPTIONS = {
-    (f"bulk_create({option}", "tally"): "not counted"
-    for option in (
-        "ignore_conflicts=True), keys given",
-        "ignore_conflicts=True), keys from the database",
-        "update_conflicts=True)",
-    )
 }
 
 
@@ -428,8 +418,7 @@ def test_cell(name, kind, block):
         assert hives.values() != values
         assert_truth(hives.Bee.model if kind == "copy" else hives.Hive.model)
         return
-    if (name, kind) not in EXCEPTIONS:
-        counted.update(hive.pk for hive in events)
+    counted.update(hive.pk for hive in events)
     assert hives.values() == {pk: counted[pk] for pk in hives.Hive.values_list("pk", flat=True)}
 
 
@@ -447,7 +436,6 @@ def test_each_column_has_its_kind_of_maintenance(kind):
 
 
 def test_the_page_is_what_this_module_says():
-    assert EXCEPTIONS.keys() <= set(product(WAYS, KINDS))
     assert PAGE.read_text(encoding="utf-8") == page(), "python -m tests.test_proof > docs/proof.md"
 
 
@@ -458,10 +446,7 @@ def page() -> str:
     rows = [
         ("way of writing", *KINDS),
         ("---",) * (1 + len(KINDS)),
-        *(
-            (CODE.sub(r"`\g<0>`", name), *(EXCEPTIONS.get((name, kind), "yes") for kind in KINDS))
-            for name in WAYS
-        ),
+        *((CODE.sub(r"`\g<0>`", name), *("yes" for _ in KINDS)) for name in WAYS),
     ]
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     kinds = "\n".join(f"- **{kind}**: {text}" for kind, text in KINDS.items())
@@ -483,12 +468,10 @@ key to its hive. The many-to-many relation has a through model of its own, whose
 
 {table}
 
-"Not counted": with `ignore_conflicts` and `update_conflicts` the database does not say which rows
-it inserted. Such a `bulk_create()` is no event for a tally; all other kinds of rules are right.
-
 A tally counts rows that are created and saved: by `save()`, `create()`, `bulk_create()`,
 `loaddata`, and by all that calls them. `update()`, `bulk_update()`, deletes, and what is built on
-those, are no events; there "yes" means that nothing was counted.
+those, are no events; there "yes" means that nothing was counted. Of a `bulk_create()` with
+`ignore_conflicts` or `update_conflicts` it counts the rows that were inserted.
 
 Which writes no rule can see: [What is guaranteed](guarantees.md#which-writes-are-not-seen).
 """

@@ -1,32 +1,72 @@
 """``bulk_create()`` that does not say which rows it inserted.
 
-With ``ignore_conflicts`` or ``update_conflicts``, and on MySQL always, Django does not learn the
-primary keys. The targets that the given rows lead to, before and after, are then evaluated anew.
+With ``ignore_conflicts`` the database is asked for them, where it can answer. What else there is
+(``update_conflicts``, and every ``bulk_create()`` on MySQL) may have replaced rows that were not
+read before. The targets that the given rows lead to, before and after, are then evaluated anew.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import reduce
 from operator import or_
 from typing import Any
 
 from django.db import connections, transaction
 from django.db.models import Model, Q, QuerySet, UniqueConstraint
+from django.db.models.sql import InsertQuery
 
 from syncfields import engine, initial, registry, scope
 from syncfields.changes import Change
 from syncfields.maintenance.base import Maintenance
 from syncfields.paths import Path, column
-from syncfields.trees import connected, rows
+from syncfields.trees import among, connected, rows
 
 BATCH = 200
 
 
-def returns_keys(using: str, objs: Sequence[Any]) -> bool:
-    return connections[using].features.can_return_rows_from_bulk_insert or all(
-        obj.pk is not None for obj in objs
+def returns_keys(using: str, objs: Sequence[Any] = ()) -> bool:
+    return connections[using].features.can_return_rows_from_bulk_insert or (
+        bool(objs) and all(obj.pk is not None for obj in objs)
     )
+
+
+@contextmanager
+def noting_inserted(queryset: Any) -> Iterator[list[Any]]:
+    """The primary keys of the rows that ``bulk_create(ignore_conflicts=True)`` really inserts.
+
+    The database leaves the others out of what it returns, and decides by itself: no other process
+    can insert the same row in between.
+    """
+    noted: list[Any] = []
+
+    def _insert(objs: Any, fields: Any, using: str, **options: Any) -> list[Any]:
+        noted.extend(insert(queryset.model, using, objs, fields, options["on_conflict"]))
+        return []
+
+    queryset._insert = _insert
+    try:
+        yield noted
+    finally:
+        del queryset._insert
+
+
+def insert(
+    model: type[Model], using: str, objs: Sequence[Any], fields: Any, on_conflict: Any
+) -> Iterator[Any]:
+    """As ``QuerySet._insert()``, which is not prepared for rows that do not come back."""
+    query: Any = InsertQuery(model, on_conflict=on_conflict)
+    query.insert_values(fields, objs)
+    compiler = query.get_compiler(using=using)
+    compiler.returning_fields = model._meta.pk_fields
+    ((text, params),) = compiler.as_sql()
+    with connections[using].cursor() as cursor:
+        cursor.execute(text, params)
+        found = cursor.fetchall()
+    columns = [field.get_col(model._meta.db_table) for field in model._meta.pk_fields]
+    for row in compiler.apply_converters(found, compiler.get_converters(columns)):
+        yield tuple(row) if len(columns) > 1 else row[0]
 
 
 def create(
@@ -41,19 +81,24 @@ def create(
         return write()
     watching = list(dict.fromkeys(watch.maintenance for watch in plan.sources.get(model, ())))
     with transaction.atomic(using=using, savepoint=False):
-        new = Change(model, "insert")
+        new = Change(model, "insert", rows=[vars(obj) for obj in objs])
         # One by one: rows that come back without their keys cannot be evaluated afterwards.
         late: list[Maintenance] = []
         if suspension is None:
-            for obj in objs:
-                late = initial.assign(using, new, [obj])
+            for group in [objs] if returns_keys(using) else [[obj] for obj in objs]:
+                late = initial.assign(using, new, group)
         rivals = conflicting(using, model, objs, unique_fields)
         replaced = Change(model, "update", rivals)
         keeping = engine.Keeping(using, [replaced])
         engine.lock_sources(using, [replaced], keeping.maintenances)
+        counting = engine.Keeping(using, [new] if suspension is None else [])
+        counting.maintenances = [each for each in counting.maintenances if not each.reconcilable]
+        counting.before()
         touched = {each: targets(using, each, model, objs, replaced) for each in watching}
         result = write()
-        late_pks = conflicting(using, model, objs, unique_fields) if late else []
+        if late or counting.maintenances:
+            new.pks = list(present(using, model, objs, unique_fields) - set(rivals))
+        counting.after()
         for each in watching:
             touched[each] |= targets(using, each, model, objs, replaced)
         for each, pks in touched.items():
@@ -62,8 +107,18 @@ def create(
             elif each.reconcilable and pks:
                 engine.recompute(using, each, pks)
         for each in late:
-            engine.recompute(using, each, set(late_pks))
+            engine.recompute(using, each, set(new.pks))
     return result
+
+
+def present(
+    using: str, model: type[Model], objs: Sequence[Any], unique_fields: Sequence[str] | None
+) -> set[Any]:
+    """The keys of the given rows after the write, as far as a key or unique columns tell them."""
+    if not returns_keys(using, objs):
+        return set(conflicting(using, model, objs, unique_fields))
+    keys = among(using, model, [obj.pk for obj in objs])
+    return set(rows(model, using).filter(pk__in=keys).values_list("pk", flat=True))
 
 
 def targets(

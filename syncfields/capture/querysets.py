@@ -142,17 +142,27 @@ def creating(original: Callable[..., Any]) -> Callable[..., Any]:
             unordered=engine.known_before(self.db, objs),
         )
 
+        inserted = list(objs)
+
         def write() -> Any:
-            result = original(self, objs, *options)
-            change.pks = [obj.pk for obj in objs]
+            if not ignore_conflicts:
+                result = original(self, objs, *options)
+                change.pks = [obj.pk for obj in objs]
+                return result
+            with conflicts.noting_inserted(self) as pks:
+                result = original(self, objs, *options)
+            change.pks, known = pks, set(pks)
+            # What is deferred on the others could not be fetched.
+            inserted[:] = [obj for obj in objs if obj.pk in known]
             return result
 
-        if ignore_conflicts or update_conflicts or not conflicts.returns_keys(self.db, objs):
+        certain = () if ignore_conflicts else objs
+        if update_conflicts or not conflicts.returns_keys(self.db, certain):
             return conflicts.create(
                 self.db, model, objs, lambda: original(self, objs, *options), unique_fields
             )
         if owned and suspension is None:
-            return engine.insert(self.db, change, objs, write)
+            return engine.insert(self.db, change, inserted, write)
         result = engine.perform(self.db, [change], write)
         if owned and suspension is not None:
             suspension.note_targets(self.db, plan.targets[model], change.pks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -187,6 +188,69 @@ def test_case_30_replaced_targets_keep_their_values():
     )
 
     assert zoo.City.objects.get().country_name == "new"
+    assert_truth()
+
+
+def test_case_30_new_targets_without_unique_columns():
+    profile = zoo.Profile.objects.create(user=User.objects.create(username="ann", email="a@b.c"))
+
+    def cards(*kinds):
+        return [zoo.Card(profile=profile, kind=kind, email="wrong@b.c") for kind in kinds]
+
+    zoo.Card.objects.bulk_create(cards("one"), ignore_conflicts=True)
+    assert_truth()
+    zoo.Card.objects.bulk_create(cards("two", "three"), ignore_conflicts=True)
+    assert_truth()
+    zoo.Card.objects.bulk_create(
+        cards("four", "five"), update_conflicts=True, update_fields=["kind"], **unique_fields("id")
+    )
+
+    assert zoo.Card.objects.filter(email="a@b.c", username="ann").count() == 5
+    assert_truth()
+
+
+def test_case_30_what_was_ignored_can_still_be_read():
+    code, free = "a", uuid.UUID(int=1)
+    zoo.Customer.objects.create(code=code)
+
+    ignored, inserted = zoo.Customer.objects.bulk_create(
+        [zoo.Customer(code=code), zoo.Customer(pk=free, code="b")], ignore_conflicts=True
+    )
+
+    assert (ignored.order_count, inserted.order_count) == (0, 0)
+    assert set(zoo.Customer.objects.values_list("code", flat=True)) == {"a", "b"}
+    assert_truth()
+
+
+def test_case_30_statements_do_not_grow_with_the_rows():
+    profile = zoo.Profile.objects.create(user=User.objects.create(username="ann"))
+    taken = zoo.Card.objects.create(profile=profile)
+
+    def number(count, **options):
+        new = [zoo.Card(profile=profile) for _ in range(count)]
+        with sent() as statements:
+            zoo.Card.objects.bulk_create([zoo.Card(pk=taken.pk, profile=profile), *new], **options)
+        return len(statements)
+
+    ignoring = {"ignore_conflicts": True}
+    updating = {"update_conflicts": True, "update_fields": ["kind"], **unique_fields("id")}
+    assert number(2, **ignoring) == number(20, **ignoring)
+    assert number(2, **updating) == number(20, **updating)
+    assert_truth()
+
+
+@pytest.mark.parametrize("options", [{}, {"ignore_conflicts": True}])
+def test_case_30_a_database_that_does_not_return_the_keys(monkeypatch, posts, comments, options):
+    """MySQL is such a database."""
+    monkeypatch.setattr(type(connection.features), "can_return_rows_from_bulk_insert", False)
+
+    Comment.objects.bulk_create([comment(post, score=30) for post in (*posts, None)], **options)
+    assert_truth()
+    zoo.Customer.objects.bulk_create([zoo.Customer(code="a"), zoo.Customer(code="b")], **options)
+    zoo.Passport.objects.bulk_create(
+        [zoo.Passport(holder=user) for user in User.objects.all()], **options
+    )
+
     assert_truth()
 
 

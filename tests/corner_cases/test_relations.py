@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
-from django.db import models
+from django.db import connection, models
 from django.db.models import RestrictedError
 
 from syncfields import registry
@@ -302,6 +304,42 @@ def test_case_44_statements_do_not_grow_with_the_links(tracks):
     )
 
     assert number_of_statements(many.tracks.clear) == number_of_statements(few.tracks.clear)
+    assert_truth()
+
+
+def test_case_44_one_update_for_each_end(tracks):
+    """Beside the INSERT: for each end one SELECT of what the links add, and the UPDATEs."""
+    playlist = zoo.Playlist.objects.create()
+
+    with sent() as statements:
+        playlist.tracks.add(*tracks[:2])
+    with sent() as again:
+        playlist.tracks.add(*tracks[:2])
+
+    assert (statements.updates(zoo.Playlist), statements.updates(zoo.Track)) == (1, 1)
+    assert len(again) <= 5
+    assert again.updates(zoo.Playlist) == again.updates(zoo.Track) == 0
+    assert_truth()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_case_44_the_same_link_is_added_by_several_at_once():
+    playlist = zoo.Playlist.objects.create()
+    tracks = [zoo.Track.objects.create(minutes=minutes) for minutes in (1, 2, 4)]
+    start = threading.Barrier(4)
+
+    def add(_):
+        start.wait()
+        try:
+            for track in tracks:
+                playlist.tracks.add(track)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(add, range(4)))
+
+    assert zoo.Playlist.objects.get().track_count == 3
     assert_truth()
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import connection
 
 from tests.testapp.models import Login, Profile
 from tests.truth import assert_truth
@@ -85,3 +86,50 @@ def test_a_new_row_with_a_given_key_is_created_and_not_saved():
 
     assert stored(ann, "logins") == 1
     assert stored(ann, "login_weight") == 4
+
+
+def logins(user, *weights, **values):
+    return [Login(user=user, weight=weight, **values) for weight in weights]
+
+
+def test_case_30_rows_really_inserted_are_events(ann):
+    taken = Login.objects.create(user=ann)
+    given = logins(ann, 5, 7)
+    given[0].pk, given[1].pk = taken.pk, taken.pk + 10
+
+    Login.objects.bulk_create(given, ignore_conflicts=True)
+    assert (stored(ann, "logins"), stored(ann, "login_weight")) == (2, 2 + 14)
+    Login.objects.bulk_create(given, ignore_conflicts=True)
+    assert (stored(ann, "logins"), stored(ann, "login_weight")) == (2, 2 + 14)
+    Login.objects.bulk_create(logins(ann, 1, 1, 1), ignore_conflicts=True)
+    assert (stored(ann, "logins"), stored(ann, "login_weight")) == (5, 16 + 6)
+    Login.objects.bulk_create(logins(ann, 3, succeeded=False), ignore_conflicts=True, batch_size=2)
+
+    assert (stored(ann, "logins"), stored(ann, "login_weight")) == (5, 22 + 6)
+
+
+def test_case_30_replaced_rows_are_no_events(ann):
+    taken = Login.objects.create(user=ann)
+    given = logins(ann, 5, 7, 9)
+    given[0].pk, given[1].pk, given[2].pk = taken.pk, taken.pk + 10, str(taken.pk)
+    targeted = connection.features.supports_update_conflicts_with_target
+    options = {"unique_fields": ["pk"]} if targeted else {}
+
+    for rows in (given[:2], given[1:], logins(ann, 1, 1)):
+        Login.objects.bulk_create(rows, update_conflicts=True, update_fields=["weight"], **options)
+
+    assert Login.objects.get(pk=taken.pk).weight == 9
+    assert stored(ann, "logins") == 1 + 1 + 2
+    assert stored(ann, "login_weight") == 2 + 14 + 4
+
+
+def test_case_30_events_where_the_database_does_not_return_the_keys(monkeypatch, ann):
+    """MySQL is such a database; rows are then known by their keys or unique columns."""
+    monkeypatch.setattr(type(connection.features), "can_return_rows_from_bulk_insert", False)
+    taken = Login.objects.create(user=ann)
+    given = logins(ann, 5, 7)
+    given[0].pk, given[1].pk = taken.pk, taken.pk + 10
+
+    Login.objects.bulk_create(given, ignore_conflicts=True)
+
+    assert (stored(ann, "logins"), stored(ann, "login_weight")) == (2, 2 + 14)
