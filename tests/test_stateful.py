@@ -469,6 +469,24 @@ def machine_for(world):  # noqa: C901 - a class with its strategies
                 rows = [model(**values) for _ in range(size)]
             self.step(model, lambda: manager(model).bulk_create(rows, batch_size=batch_size))
 
+        @rule(edit=edits(None), numbers=picks, size=st.integers(0, 2), ignoring=FLAGS)
+        def bulk_create_with_conflicts(self, edit, numbers, size, ignoring):
+            model, values = edit
+            names = concrete(model, resolved(model, values) or {})
+            values = resolved(model, values, creating=True)
+            if values is None or model._meta.parents:
+                return
+            rows = [model(**values)]
+            if is_numbered(model) and not {"username", "code"} & values.keys():
+                rows += [model(**values) for _ in range(size)]
+                rows += [model(pk=pk, **values) for pk in set(self.pks(model, numbers))]
+            options = {"ignore_conflicts": True}
+            if names and not ignoring:
+                options = {"update_conflicts": True, "update_fields": list(names)}
+                if connection.features.supports_update_conflicts_with_target:
+                    options["unique_fields"] = [key.name for key in model._meta.pk_fields]
+            self.step(model, lambda: manager(model).bulk_create(rows, **options))
+
         @rule(edit=edits(0), numbers=picks)
         def bulk_update(self, edit, numbers):
             model, values = edit
