@@ -37,6 +37,14 @@ def family(field: Any) -> str | None:
 
 
 def check_field(rule: Rule) -> None:
+    if rule.model._meta.swapped:
+        raise RuleError(
+            f"{rule.model._meta.label} is swapped out for {rule.model._meta.swapped}, and has no "
+            "rows.",
+            id="E009",
+            hint="Declare the rule on the model that took its place: get_user_model() names it.",
+            obj=rule.model,
+        )
     try:
         field = rule.model._meta.get_field(rule.field_name)
     except FieldDoesNotExist:
