@@ -144,6 +144,12 @@ def populate(using: str = "default") -> None:  # noqa: C901 - long, but a list
     make(zoo.Grain, silo=silo, market=market, label=label, weight=3)
     make(zoo.Grain, silo=silo, market=market, weight=5)
     make(zoo.Seal, label=label)
+    for kind in ("Null", "Default"):
+        depot, truck, crate = (getattr(zoo, kind + each) for each in ("Depot", "Truck", "Crate"))
+        depots = [make(depot, pk=pk, name=f"depot {pk}") for pk in (1, 2)]
+        trucks = [make(truck, pk=pk, depot=depots[pk - 1]) for pk in (1, 2)]
+        for weight, where in enumerate((*trucks, *trucks)):
+            make(crate, truck=where, weight=weight)
     make(zoo.Farm)
     make(zoo.Market)
 

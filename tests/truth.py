@@ -485,6 +485,27 @@ def labelled(all_: Snapshot, row: Row) -> dict[str, Any]:
     return {"label_name": of(all_.one(zoo.Label, id=row.label_id), "name")}
 
 
+def transport(depot: type[models.Model], truck: type[models.Model], crate: type[models.Model]):
+    @truth(depot)
+    def truth_of_depot(all_: Snapshot, row: Row) -> dict[str, Any]:
+        trucks = all_.where(truck, depot_id=row.id)
+        crates = [each for found in trucks for each in all_.where(crate, truck_id=found.id)]
+        return {"crate_count": len(crates), "heaviest": highest(known(crates, "weight"))}
+
+    @truth(truck)
+    def truth_of_truck(all_: Snapshot, row: Row) -> dict[str, Any]:
+        return {"load": sum(known(all_.where(crate, truck_id=row.id), "weight"))}
+
+    @truth(crate)
+    def truth_of_crate(all_: Snapshot, row: Row) -> dict[str, Any]:
+        found = all_.one(truck, id=row.truck_id)
+        return {"depot_name": of(all_.one(depot, id=of(found, "depot_id")), "name")}
+
+
+transport(zoo.NullDepot, zoo.NullTruck, zoo.NullCrate)
+transport(zoo.DefaultDepot, zoo.DefaultTruck, zoo.DefaultCrate)
+
+
 def honey(bee: type[models.Model], result: Callable[[list[int]], Any]) -> Truth:
     def truth_of_hive(all_: Snapshot, row: Row) -> dict[str, Any]:
         bees = all_.where(bee, hive_id=row.id)

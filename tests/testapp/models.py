@@ -734,6 +734,61 @@ class Seal(models.Model):
     label_name = synced(models.CharField(max_length=40, null=True), F("label__name"))
 
 
+# Depots: a path of two keys which the database itself sets to NULL, or to their default ----------
+
+
+class Depot(models.Model):
+    name = models.CharField(max_length=40, default="")
+    crate_count = synced(count_field(), Count("trucks__crates"))
+    heaviest = synced(models.IntegerField(null=True), Max("trucks__crates__weight"))
+
+    class Meta:
+        abstract = True
+
+
+class Truck(models.Model):
+    load = synced(models.IntegerField(default=0), Sum("crates__weight"))
+
+    class Meta:
+        abstract = True
+
+
+class Crate(models.Model):
+    weight = models.IntegerField(default=1)
+    depot_name = synced(models.CharField(max_length=40, null=True), F("truck__depot__name"))
+
+    class Meta:
+        abstract = True
+
+
+class NullDepot(Depot):
+    pass
+
+
+class NullTruck(Truck):
+    depot = models.ForeignKey(NullDepot, DB_SET_NULL, null=True, related_name="trucks")
+
+
+class NullCrate(Crate):
+    truck = models.ForeignKey(NullTruck, DB_SET_NULL, null=True, related_name="crates")
+
+
+class DefaultDepot(Depot):
+    pass
+
+
+class DefaultTruck(Truck):
+    depot = models.ForeignKey(
+        DefaultDepot, DB_SET_DEFAULT, default=1, db_default=1, related_name="trucks"
+    )
+
+
+class DefaultCrate(Crate):
+    truck = models.ForeignKey(
+        DefaultTruck, DB_SET_DEFAULT, default=1, db_default=1, related_name="crates"
+    )
+
+
 # Hives: one kind of maintenance each, for the table of tests/test_proof.py -----------------------
 
 

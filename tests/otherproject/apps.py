@@ -4,9 +4,9 @@ from django.db.models import Count, Max
 from syncfields import register
 
 
-class SwappedConfig(AppConfig):
-    name = "tests.swapped"
-    label = "swapped"
+class OtherProjectConfig(AppConfig):
+    name = "tests.otherproject"
+    label = "otherproject"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

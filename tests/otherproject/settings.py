@@ -3,5 +3,5 @@
 from tests.settings import *  # noqa: F403
 from tests.settings import INSTALLED_APPS
 
-AUTH_USER_MODEL = "swapped.Member"
-INSTALLED_APPS = [*INSTALLED_APPS[:-1], "tests.swapped.apps.SwappedConfig"]
+AUTH_USER_MODEL = "otherproject.Member"
+INSTALLED_APPS = [*INSTALLED_APPS[:-1], "tests.otherproject.apps.OtherProjectConfig"]

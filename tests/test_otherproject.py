@@ -1,4 +1,4 @@
-"""A user model of the project's own, in a process of its own: the setting is read at start-up."""
+"""A project with a user model and tables of its own, in a process of its own."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 
 
-def test_case_46_a_swapped_user_model():
-    suffix = f"{os.environ.get('SYNCFIELDS_TEST_SUFFIX', '')}swapped"
+def test_case_46_and_case_49_a_swapped_user_model_and_unmanaged_models():
+    suffix = f"{os.environ.get('SYNCFIELDS_TEST_SUFFIX', '')}otherproject"
     arguments = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
 
     result = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", *arguments),
-            *("--ds=tests.swapped.settings", "tests/swapped/scenario.py"),
+            *("--ds=tests.otherproject.settings", "tests/otherproject/scenario.py"),
         ],
         cwd=ROOT,
         env={**os.environ, "SYNCFIELDS_TEST_SUFFIX": suffix},
@@ -27,4 +27,4 @@ def test_case_46_a_swapped_user_model():
     )
 
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "3 passed" in result.stdout
+    assert "4 passed" in result.stdout
