@@ -152,6 +152,11 @@ def populate(using: str = "default") -> None:  # noqa: C901 - long, but a list
             make(crate, truck=where, weight=weight)
     make(zoo.Farm)
     make(zoo.Market)
+    maker = make(zoo.Maker, name="first", specs={"colour": "red", "size": 1})
+    make(zoo.Licence, maker=maker)
+    for weight in (3, None):
+        make(zoo.Part, gadget=make(zoo.Gadget, maker=maker, weight=weight))
+    make(zoo.Maker, name="second")
 
     for hive, bee in (
         (zoo.DeltaHive, zoo.DeltaBee),
@@ -185,6 +190,7 @@ WRONG = (
     (models.DateField, DAY - dt.timedelta(days=77)),
     (models.UUIDField, "77777777-7777-7777-7777-777777777777"),
     ((models.CharField, models.TextField), "wrong"),
+    (models.JSONField, {"wrong": 77}),
 )
 
 

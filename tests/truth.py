@@ -7,6 +7,7 @@ Tallies have no truth in the rows; their tests count events themselves.
 
 from __future__ import annotations
 
+import json
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -506,6 +507,32 @@ transport(zoo.NullDepot, zoo.NullTruck, zoo.NullCrate)
 transport(zoo.DefaultDepot, zoo.DefaultTruck, zoo.DefaultCrate)
 
 
+@truth(zoo.Maker)
+def maker(all_: Snapshot, row: Row) -> dict[str, Any]:
+    gadgets = all_.where(zoo.Gadget, maker_id=row.id)
+    weights = [7 if each.weight is None else each.weight for each in gadgets] or [7]
+    return {
+        "mean_weight": fmean(weights),
+        "counted_at": highest(known(gadgets, "counted_at")),
+    }
+
+
+@truth(zoo.Licence)
+def licence(all_: Snapshot, row: Row) -> dict[str, Any]:
+    maker = all_.one(zoo.Maker, id=row.maker_id)
+    return {"name": of(maker, "name"), "founded": of(maker, "founded")}
+
+
+@truth(zoo.Gadget)
+def gadget(all_: Snapshot, row: Row) -> dict[str, Any]:
+    maker = all_.one(zoo.Maker, id=row.maker_id)
+    return {
+        "specs": of(maker, "specs"),
+        "years": maker and row.made.year - maker.founded.year,
+        "part_count": len(all_.where(zoo.Part, gadget_id=row.id)),
+    }
+
+
 def honey(bee: type[models.Model], result: Callable[[list[int]], Any]) -> Truth:
     def truth_of_hive(all_: Snapshot, row: Row) -> dict[str, Any]:
         bees = all_.where(bee, hive_id=row.id)
@@ -536,6 +563,9 @@ def same(stored: Any, expected: Any) -> bool:
     if isinstance(stored, Decimal) and isinstance(expected, Decimal):
         # Averages have more places than the column; how the last is rounded is the database's.
         return abs(stored - expected) <= Decimal("0.0001")
+    if isinstance(stored, dict):
+        # To Python, 1 and True are equal.
+        return json.dumps(stored, sort_keys=True) == json.dumps(expected, sort_keys=True)
     return type(stored) is type(expected) and stored == expected
 
 
