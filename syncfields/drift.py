@@ -101,13 +101,18 @@ def comparable(field: Any, value: Any, vendor: str) -> Any:
     if isinstance(field, JSONField) and vendor == "sqlite":
         # Stored as text, which Python and SQLite write with other white space.
         return Func(value, function="JSON", output_field=TextField())
-    if isinstance(field, (DateTimeField, TimeField)) and vendor == "sqlite":
-        # Text as well: SQLite writes the time now with three digits of a second, Python with six
-        # or none. Seconds have two digits, so that no other zero is missed.
-        return Func(value, Value("0."), function="RTRIM", output_field=TextField())
     if isinstance(field, (CharField, TextField)) and vendor == "mysql":
         # The default collations of MySQL and MariaDB find "A" and "a" equal.
         return Bytes(value)
+    return ordered(field, value, vendor)
+
+
+def ordered(field: Any, value: Any, vendor: str) -> Any:
+    """``value`` in a form in which the database can say which of two is greater."""
+    if isinstance(field, (DateTimeField, TimeField)) and vendor == "sqlite":
+        # Stored as text, of which SQLite itself writes three digits of a second, and Python six or
+        # none. Seconds have two digits, so that no other zero is lost.
+        return Func(value, Value("0."), function="RTRIM", output_field=TextField())
     return value
 
 

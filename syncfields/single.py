@@ -7,11 +7,13 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import connections
-from django.db.models import QuerySet, Subquery, Value
+from django.db.models import F, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
+from django.db.models.lookups import GreaterThan, LessThan
 
 from syncfields import pending, registry, statements
 from syncfields.changes import Change
+from syncfields.drift import ordered
 from syncfields.locks import locking
 from syncfields.maintenance.base import Effects, Maintenance
 from syncfields.maintenance.direct import Direct, Part
@@ -201,8 +203,11 @@ class Row:
         field = column(target, name)
 
         def make() -> Statement:
+            vendor = connections[self.using].vendor
+            stored, left = (ordered(field, each, vendor) for each in (F(name), Param("old", field)))
+            beats = (GreaterThan if better == "gt" else LessThan)(stored, left)
             queryset = rows(target, self.using).filter(pk=Param("key", target._meta.pk))
-            queryset = queryset.exclude(**{f"{name}__{better}": Param("old", field)})
+            queryset = queryset.exclude(beats, **{f"{name}__isnull": False})
             return statements.select(locking(queryset).values_list("pk"))
 
         statement = once(("left", self.using, target, name), make)
