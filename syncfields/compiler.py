@@ -94,7 +94,9 @@ def compile_rule(rule: Rule) -> list[Maintenance]:
     row_part = dependencies(rule, [outside], needed=False)
     refuse_fan_out(rule, row_part)
     found = dependencies(rule, [outside, *aggregates(tree)])
-    types.check_value(rule, tree, resolve(rule, tree), found)
+    query = Query(rule.model)
+    resolved = resolve(rule, tree, query)
+    types.check_value(rule, resolved, join_paths(query, {}))
     values = {rule.field.attname: isolated(rule.model, tree)}
     common: Any = {
         "target": rule.model,

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, FieldError
 from django.db import models
-from django.db.models import Aggregate, Case, F, Value, When
+from django.db.models import Case, Value, When
 from django.db.models.expressions import Col, Combinable, CombinedExpression
 from django.db.models.functions import Coalesce
 
 from syncfields.conf import CHOICES
 from syncfields.exceptions import RuleError
-from syncfields.paths import Dependency
+from syncfields.nulls import may_be_null
+from syncfields.paths import Path
 from syncfields.rules import Rule
 
 FAMILIES: tuple[tuple[str, tuple[type[models.Field[Any, Any]], ...]], ...] = (
@@ -90,10 +91,10 @@ def check_options(rule: Rule) -> None:
         )
 
 
-def check_value(rule: Rule, expression: Any, resolved: Any, found: Iterable[Dependency]) -> None:
+def check_value(rule: Rule, resolved: Any, paths: Mapping[str, Path]) -> None:
     """Raise ``RuleError`` where the field cannot hold what the expression gives."""
     field = rule.field
-    if may_be_null(expression, resolved, found) and not field.null:
+    if not field.null and may_be_null(resolved, paths):
         raise RuleError(
             f"{rule.label} cannot be NULL, but its expression can.",
             id="E003",
@@ -125,18 +126,6 @@ def check_value(rule: Rule, expression: Any, resolved: Any, found: Iterable[Depe
                 hint="Give both the same max_length.",
                 obj=rule.model,
             )
-
-
-def may_be_null(expression: Any, resolved: Any, found: Iterable[Dependency]) -> bool:
-    if isinstance(expression, Aggregate):
-        default = vars(expression)["default"]
-        return default is None and expression.empty_result_set_value is None
-    if not isinstance(expression, F) or not isinstance(resolved, Col):
-        return False
-    hops = (hop for dependency in found for hop in dependency.path.hops)
-    return resolved.target.null or any(
-        not hop.forward or hop.field.null or hop.outlives_target for hop in hops
-    )
 
 
 def is_exact(field: Any) -> bool:

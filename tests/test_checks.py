@@ -5,8 +5,31 @@ from __future__ import annotations
 import pytest
 from django.core import checks as django_checks
 from django.db import connections, models
-from django.db.models import Avg, Count, F, Max, Q, Sum
+from django.db.models import (
+    Avg,
+    Case,
+    Count,
+    ExpressionWrapper,
+    F,
+    Max,
+    Min,
+    Q,
+    Sum,
+    Value,
+    When,
+)
 from django.db.models.expressions import RawSQL
+from django.db.models.functions import (
+    Cast,
+    Coalesce,
+    Concat,
+    Greatest,
+    Length,
+    Lower,
+    NullIf,
+    Substr,
+    Upper,
+)
 from django.test.utils import isolate_apps
 
 from syncfields import Tally, checks
@@ -82,6 +105,88 @@ def loop():
                 app_label = "testapp"
 
         yield Left, Right
+
+
+@pytest.fixture
+def owners():
+    """A model with columns that can be NULL, or not, and two keys to it, of which one can be."""
+    with isolate_apps("tests.testapp"):
+
+        class Owner(models.Model):
+            nick = models.CharField(max_length=9, null=True)
+            name = models.CharField(max_length=9)
+            size = models.IntegerField(default=0)
+            born = models.DateField(null=True)
+
+            class Meta:
+                app_label = "testapp"
+
+        class Car(models.Model):
+            owner = models.ForeignKey(Owner, models.CASCADE, related_name="cars")
+            driver = models.ForeignKey(Owner, models.CASCADE, related_name="drives", null=True)
+            plate = models.CharField(max_length=9)
+            speed = models.IntegerField(default=0)
+            text = models.CharField(max_length=40)
+            number = models.IntegerField()
+            real = models.FloatField()
+
+            class Meta:
+                app_label = "testapp"
+
+        yield Owner, Car
+
+
+NULL_OR_NOT = [
+    # (field, expression, whether it can be NULL)
+    ("text", F("owner__nick"), True),
+    ("text", F("owner__name"), False),
+    ("text", F("driver__name"), True),
+    ("text", Upper("owner__nick"), True),
+    ("text", Upper("driver__name"), True),
+    ("text", Upper("owner__name"), False),
+    ("text", Lower(Substr(Upper("driver__name"), 1, 2)), True),
+    ("text", Coalesce(Upper("owner__nick"), Value("")), False),
+    ("text", Coalesce("owner__nick", "owner__name"), False),
+    ("text", Coalesce("owner__nick", "driver__name"), True),
+    ("text", Coalesce("driver__nick", "plate"), False),
+    ("text", Concat("owner__nick", "plate"), False),
+    ("text", NullIf("owner__name", Value("")), False),
+    ("text", Case(When(owner__nick=None, then=Value("")), default=F("owner__nick")), False),
+    ("text", Case(When(owner__size=1, then=F("owner__nick"))), False),
+    ("number", F("owner__size") + F("speed"), False),
+    ("number", F("driver__size") + F("speed"), True),
+    ("number", Length("owner__nick") * 2, True),
+    ("number", Cast("driver__size", models.IntegerField()), True),
+    ("number", ExpressionWrapper(F("driver__size") + 1, models.IntegerField()), True),
+    ("number", F("owner__born__year"), True),
+    ("number", Greatest("driver__size", "speed"), False),
+]
+NULL_OR_NOT_OVER_ROWS = [
+    (Max("cars__speed"), True),
+    (Max("cars__speed", default=0), False),
+    (Coalesce(Max("cars__speed"), 0), False),
+    (Max(Coalesce("cars__speed", 0)), False),
+    (Max(Coalesce("cars__speed", 0), filter=Q(cars__number=1)), True),
+    (Max("cars__speed") - Min("cars__speed"), True),
+    (Max("cars__speed", default=0) - Min("cars__speed", default=0), False),
+    (Max("cars__speed") + Count("cars"), True),
+    (Count("cars") * 2, False),
+    (F("size") * Max("cars__speed"), True),
+]
+
+
+@pytest.mark.parametrize(("name", "expression", "can_be_null"), NULL_OR_NOT)
+def test_e003_follows_the_expression(owners, name, expression, can_be_null):
+    found = errors((owners[1], name, declared(expression)))
+
+    assert [id for id, *_ in found] == ["syncfields.E003"] * can_be_null
+
+
+@pytest.mark.parametrize(("expression", "can_be_null"), NULL_OR_NOT_OVER_ROWS)
+def test_e003_follows_what_is_made_of_aggregates(owners, expression, can_be_null):
+    found = errors((owners[0], "size", declared(expression)))
+
+    assert [id for id, *_ in found] == ["syncfields.E003"] * can_be_null
 
 
 def test_e005_a_copy_that_is_longer_than_its_field(loop):

@@ -1,0 +1,65 @@
+"""Whether an expression can be NULL: asked of the expression that Django has resolved.
+
+Only what is certain counts. Where a condition or a function decides, the answer is no: an error
+that is none would be worse than one that the database finds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import (
+    Aggregate,
+    Avg,
+    ExpressionWrapper,
+    Max,
+    Min,
+    StdDev,
+    Sum,
+    Transform,
+    Value,
+    Variance,
+)
+from django.db.models.expressions import Col, CombinedExpression
+from django.db.models.functions import Cast, Coalesce, Left, Mod, Power, Replace, Right, Substr
+
+from syncfields.paths import Path
+from syncfields.trees import condition_of
+
+# NULL, if any of their parts is.
+STRICT = (CombinedExpression, ExpressionWrapper, Cast, Left, Mod, Power, Replace, Right, Substr)
+# NULL, if all values that they see are.
+IGNORING = (Avg, Max, Min, StdDev, Sum, Variance)
+
+
+def may_be_null(node: Any, paths: Mapping[str, Path]) -> bool:
+    """``paths`` leads to the tables that the expression joins, by their aliases."""
+    if isinstance(node, Col):
+        return node.target.null or (node.alias in paths and may_be_missing(paths[node.alias]))
+    if isinstance(node, Value):
+        return node.value is None
+    if isinstance(node, Aggregate):
+        if node.empty_result_set_value is not None:
+            return False
+        source = node.get_source_expressions()[0]
+        filtered = condition_of(node) is not None
+        return filtered or not isinstance(node, IGNORING) or may_be_null(source, paths)
+    if not hasattr(node, "get_source_expressions"):
+        return False
+    parts = [may_be_null(part, paths) for part in node.get_source_expressions() if part is not None]
+    if isinstance(node, Coalesce):
+        return all(parts)
+    return is_strict(node) and any(parts)
+
+
+def is_strict(node: Any) -> bool:
+    """Whether it is NULL as soon as a part of it is; of other packages nobody knows."""
+    if isinstance(node, Transform):
+        return type(node).__module__.startswith("django.")
+    return isinstance(node, STRICT)
+
+
+def may_be_missing(path: Path) -> bool:
+    """Whether there may be no row at the end of a path."""
+    return any(not hop.forward or hop.field.null or hop.outlives_target for hop in path.hops)
