@@ -100,8 +100,11 @@ def check_hidden_writes(**kwargs: Any) -> list[CheckMessage]:
 
 def overridden(owner: type, base: type, names: tuple[str, ...]) -> Iterator[str]:
     """The methods of which an override does not call ``super()``."""
+    kinds = owner.__mro__
+    if base in kinds:
+        kinds = kinds[: kinds.index(base)]
     for name in names:
-        for kind in owner.__mro__[: owner.__mro__.index(base)]:
+        for kind in kinds:
             method = inspect.unwrap(vars(kind)[name]) if name in vars(kind) else None
             if method is inspect.unwrap(getattr(base, name)):
                 continue  # Wrapped around Django's own, as FieldTracker does.

@@ -32,7 +32,7 @@ from django.db.models.functions import (
 )
 from django.test.utils import isolate_apps
 
-from syncfields import Tally, checks
+from syncfields import Tally, checks, registry
 from syncfields.compiler import compile_rules
 from syncfields.rules import Declaration, Rule
 from tests.testapp.models import Book, Profile, Shelf
@@ -279,16 +279,84 @@ def test_w001_sqlite_that_starts_as_a_reader(monkeypatch):
     assert "'default'" in warning.msg
 
 
-def test_w002_methods_that_do_not_call_super():
-    class Hiding(models.QuerySet):
-        def update(self, **kwargs):
-            return 0
+class Silent(models.QuerySet):
+    def update(self, **kwargs):
+        return 0
 
-        def bulk_create(self, objs, **kwargs):
-            return super().bulk_create(objs, **kwargs)
+    def bulk_create(self, objs, **kwargs):
+        return super().bulk_create(objs, **kwargs)
 
-    assert list(checks.overridden(Hiding, models.QuerySet, checks.BULK)) == ["update"]
-    warning = checks.hidden(Shelf, Hiding, "update")
-    assert warning.id == "syncfields.W002"
-    assert "Hiding.update() does not call super()" in warning.msg
-    assert warning.level == django_checks.WARNING
+
+class SilentManager(models.Manager):
+    def get_queryset(self):
+        return Silent(self.model, using=self._db)
+
+
+class Foreign:
+    """What a manager may return that is no QuerySet at all."""
+
+    def delete(self):
+        return 0
+
+
+class ForeignManager(models.Manager):
+    def get_queryset(self):
+        return Foreign()
+
+
+class RawManager(models.Manager):
+    """Its SQL is seen by nobody, and no check can say so."""
+
+    def update_by_hand(self):
+        with connections[self.db].cursor() as cursor:
+            cursor.execute("UPDATE testapp_book SET pages = 0")
+
+
+@pytest.fixture
+def hiding(monkeypatch):
+    with isolate_apps("tests.testapp"):
+
+        class Parent(models.Model):
+            size = models.IntegerField(default=0)
+
+            class Meta:
+                app_label = "testapp"
+
+        class Child(models.Model):
+            parent = models.ForeignKey(Parent, models.CASCADE, related_name="children")
+            size = models.IntegerField(default=0)
+            objects = models.Manager()
+            silent = SilentManager()
+            built = Silent.as_manager()
+            foreign = ForeignManager()
+            raw_sql = RawManager()
+
+            class Meta:
+                app_label = "testapp"
+
+            def save_base(self, *args, **kwargs):
+                """Writes in a way of its own."""
+
+            def delete(self, *args, **kwargs):
+                """Is no override of what is wrapped: what it does is seen, or is nothing."""
+
+        plan, _ = compile_rules([Rule(Parent, "size", declared(Sum("children__size")))])
+        monkeypatch.setattr(registry, "plan", lambda: plan)
+        yield Child
+
+
+def test_w002_methods_that_do_not_call_super(hiding):
+    found = checks.check_hidden_writes()
+
+    assert [(each.id, each.obj, each.level) for each in found] == [
+        ("syncfields.W002", hiding, django_checks.WARNING)
+    ] * 3
+    assert [each.msg for each in found] == [
+        f"{name}() does not call super(), so that its writes of testapp.Child are not seen."
+        for name in ("Child.save_base", "Silent.update", "Foreign.delete")
+    ]
+    assert "Call super().update(), or run manage.py reconcile" in found[1].hint
+
+
+def test_w002_is_not_said_of_the_zoo():
+    assert checks.check_hidden_writes() == []
