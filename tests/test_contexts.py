@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 
 import pytest
+from asgiref.sync import async_to_sync, sync_to_async
 from django.db import connections, transaction
 
 from syncfields import coalesce, flush, unsynced
@@ -219,3 +223,103 @@ def test_nothing_is_left_to_be_called_after_commit(shelves, django_capture_on_co
 
     assert callbacks == []
     assert {"savepoint", "savepoint_rollback", "commit"}.isdisjoint(vars(connections["default"]))
+
+
+# In one context only -----------------------------------------------------------------------------
+
+
+def in_threads(*functions):
+    def run(function):
+        try:
+            return function()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(functions)) as pool:
+        return list(pool.map(run, functions))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_block_is_not_one_for_other_threads(shelves):
+    if connections["default"].vendor == "sqlite":
+        pytest.skip("SQLite has one writer at a time, and the block is one")
+    inside, outside = threading.Event(), threading.Event()
+
+    def wait_in_block():
+        with coalesce():
+            inside.set()
+            assert outside.wait(60)
+            Book.objects.create(shelf=shelves[0], pages=3)
+            return stored(shelves[0])
+
+    def write():
+        assert inside.wait(60)
+        Book.objects.create(shelf=shelves[1], pages=4)
+        found = stored(shelves[1])
+        outside.set()
+        return found
+
+    assert in_threads(wait_in_block, write) == [(0, 0), (1, 4)]
+    assert [stored(shelf) for shelf in shelves] == [(1, 3), (1, 4), (0, 0)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_unsynced_is_not_so_for_other_tasks(shelves):
+    async def write(number, block):
+        with block:
+            await asyncio.sleep(0)
+            book = await Book.objects.acreate(shelf=shelves[number], pages=3)
+            await asyncio.sleep(0)
+            book.pages = 5
+            await book.asave()
+
+    async def both():
+        await asyncio.gather(write(0, unsynced()), write(1, nullcontext()))
+
+    async_to_sync(both)()
+
+    assert stored(shelves[0]) == (0, 0)
+    assert stored(shelves[1]) == (1, 5)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_blocks_of_several_tasks_sum_their_own(shelves):
+    def write(number):
+        with coalesce():
+            for pages in range(3):
+                Book.objects.create(shelf=shelves[number], pages=pages)
+            assert stored(shelves[number]) == (0, 0)
+
+    async def both():
+        await asyncio.gather(*(sync_to_async(write)(number) for number in range(3)))
+
+    async_to_sync(both)()
+
+    assert [stored(shelf) for shelf in shelves] == [(3, 3)] * 3
+    assert_in_sync()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_targets_are_written_in_the_order_of_their_keys(shelves):
+    """Two that write A, B and B, A would wait for each other for ever, if each were locked at once.
+
+    MariaDB locks parents when a child is inserted; there the library cannot choose the order.
+    """
+    if connections["default"].vendor == "mysql":
+        pytest.skip("MariaDB locks the parents at each INSERT")
+    start = threading.Barrier(2)
+
+    def writer(order):
+        def write():
+            start.wait(60)
+            for pages in range(20):
+                with coalesce():
+                    for shelf in order:
+                        Book.objects.create(shelf=shelf, pages=pages)
+
+        return write
+
+    in_threads(writer(shelves), writer(shelves[::-1]))
+
+    assert [stored(shelf) for shelf in shelves] == [(40, 380)] * 3
+    assert_in_sync()
