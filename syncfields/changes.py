@@ -25,6 +25,8 @@ class Change:
     """What is written, by attribute name, where it is one row and that is known."""
     rows: Sequence[Mapping[str, Any]] = ()
     """The rows to be inserted, or the one to be updated, as they are in memory."""
+    partial: bool = False
+    """Not all of ``rows`` are inserted: the database may know some already."""
     previous: Mapping[str, Any] | None = None
     """The old values, as far as they come from memory."""
     unordered: bool = False

@@ -118,7 +118,7 @@ class Keeping:
 
     def take_short_ways(self, change: Change) -> None:
         """Read a single row at once with all that is known of it; what did not change is left."""
-        if change.kind == "insert" and len(change.rows) > 1:
+        if change.kind == "insert" and len(change.rows) > 1 and not change.partial:
             found = route(change)
             self.ways = found.ways if grouped.fits(found.ways) else {}
             self.maintenances = [each for each in found.maintenances if each not in self.ways]

@@ -21,7 +21,7 @@ from syncfields import engine, initial, registry, scope
 from syncfields.changes import Change
 from syncfields.maintenance.base import Maintenance
 from syncfields.paths import Path, column
-from syncfields.trees import among, connected, rows
+from syncfields.trees import connected, rows, rows_with
 
 BATCH = 200
 
@@ -81,7 +81,7 @@ def create(
         return write()
     watching = list(dict.fromkeys(watch.maintenance for watch in plan.sources.get(model, ())))
     with transaction.atomic(using=using, savepoint=False):
-        new = Change(model, "insert", rows=[vars(obj) for obj in objs])
+        new = Change(model, "insert", rows=[vars(obj) for obj in objs], partial=True)
         # One by one: rows that come back without their keys cannot be evaluated afterwards.
         late: list[Maintenance] = []
         if suspension is None:
@@ -117,8 +117,8 @@ def present(
     """The keys of the given rows after the write, as far as a key or unique columns tell them."""
     if not returns_keys(using, objs):
         return set(conflicting(using, model, objs, unique_fields))
-    keys = among(using, model, [obj.pk for obj in objs])
-    return set(rows(model, using).filter(pk__in=keys).values_list("pk", flat=True))
+    found = rows_with(model, using, [obj.pk for obj in objs])
+    return set(found.values_list("pk", flat=True))
 
 
 def targets(

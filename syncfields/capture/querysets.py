@@ -139,6 +139,7 @@ def creating(original: Callable[..., Any]) -> Callable[..., Any]:
             model,
             "insert",
             rows=[vars(obj) for obj in objs],
+            partial=ignore_conflicts,
             unordered=engine.known_before(self.db, objs),
         )
 
