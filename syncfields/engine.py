@@ -327,11 +327,15 @@ def lock_parents(
     if connections[using].vendor != "mysql":
         return
     for change in changes:
-        for maintenance in maintenances:
-            for dependency in maintenance.dependencies:
-                if change.rows and change.concerns(dependency):
-                    columns = None if change.kind == "insert" else change.columns
-                    lock_referred(dependency.path, using, change.rows, columns)
+        last_hops = {
+            dependency.path.after(len(dependency.path.hops) - 1): None
+            for maintenance in maintenances
+            for dependency in maintenance.dependencies
+            if dependency.path.hops and change.rows and change.concerns(dependency)
+        }
+        columns = None if change.kind == "insert" else change.columns
+        for path in last_hops:
+            lock_referred(path, using, change.rows, columns)
 
 
 def lock_sources(
@@ -351,10 +355,15 @@ def lock_hops(
     """Lock what lies between the changed rows and their targets, so that nobody moves it."""
     if not connections[using].features.has_select_for_update:
         return
+    done = set()
     for maintenance in maintenances:
+        decisive = frozenset(each.path for each in maintenance.dependencies if each.columns)
         for dependency in maintenance.dependencies:
-            for change in changes:
-                if change.kind in kinds and change.concerns(dependency) and change.pks:
+            for number, change in enumerate(changes):
+                if change.kind not in kinds or not change.concerns(dependency) or not change.pks:
+                    continue
+                if (key := (number, dependency.path, decisive)) not in done:
+                    done.add(key)
                     lock_around(dependency, maintenance.dependencies, using, change.pks)
 
 
