@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
@@ -32,9 +32,11 @@ from django.db.models.functions import Abs, Round
 
 from syncfields import statements
 from syncfields.locks import locking
-from syncfields.paths import Model
+from syncfields.paths import Model, column
 from syncfields.scope import own_writes
 from syncfields.trees import rows, rows_with, settable
+
+PrimaryKey = Any
 
 # Two ways of adding up the same floats differ in the last digits.
 FLOAT_TOLERANCE = 1e-9
@@ -142,36 +144,52 @@ def compared(
         )
 
 
-def differing(
+def apart(
     target: Model, values: Mapping[str, Any], queryset: QuerySet[Any]
-) -> Iterator[tuple[Any, dict[str, Drift]]]:
-    """The rows in which any of the fields has drifted: ``(pk, {attname: Drift})``."""
+) -> tuple[QuerySet[Any], Mapping[str, Q]]:
+    """The rows in which any of the fields has drifted, and the condition that each one has."""
     vendor = connections[queryset.db].vendor
     fields = {field.attname: field for field in target._meta.concrete_fields}
-    truths = {name: f"_syncfields_{name}" for name in values}
     conditions = {
-        name: differs(fields[name], name, truth, vendor) for name, truth in truths.items()
+        name: differs(fields[name], name, f"_syncfields_{name}", vendor) for name in values
     }
-    # Naming the columns before the aggregates keeps GROUP BY to them.
-    annotated = queryset.values("pk", *values)
     expected = as_stored(target, values, vendor)
-    annotated = annotated.annotate(**{truths[name]: value for name, value in expected.items()})
-    annotated = annotated.filter(reduce(or_, conditions.values()))
-    if len(values) > 1:  # which of them?
-        flags: dict[str, Any] = {
-            name: Case(When(each, then=True), default=False) for name, each in conditions.items()
-        }
-    else:
-        flags = {name: Value(True) for name in values}
-    annotated = annotated.annotate(**{f"_syncfields_is_{name}": flags[name] for name in values})
-    columns = [(name, truths[name], f"_syncfields_is_{name}") for name in values]
-    for row in annotated:
+    # Naming the columns before the aggregates keeps GROUP BY to them.
+    annotated = queryset.values_list("pk", *values)
+    annotated = annotated.annotate(**{f"_syncfields_{name}": expected[name] for name in values})
+    return annotated.filter(reduce(or_, conditions.values())), conditions
+
+
+def candidates(
+    target: Model, values: Mapping[str, Any], queryset: QuerySet[Any]
+) -> Iterable[PrimaryKey]:
+    """The primary keys of the rows in which any of the fields has drifted."""
+    found, _ = apart(target, values, queryset)
+    return found.values_list("pk", flat=True)
+
+
+def differing(
+    target: Model, values: Mapping[str, Any], queryset: QuerySet[Any]
+) -> Iterator[tuple[PrimaryKey, dict[str, Drift]]]:
+    """The rows in which any of the fields has drifted: ``(pk, {attname: Drift})``."""
+    found, conditions = apart(target, values, queryset)
+    names, count = list(values), len(values)
+    if count > 1:  # which of them?
+        found = found.annotate(
+            **{
+                f"_syncfields_is_{name}": Case(When(each, then=True), default=False)
+                for name, each in conditions.items()
+            }
+        )
+    for pk, *row in found:
+        stored, expected = row[:count], row[count : 2 * count]
+        which = row[2 * count :] or [True]
         yield (
-            row["pk"],
+            pk,
             {
-                name: Drift(row["pk"], row[name], row[truth])
-                for name, truth, flag in columns
-                if row[flag]
+                name: Drift(pk, *pair)
+                for name, *pair, differ in zip(names, stored, expected, which, strict=True)
+                if differ
             },
         )
 
@@ -181,19 +199,26 @@ def repair(
     target: Model,
     values: Mapping[str, Any],
     queryset: QuerySet[Any],
+    scans: Sequence[Mapping[str, Any]] = (),
     locked: bool = False,
 ) -> dict[str, list[Drift]]:
-    """Lock the rows, evaluate in a later statement, and write only what still differs."""
-    found: dict[str, list[Drift]] = defaultdict(list)
+    """Lock the rows, evaluate in a later statement, and write only what still differs.
+
+    ``scans`` are the ``values`` as they can be asked together, where that is faster.
+    """
+    drifted: dict[PrimaryKey, dict[str, Drift]] = {}
     with transaction.atomic(using=using, savepoint=False):
         if connections[using].features.has_select_for_update and not locked:
             pks = list(locking(queryset.order_by("pk")).values_list("pk", flat=True))
             queryset = rows_with(target, using, pks)
-        drifted = list(differing(target, values, queryset))
-        for _, drifts in drifted:
-            for name, drift in drifts.items():
-                found[name].append(drift)
-        write(using, target, values, dict(drifted))
+        for each in scans or [values]:
+            for pk, drifts in differing(target, each, queryset):
+                drifted.setdefault(pk, {}).update(drifts)
+        write(using, target, values, drifted)
+    found: dict[str, list[Drift]] = defaultdict(list)
+    for drifts in drifted.values():
+        for name, drift in drifts.items():
+            found[name].append(drift)
     return dict(found)
 
 
@@ -201,23 +226,31 @@ def write(
     using: str,
     target: Model,
     values_of: Mapping[str, Any],
-    drifted: Mapping[Any, Mapping[str, Drift]],
+    drifted: Mapping[PrimaryKey, Mapping[str, Drift]],
 ) -> None:
     """Set the drifted fields, and no others, to what was expected."""
-    alike: dict[tuple[str, ...], list[Any]] = defaultdict(list)
-    keys = [field.attname for field in target._meta.pk_fields]
+    alike: dict[tuple[str, ...], list[PrimaryKey]] = defaultdict(list)
     for pk, drifts in drifted.items():
-        values = dict(zip(keys, pk if len(keys) > 1 else (pk,), strict=True))
-        values |= {name: drift.expected for name, drift in drifts.items()}
-        # from_db() takes the values in the order of the model's columns, whatever the names say.
-        columns = [f.attname for f in target._meta.concrete_fields if f.attname in values]
-        instance = target.from_db(using, columns, [values[name] for name in columns])
-        alike[tuple(drifts)].append(instance)
-    for names, instances in alike.items():
-        if len(instances) > FEW and connections[using].features.update_can_self_select:
-            chosen = rows_with(target, using, [each.pk for each in instances])
+        alike[tuple(drifts)].append(pk)
+    for names, pks in alike.items():
+        fields = [column(target, name) for name in names]
+        if len(pks) > FEW and statements.takes_arrays(using, [target._meta.pk, *fields]):
+            columns = [[drifted[pk][name].expected for pk in pks] for name in names]
+            statements.assign(using, target, pks, fields, columns)
+        elif len(pks) > FEW and connections[using].features.update_can_self_select:
             anew = {name: settable(target, values_of[name]) for name in names}
-            statements.update(chosen, anew).update()
-            continue
-        with own_writes():
-            rows(target, using).bulk_update(instances, names, batch_size=500)
+            statements.update(rows_with(target, using, pks), anew).update()
+        else:
+            instances = [instance_of(using, target, pk, drifted[pk]) for pk in pks]
+            with own_writes():
+                rows(target, using).bulk_update(instances, names, batch_size=500)
+
+
+def instance_of(using: str, target: Model, pk: PrimaryKey, drifts: Mapping[str, Drift]) -> Any:
+    """An instance that knows its key and what is expected of it."""
+    keys = [field.attname for field in target._meta.pk_fields]
+    values = dict(zip(keys, pk if len(keys) > 1 else (pk,), strict=True))
+    values |= {name: drift.expected for name, drift in drifts.items()}
+    # from_db() takes the values in the order of the model's columns, whatever the names say.
+    columns = [f.attname for f in target._meta.concrete_fields if f.attname in values]
+    return target.from_db(using, columns, [values[name] for name in columns])

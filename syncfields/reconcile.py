@@ -7,6 +7,7 @@ statement, and only what still differs is written.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from typing import Any
 from django.db import InterfaceError, OperationalError, connections, router
 from django.db.models import Model, QuerySet
 
-from syncfields import drift, engine, pending, registry, scope
+from syncfields import drift, engine, pending, registry, scope, targets
 from syncfields.changes import Change
 from syncfields.drift import Drift
 from syncfields.maintenance.base import Maintenance
@@ -24,7 +25,9 @@ from syncfields.paths import concrete
 from syncfields.rules import Rule
 from syncfields.trees import rows, rows_with
 
-BATCH_SIZE = 2000
+# Rows looked at together, without a lock; of those that differ, as many are locked together.
+BATCH_SIZE = 10_000
+LOCKED = 2_000
 EXAMPLES = 5
 ATTEMPTS = 3
 NOT_RECONCILABLE = "not reconcilable: counts events"
@@ -119,7 +122,7 @@ def reconcile(
 
     ``selection``: labels (``"app"``, ``"app.Model"``, ``"app.Model.field"``), models, or querysets
     of target rows; nothing stands for every rule. ``check`` only looks. ``batch_size`` is in rows
-    (default 2,000). ``using`` is a database alias. ``progress`` is called with the model's label,
+    (default 10,000). ``using`` is a database alias. ``progress`` is called with the model's label,
     the rows done and the rows in all. ``start_after`` resumes behind a primary key.
 
     Raises ``LookupError`` for a label that names no rule, and ``Interrupted`` where it is stopped.
@@ -202,23 +205,33 @@ def scan(task: Task, pks: list[Any], repair: bool) -> Found:
     chunk = rows(task.model, using).filter(pk__gte=pks[0], pk__lte=pks[-1])
     if task.queryset.query.where:
         chunk = rows_with(task.model, using, pks)
-    found: Found = {}
-    candidates: dict[Any, dict[str, Drift]] = {}
-    for values in task.scans:
-        for pk, drifts in drift.differing(task.model, values, chunk):
-            candidates.setdefault(pk, {}).update(drifts)
-    if repair and candidates:
-        keys = list(candidates)
-        change = Change(task.model, "update", keys, frozenset(task.values))
-        again = rows_with(task.model, using, keys)
-        with scope.repairs():
-            return engine.perform(
-                using, [change], lambda: drift.repair(using, task.model, task.values, again)
-            )
-    for drifts in candidates.values():
-        for name, each in drifts.items():
-            found.setdefault(name, []).append(each)
+    found: Found = defaultdict(list)
+    if not repair:
+        for values in task.scans:
+            for _, drifts in drift.differing(task.model, values, chunk):
+                for name, each in drifts.items():
+                    found[name].append(each)
+        return found
+    keys = dict.fromkeys(
+        pk for values in task.scans for pk in drift.candidates(task.model, values, chunk)
+    )
+    for batch in targets.batches(keys, LOCKED):
+        for name, repairs in repaired(task, batch).items():
+            found[name] += repairs
     return found
+
+
+def repaired(task: Task, pks: list[Any]) -> Found:
+    """The drift that is still there once the rows are locked, repaired."""
+    using = task.queryset.db
+    change = Change(task.model, "update", pks, frozenset(task.values))
+    chosen = rows_with(task.model, using, pks)
+
+    def repair() -> Found:
+        return drift.repair(using, task.model, task.values, chosen, task.scans)
+
+    with scope.repairs():
+        return engine.perform(using, [change], repair)
 
 
 def plan_tasks(selection: Iterable[Selection], using: str | None) -> Iterator[Task]:

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from django.db import connections
-from django.db.models import Expression, IntegerField, QuerySet, sql
+from django.db.models import (
+    CompositePrimaryKey,
+    Expression,
+    IntegerField,
+    JSONField,
+    QuerySet,
+    sql,
+)
 
 from syncfields.paths import is_stock
 
@@ -126,3 +133,36 @@ def update(queryset: QuerySet[Any], values: Mapping[str, Any]) -> Statement:
     query.add_update_values(dict(values))
     text, params = query.get_compiler(queryset.db).as_sql()
     return Statement(queryset.db, text, tuple(params))
+
+
+def takes_arrays(using: str, fields: Sequence[Any]) -> bool:
+    """Whether the database takes values of all these fields as one array each."""
+    return connections[using].vendor == "postgresql" and all(
+        is_stock(field) and not isinstance(field, (JSONField, CompositePrimaryKey))
+        for field in fields
+    )
+
+
+def assign(
+    using: str, target: Any, pks: Sequence[Any], fields: Sequence[Any], columns: Sequence[Any]
+) -> None:
+    """Set each of ``fields`` to one value for each row: ``UPDATE ... FROM unnest()``.
+
+    The ORM's own ``bulk_update()`` compiles a CASE with one branch for each row.
+    """
+    connection = connections[using]
+    quote, table, key = connection.ops.quote_name, target._meta.db_table, target._meta.pk
+    given = [key, *fields]
+    types = ", ".join(f"%s::{field.rel_db_type(connection)}[]" for field in given)
+    names = [f"v{number}" for number in range(len(given))]
+    sets = ", ".join(
+        f"{quote(field.column)} = v.{name}" for field, name in zip(fields, names[1:], strict=True)
+    )
+    params = [
+        [field.get_db_prep_save(value, connection) for value in values]
+        for field, values in zip(given, [pks, *columns], strict=True)
+    ]
+    rows = f"unnest({types}) AS v({', '.join(names)})"
+    where = f"{quote(table)}.{quote(key.column)} = v.v0"
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE {quote(table)} SET {sets} FROM {rows} WHERE {where}", params)  # noqa: S608
