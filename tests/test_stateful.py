@@ -416,10 +416,12 @@ def machine_for(world):  # noqa: C901 - a class with its strategies
         def save_stale(self, number, data):
             instance = self.held[number % len(self.held)]
             model = type(instance)
-            if instance.pk is None or model not in fields or dangling(instance):
+            if instance.pk is None or model not in fields:
                 return
             if is_hidden(instance) or (instance.get_deferred_fields() and not exists(instance)):
                 return  # Django saves a deferred instance by update_fields, and raises.
+            if dangling(instance):
+                return
             optional = st.fixed_dictionaries({}, optional=fields[model])
             values = resolved(model, data.draw(optional))
             for name, value in (values or {}).items():
