@@ -808,7 +808,7 @@ class Licence(models.Model):
 
     maker = models.OneToOneField(Maker, models.CASCADE, related_name="licence")
     name = synced(models.CharField(max_length=40, unique=True), F("maker__name"))
-    founded = synced(models.DateField(), F("maker__founded"))
+    founded = synced(models.DateField(default=dt.date(1900, 1, 1)), F("maker__founded"))
 
 
 class Gadget(models.Model):
