@@ -7,6 +7,7 @@ next are ``Param`` expressions; the SQL is the ORM's own, so it is right on ever
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -76,8 +77,9 @@ class Statement:
     def converted(self, found: Sequence[Row]) -> list[Row]:
         if not self.converters:
             return list(map(tuple, found))
-        # Converters ask their compiler for the connection of the current thread.
-        compiler = self.compiler
+        # Converters are given their compiler's connection: here that of the thread that compiled. A
+        # copy, because other threads read by the same statement.
+        compiler = copy(self.compiler)
         compiler.connection = connections[self.using]
         return list(map(tuple, compiler.apply_converters(found, self.converters)))
 
