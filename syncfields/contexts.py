@@ -30,7 +30,7 @@ def unsynced(reconcile: bool = False) -> Iterator[None]:
         else:
             with scope.repairs():
                 for (using, maintenance), pks in engine.in_plan_order(inner.touched):
-                    engine.recompute(using, maintenance, pks)
+                    engine.evaluate(using, maintenance, pks)
 
 
 @contextmanager

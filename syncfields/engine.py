@@ -19,11 +19,20 @@ from django.db.models import QuerySet
 
 from syncfields import grouped, initial, memory, pending, registry, scope, targets
 from syncfields.changes import Change
-from syncfields.locks import keep_to, lock, lock_around, lock_chosen, lock_path, lock_referred
+from syncfields.locks import (
+    connecting,
+    keep_to,
+    lock,
+    lock_between,
+    lock_beyond,
+    lock_chosen,
+    lock_path,
+    lock_referred,
+)
 from syncfields.maintenance.base import Effects, Maintenance
 from syncfields.maintenance.copies import Copy
 from syncfields.maintenance.direct import Direct
-from syncfields.paths import Model, Path, concrete
+from syncfields.paths import Dependency, Model, Path, concrete
 from syncfields.single import Row
 from syncfields.statements import once
 from syncfields.trees import rows_with
@@ -172,7 +181,7 @@ class Keeping:
             each.after([change], self.using, each.before([change], self.using), effects)
 
     def after_others(self, effects: Effects) -> None:
-        lock_hops(self.using, self.changes, self.maintenances, {"insert"})
+        lock_hops(self.using, self.changes, self.maintenances, is_connected_anew)
         for each, known in zip(self.maintenances, self.known, strict=True):
             if self.repairs:
                 effects.stale[each] |= known | each.targets(self.changes, self.using)
@@ -314,7 +323,7 @@ def insert(
         late = initial.assign(using, change, instances)
         result = perform(using, [change], write)
         for maintenance in late:
-            recompute(using, maintenance, set(change.pks))
+            evaluate(using, maintenance, set(change.pks))
             for instance in instances:
                 memory.drop(instance, maintenance.values)
     return result
@@ -346,25 +355,47 @@ def lock_sources(
     for change in changes:
         if change.kind != "insert" and not change.locked:
             lock(change.model, using, change.pks)
-    lock_hops(using, changes, maintenances, {"update", "delete"})
+    aggregating = [each for each in maintenances if not isinstance(each, Copy)]
+    lock_hops(using, changes, aggregating, was_connected)
 
 
 def lock_hops(
-    using: str, changes: Sequence[Change], maintenances: Sequence[Maintenance], kinds: set[str]
+    using: str,
+    changes: Sequence[Change],
+    maintenances: Sequence[Maintenance],
+    concerns: Callable[[Change, Dependency, Sequence[Dependency]], bool],
 ) -> None:
-    """Lock what lies between the changed rows and their targets, so that nobody moves it."""
+    """Lock what else decides on what the changed rows contribute, so that nobody changes it."""
     if not connections[using].features.has_select_for_update:
         return
     done = set()
     for maintenance in maintenances:
-        decisive = frozenset(each.path for each in maintenance.dependencies if each.columns)
-        for dependency in maintenance.dependencies:
+        others = maintenance.dependencies
+        decisive = frozenset(each.path for each in others if each.columns)
+        copies = isinstance(maintenance, Copy)
+        for dependency in others:
             for number, change in enumerate(changes):
-                if change.kind not in kinds or not change.concerns(dependency) or not change.pks:
+                if not change.pks or not change.concerns(dependency):
                     continue
-                if (key := (number, dependency.path, decisive)) not in done:
-                    done.add(key)
-                    lock_around(dependency, maintenance.dependencies, using, change.pks)
+                key = (number, dependency.path, decisive, copies)
+                if key in done or not concerns(change, dependency, others):
+                    continue
+                done.add(key)
+                lock_beyond(dependency, others, using, change.pks)
+                if not copies:
+                    lock_between(dependency, others, using, change.pks)
+
+
+def was_connected(change: Change, dependency: Dependency, others: Sequence[Dependency]) -> bool:
+    return change.kind != "insert"
+
+
+def is_connected_anew(change: Change, dependency: Dependency, others: Sequence[Dependency]) -> bool:
+    """Whether the write has led to rows that could not be locked before it."""
+    if change.kind == "update":
+        keys = connecting(dependency, others)
+        return change.columns is None or not change.columns.isdisjoint(keys)
+    return change.kind == "insert"
 
 
 def apply(using: str, effects: Effects) -> None:
@@ -382,15 +413,21 @@ def apply(using: str, effects: Effects) -> None:
             add(using, target, deltas, extremes)
 
 
+def evaluate(using: str, maintenance: Maintenance, pks: set[Any]) -> None:
+    """Evaluate anew what was not followed step by step, with all that copies read locked."""
+    with transaction.atomic(using=using, savepoint=False):
+        if isinstance(maintenance, Copy):
+            for dependency in maintenance.dependencies:
+                lock_path(dependency.path, using, pks)
+        recompute(using, maintenance, pks)
+
+
 def recompute(using: str, maintenance: Maintenance, pks: set[Any]) -> None:
     """Evaluate the rules of a maintenance anew for the targets ``pks``."""
     with transaction.atomic(using=using, savepoint=False):
         lock(maintenance.target, using, pks)
         if (waiting := pending.known(connections[using])) is not None:
             waiting.discard(maintenance.target, pks, maintenance.values.keys())
-        if isinstance(maintenance, Copy):
-            for dependency in maintenance.dependencies:
-                lock_path(dependency.path, using, pks)
         columns = targets.written(maintenance.target, frozenset(maintenance.values))
         change = Change(maintenance.target, "update", sorted_pks(pks), columns, locked=True)
         perform(using, [change], lambda: targets.evaluate(using, maintenance, change.pks))

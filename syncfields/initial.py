@@ -12,7 +12,7 @@ from django.db.models.sql import Query
 
 from syncfields import registry, types
 from syncfields.changes import Change
-from syncfields.locks import locking
+from syncfields.locks import lock_far, locking, must_write
 from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.copies import Copy
 from syncfields.maintenance.delta import Delta
@@ -115,6 +115,8 @@ def copy(
     late: list[Maintenance] = []
     query = Query(None)
     values: dict[str, Any] = {}
+    for dependency in (each for maintenance in copies for each in maintenance.dependencies):
+        lock_far(dependency.path, using, vars(instance))
     for maintenance in copies:
         names = {name for value in maintenance.values.values() for name in references(value, model)}
         found = {name: known(using, model, name, instance) for name in names}
@@ -152,5 +154,5 @@ def known(using: str, model: type[Model], reference: str, instance: Model) -> tu
     target = field.target_field
     sources = rows(field.remote_field.model, using).filter(**{target.attname: own})
     if LOOKUP_SEP not in rest:
-        return Subquery(locking(sources).values(rest)), True
+        return Subquery(locking(sources).values(rest)), not must_write(using)
     return Subquery(sources.values(rest)), not connections[using].features.has_select_for_update

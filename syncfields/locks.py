@@ -1,25 +1,46 @@
 """Which rows are locked, in which order, and why.
 
-1. *Source rows first*, before their old values are read: otherwise two processes could both take
-   back the same old contribution.
-2. *Then along the path, from source to target*, one table after the other: while the rows between
-   are locked nobody can move them to another target, and everybody meets them in the same order.
-3. *Several rows of one table by primary key*, so that two writers of A, B and B, A queue up
-   instead of waiting for each other.
+The order:
 
-Rows are locked with ``FOR NO KEY UPDATE`` where the database has it (PostgreSQL): the foreign key
-checks of concurrent inserts (``FOR KEY SHARE``) then pass. Elsewhere it is ``FOR UPDATE``. SQLite
-has one writer at a time and needs none of this.
+1. *Parents first, on MySQL and MariaDB*: the rows that a new key names, before the row that holds
+   it. InnoDB checks the key by a shared lock on the parent. Two inserts would both get it, and then
+   each would wait for the other to give it up for the UPDATE.
+2. *Source rows*, before their old values are read: otherwise two processes could both take back
+   the same old contribution.
+3. *Beyond them*, away from the target, the rows whose columns the rule reads, nearest first. Who
+   makes a connection locks what it leads to. So a writer of the far row need not lock what leads
+   to it: either it sees the connection, or it was waited for.
+4. *Between them and the target*, from source to target, one table after the other: while these
+   rows are locked nobody moves them to another target, and everybody meets them in this order.
+   Rules over to-one relations only (copies) have no need of that: 3 is enough for them.
+5. *Targets* last, by the UPDATE; before it, where they are evaluated anew: a later statement then
+   sees all that those before have committed. A minimum or maximum is locked also where the value
+   that leaves is not the stored one: else two that leave together would each count on the other.
+
+Several rows of one table are locked by primary key, in one statement, so that two writers of A, B
+and B, A queue up. What comes to be connected only by the write is locked after it.
+
+The modes:
+
+- PostgreSQL: ``FOR NO KEY UPDATE``. The foreign key checks of other inserts (``FOR KEY SHARE``)
+  pass. At REPEATABLE READ a lock alone goes unnoticed by older snapshots: see ``must_write()``.
+- MariaDB, MySQL: ``FOR UPDATE``, exclusive record locks. Foreign keys are checked by shared ones.
+  From REPEATABLE READ on also the gaps between the rows are locked, against inserts, and plain
+  reads answer from an old snapshot: see ``reading()``.
+- SQLite: one writer at a time, which ``transaction_mode`` IMMEDIATE makes wait at its beginning. No
+  row locks, and no need of any.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.db import connections
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
+from syncfields import statements
 from syncfields.paths import Dependency, Model, Path, concrete
 from syncfields.trees import among, connected, rows, rows_with
 
@@ -32,11 +53,34 @@ def locking(queryset: QuerySet[Any]) -> QuerySet[Any]:
     return queryset.select_for_update(no_key=features.has_select_for_no_key_update)
 
 
+def take(queryset: QuerySet[Any]) -> list[Any]:
+    """Lock the rows in the order of their primary keys, which are returned."""
+    pks = list(locking(queryset.order_by("pk")).values_list("pk", flat=True))
+    if pks and must_write(queryset.db):
+        model = queryset.model
+        own = (field for field in model._meta.local_concrete_fields if not field.generated)
+        name = next((field.attname for field in own if not field.primary_key), model._meta.pk.name)
+        chosen = rows(model, queryset.db).filter(pk__in=pks)
+        statements.update(chosen, {name: F(name)}).update()
+    return pks
+
+
+def must_write(using: str) -> bool:
+    """Whether a row must be written for others to notice that it was locked.
+
+    PostgreSQL at REPEATABLE READ refuses to write a row that was written after the snapshot was
+    taken. One that was only locked it lets pass, although what was connected with it meanwhile is
+    not in the snapshot.
+    """
+    level = getattr(connections[using], "isolation_level", None)
+    return getattr(level, "name", None) == "REPEATABLE_READ"
+
+
 def lock(model: Model, using: str, pks: Iterable[Any]) -> None:
-    """Lock rows of one table in the order of their primary keys."""
+    """Lock rows of one table."""
     pks = list(pks)
     if pks and connections[using].features.has_select_for_update:
-        list(locking(rows_with(model, using, pks).order_by("pk").values_list("pk")))
+        take(rows_with(model, using, pks))
 
 
 def rows_of(queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -77,51 +121,105 @@ def lock_referred(
     if columns is not None and far not in columns:
         return
     model = Path(path.target, path.hops[:-1]).model
-    keys = {row[far] for row in written if row.get(far) is not None}
-    keys = {key for key in keys if not hasattr(key, "resolve_expression")}
+    keys = values(written, far)
     if keys:
-        list(
-            locking(rows(model, using).filter(**{f"{near}__in": keys}).order_by("pk").values("pk"))
-        )
+        take(rows(model, using).filter(**{f"{near}__in": keys}))
 
 
 def lock_path(path: Path, using: str, pks: Iterable[Any]) -> None:
-    """Lock the rows that the targets ``pks`` reach along a path of to-one relations."""
+    """Lock the rows that the targets ``pks`` reach along a path of to-one relations.
+
+    The farthest first, as whoever writes it goes on towards the targets. It was found through rows
+    that were not locked yet and may have moved, so the way is gone once more.
+    """
     if not connections[using].features.has_select_for_update:
         return
-    found = rows_with(path.target, using, list(pks))
-    for number in range(1, len(path.hops) + 1):
+    found, length = rows_with(path.target, using, list(pks)), len(path.hops)
+    for number in (*range(length, 0, -1), *range(2, length + 1)):
         part = Path(path.target, path.hops[:number])
         lock_found(part.model, using, found.values(part.pk_lookup("")))
 
 
-def lock_around(
+def lock_far(path: Path, using: str, row: Mapping[str, Any]) -> None:
+    """Lock what a row yet to be inserted will reach over more than one relation, before the row
+    next to it is read and locked: in the order of ``lock_path()``.
+    """
+    rest = path.after(1) if path.hops else path
+    if not rest.hops or not connections[using].features.has_select_for_update:
+        return
+    ((held, name), *_) = path.hops[0].columns
+    near = rows(rest.target, using).filter(**{f"{name}__in": values([row], held)})
+    for number in range(len(rest.hops), 0, -1):
+        part = Path(rest.target, rest.hops[:number])
+        lock_found(part.model, using, near.values(part.pk_lookup("")))
+
+
+def lock_beyond(
     dependency: Dependency, others: Iterable[Dependency], using: str, pks: Iterable[Any]
 ) -> None:
-    """Lock what else decides on the contribution of the rows ``pks`` at the end of a path.
-
-    Those are the rows that the changed rows lead to: further away from the target, by the keys
-    they hold, then the rows between them and the target, and the target itself where the rule
-    reads its columns.
+    """Lock what the rows ``pks`` at the end of a path lead to: away from the target, by the keys
+    that they hold.
     """
-    if not connections[using].features.has_select_for_update:
-        return
-    path, pks = dependency.path, list(pks)
-    for other in sorted(others, key=lambda each: -len(each.path.hops)):
+    path = dependency.path
+    for other in sorted(others, key=lambda each: len(each.path.hops)):
         if other.columns and leads_to_one(path, other.path):
             beyond = other.path.after(len(path.hops))
-            changed = rows_with(path.model, using, pks)
+            changed = rows_with(path.model, using, list(pks))
             lock_found(beyond.model, using, changed.values(beyond.pk_lookup("")))
+
+
+def lock_between(
+    dependency: Dependency, others: Iterable[Dependency], using: str, pks: Iterable[Any]
+) -> None:
+    """Lock what lies between the rows ``pks`` at the end of a path and their targets, and the
+    targets where the rule reads their columns.
+
+    Rows that hold keys to the changed ones, and so lead to them, are left: who changes such a row
+    locks what is beyond it.
+    """
+    path, pks = dependency.path, list(pks)
     for number in range(len(path.hops) - 1, 0, -1):
         rest = path.after(number)
-        lock_found(rest.target, using, connected(using, [(rest, pks)]).values("pk"))
+        if not all(hop.forward for hop in rest.hops):
+            lock_found(rest.target, using, connected(using, [(rest, pks)]).values("pk"))
     if path.hops and any(each.columns and not each.path.hops for each in others):
         lock_found(path.target, using, connected(using, [(path, pks)]).values("pk"))
 
 
+def lock_named(
+    dependency: Dependency,
+    others: Iterable[Dependency],
+    using: str,
+    written: Collection[Mapping[str, Any]],
+) -> None:
+    """Lock what rows yet to be inserted will be connected with, by the keys that they hold: as
+    ``lock_beyond()`` and ``lock_between()`` do for rows that are there.
+    """
+    if not connections[using].features.has_select_for_update:
+        return
+    path = dependency.path
+    for other in sorted(others, key=lambda each: len(each.path.hops)):
+        if other.columns and leads_to_one(path, other.path):
+            beyond = other.path.after(len(path.hops) + 1)
+            ((held, name), *_) = other.path.hops[len(path.hops)].columns
+            named = rows(beyond.target, using).filter(**{f"{name}__in": values(written, held)})
+            lock_found(beyond.model, using, named.values(beyond.pk_lookup("")))
+    nearer = Path(path.target, path.hops[:-1])
+    early = nearer.hops or connections[using].vendor == "mysql"  # See lock_referred().
+    if early and not path.hops[-1].forward:
+        ((name, held), *_) = path.hops[-1].columns
+        named = rows(nearer.model, using).filter(**{f"{name}__in": values(written, held)})
+        lock_between(replace(dependency, path=nearer), others, using, take(named))
+
+
+def values(written: Iterable[Mapping[str, Any]], name: str) -> set[Any]:
+    """The keys that rows about to be written hold, as far as they are known."""
+    found = {row[name] for row in written if row.get(name) is not None}
+    return {key for key in found if not hasattr(key, "resolve_expression")}
+
+
 def lock_found(model: Model, using: str, keys: QuerySet[Any]) -> None:
-    chosen = rows(model, using).filter(pk__in=keys)
-    list(locking(chosen.order_by("pk").values_list("pk")))
+    take(rows(model, using).filter(pk__in=keys))
 
 
 def leads_to_one(near: Path, far: Path) -> bool:
@@ -133,14 +231,31 @@ def leads_to_one(near: Path, far: Path) -> bool:
     )
 
 
-def reading(queryset: QuerySet[Any]) -> QuerySet[Any]:
-    """The queryset as it must be read so that it sees what other processes have committed.
+def connecting(dependency: Dependency, others: Iterable[Dependency]) -> frozenset[str]:
+    """The columns of a row at the end of a path that say which other rows matter."""
+    depth = len(dependency.path.hops)
+    arrival = dependency.path.hops[-1:]
+    beyond = (
+        other.path.hops[depth]
+        for other in others
+        if other.columns and leads_to_one(dependency.path, other.path)
+    )
+    return frozenset(
+        {far for hop in arrival for _, far in hop.columns}
+        | {near for hop in beyond for near, _ in hop.columns}
+    )
 
-    A transaction of MariaDB or MySQL at REPEATABLE READ answers plain reads from the snapshot of
-    its first read; a locking read answers from the newest rows. The other databases raise a
-    serialization error instead of letting such a transaction write.
+
+def snapshot_is_old(using: str) -> bool:
+    """Whether plain reads may be answered as of the first one of the transaction, although writes
+    meet the newest rows: so it is on MariaDB and MySQL above READ COMMITTED.
     """
-    connection = connections[queryset.db]
-    if connection.vendor != "mysql" or connection.isolation_level == "read committed":  # type: ignore[attr-defined]
-        return queryset
-    return queryset.select_for_update()
+    connection: Any = connections[using]
+    return connection.vendor == "mysql" and connection.isolation_level != "read committed"
+
+
+def reading(queryset: QuerySet[Any]) -> QuerySet[Any]:
+    """The queryset as it must be read so that it sees what other processes have committed: there,
+    a locking read answers from the newest rows.
+    """
+    return queryset.select_for_update() if snapshot_is_old(queryset.db) else queryset

@@ -7,14 +7,14 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import connections
-from django.db.models import F, QuerySet, Subquery, Value
+from django.db.models import BooleanField, ExpressionWrapper, F, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import GreaterThan, LessThan
 
 from syncfields import pending, registry, statements
 from syncfields.changes import Change
 from syncfields.drift import ordered
-from syncfields.locks import locking
+from syncfields.locks import lock, locking, must_write
 from syncfields.maintenance.base import Effects, Maintenance
 from syncfields.maintenance.direct import Direct, Part
 from syncfields.maintenance.extreme import Extreme
@@ -207,11 +207,15 @@ class Row:
             stored, left = (ordered(field, each, vendor) for each in (F(name), Param("old", field)))
             beats = (GreaterThan if better == "gt" else LessThan)(stored, left)
             queryset = rows(target, self.using).filter(pk=Param("key", target._meta.pk))
-            queryset = queryset.exclude(beats, **{f"{name}__isnull": False})
-            return statements.select(locking(queryset).values_list("pk"))
+            # Not asked by WHERE, which would leave the row unlocked where the value is beaten: who
+            # takes the better one away at the same time still finds this one.
+            beaten = Q(beats, **{f"{name}__isnull": False})
+            is_left = ExpressionWrapper(~beaten, output_field=BooleanField())
+            return statements.select(locking(queryset).values_list(is_left))
 
         statement = once(("left", self.using, target, name), make)
-        return statement.row(key=key, old=old) is not None
+        (left,) = statement.row(key=key, old=old) or (False,)
+        return bool(left)
 
     def compare(
         self, maintenance: Extreme, effects: Effects, before: Contribution, after: Contribution
@@ -220,6 +224,8 @@ class Row:
         (old_key, old), (new_key, new) = before, after
         stale = effects.stale[maintenance]
         changed = old_key is not None and old is not None and before != after
+        if changed and (new_key not in (None, old_key) or must_write(self.using)):
+            lock(maintenance.target, self.using, {old_key, new_key} - {None})
         if changed and self.left_extreme(maintenance, old_key, old):
             stale.add(old_key)
         if new_key is not None and new is not None and new_key not in stale:

@@ -8,12 +8,13 @@ from itertools import islice
 from typing import Any
 
 from django.db import connections
-from django.db.models import Subquery
+from django.db.models import QuerySet, Subquery
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.expressions import RawSQL
 
 from syncfields import additions, drift, registry, signals, statements
 from syncfields.drift import Drift
+from syncfields.locks import reading, snapshot_is_old
 from syncfields.maintenance.base import Maintenance
 from syncfields.paths import Model, Path
 from syncfields.statements import Param, Statement, once
@@ -40,14 +41,32 @@ def evaluate(using: str, maintenance: Maintenance, pks: Sequence[Any], locked: b
     touched = additions.touches(target, list(values))
     for batch in batches(pks):
         queryset = rows_with(target, using, batch)
+        anew = {name: settable(target, value) for name, value in values.items()}
         if reads_in_update(using) and not touched:
-            anew = {name: settable(target, value) for name, value in values.items()}
             statements.update(queryset, anew).update()
+            continue
+        if snapshot_is_old(using):
+            evaluate_and_touch(using, target, anew, queryset)
             continue
         for name, drifts in drift.repair(using, target, values, queryset, locked=locked).items():
             if touch := additions.touches(target, [name]):
                 changed = rows(target, using).filter(pk__in=[each.pk for each in drifts])
                 statements.update(changed, touch).update()
+
+
+def evaluate_and_touch(
+    using: str, target: Model, anew: Mapping[str, Any], queryset: QuerySet[Any]
+) -> None:
+    """Find what an UPDATE changes by reading before and after it: unlike a SELECT of the truth, it
+    sees what others have committed.
+    """
+    before = {pk: row for pk, *row in reading(queryset.values_list("pk", *anew))}
+    statements.update(queryset, anew).update()
+    after = {pk: row for pk, *row in queryset.values_list("pk", *anew)}
+    for number, name in enumerate(anew):
+        changed = [pk for pk, row in after.items() if row[number] != before[pk][number]]
+        if changed and (touch := additions.touches(target, [name])):
+            statements.update(rows(target, using).filter(pk__in=changed), touch).update()
 
 
 def reads_in_update(using: str) -> bool:
@@ -68,7 +87,7 @@ def follow(using: str, maintenance: Maintenance, path: Path, pk: Any) -> None:
     composite = len(path.model._meta.pk_fields) > 1
     touched = additions.touches(target, list(values))
     if composite or touched or not connections[using].features.update_can_self_select:
-        pks = connected(using, [(path, [pk])]).values_list("pk", flat=True)
+        pks = reading(connected(using, [(path, [pk])])).values_list("pk", flat=True)
         return evaluate(using, maintenance, list(pks), locked=False)
 
     def make() -> Statement:

@@ -19,6 +19,7 @@ from django.db.models.sql import InsertQuery
 
 from syncfields import engine, initial, registry, scope
 from syncfields.changes import Change
+from syncfields.locks import lock_named, reading
 from syncfields.maintenance.base import Maintenance
 from syncfields.paths import Path, column
 from syncfields.trees import connected, rows, rows_with
@@ -91,6 +92,7 @@ def create(
         replaced = Change(model, "update", rivals)
         keeping = engine.Keeping(using, [replaced])
         engine.lock_sources(using, [replaced], keeping.maintenances)
+        lock_connected(using, watching, model, objs)
         counting = engine.Keeping(using, [new] if suspension is None else [])
         counting.maintenances = [each for each in counting.maintenances if not each.reconcilable]
         counting.before()
@@ -105,10 +107,21 @@ def create(
             if suspension is not None:
                 suspension.note_targets(using, [each], pks)
             elif each.reconcilable and pks:
-                engine.recompute(using, each, pks)
+                engine.evaluate(using, each, pks)
         for each in late:
-            engine.recompute(using, each, set(new.pks))
+            engine.evaluate(using, each, set(new.pks))
     return result
+
+
+def lock_connected(
+    using: str, maintenances: Sequence[Maintenance], model: type[Model], objs: Sequence[Any]
+) -> None:
+    """Lock what the rows will be connected with, while it is known which they are."""
+    written = [vars(obj) for obj in objs]
+    for maintenance in maintenances:
+        for dependency in maintenance.dependencies:
+            if dependency.model is model and dependency.path.hops:
+                lock_named(dependency, maintenance.dependencies, using, written)
 
 
 def present(
@@ -128,12 +141,12 @@ def targets(
     found: set[Any] = set()
     affected = maintenance.affected([replaced], using) if replaced.pks else None
     if affected is not None:
-        found.update(affected.values_list("pk", flat=True))
+        found.update(reading(affected).values_list("pk", flat=True))
     for dependency in maintenance.dependencies:
         if dependency.model is not model or not dependency.path.hops:
             continue
         if (reached := leading_to(using, dependency.path, objs)) is not None:
-            found.update(reached.values_list("pk", flat=True))
+            found.update(reading(reached).values_list("pk", flat=True))
     return found
 
 
@@ -145,8 +158,8 @@ def leading_to(using: str, path: Path, objs: Sequence[Any]) -> QuerySet[Any] | N
     before = Path(path.target, path.hops[:-1])
     near, far = arrival.columns[0]
     keys = {getattr(obj, far) for obj in objs} - {None}
-    pks = rows(before.model, using).filter(**{f"{near}__in": keys}).values_list("pk", flat=True)
-    return connected(using, [(before, list(pks))]) if keys else None
+    named = reading(rows(before.model, using).filter(**{f"{near}__in": keys}))
+    return connected(using, [(before, list(named.values_list("pk", flat=True)))]) if keys else None
 
 
 def conflicting(
@@ -165,7 +178,8 @@ def conflicting(
     for start in range(0, len(conditions), BATCH):
         # SQLite limits how deep a condition may be.
         any_of = reduce(or_, conditions[start : start + BATCH])
-        found |= dict.fromkeys(rows(model, using).filter(any_of).values_list("pk", flat=True))
+        equal = reading(rows(model, using).filter(any_of))
+        found |= dict.fromkeys(equal.values_list("pk", flat=True))
     return list(found)
 
 

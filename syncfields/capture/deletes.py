@@ -21,7 +21,8 @@ from syncfields import engine, grouped, memory, registry, scope
 from syncfields.capture.querysets import COLLECTED
 from syncfields.capture.wrapping import wrap
 from syncfields.changes import Change
-from syncfields.locks import lock_chosen
+from syncfields.locks import lock, lock_chosen, reading
+from syncfields.maintenance.copies import Copy
 from syncfields.paths import concrete
 from syncfields.trees import rows, rows_with
 
@@ -135,6 +136,10 @@ def changes_of(collector: Any, gone: list[Any]) -> Iterator[Change]:
     deleted: dict[Any, list[Any]] = defaultdict(list)
     for model, instances in collector.data.items():
         deleted[concrete(model)] += [instance.pk for instance in instances]
+    locked = {model: [*pks] for model, pks in deleted.items() if is_copied(model)}
+    for model, pks in locked.items():
+        # Before the rows that copy from these, which Django deletes first: as their writers do.
+        lock(model, using, pks)
     for number, queryset in enumerate(collector.fast_deletes):
         model = concrete(queryset.model)
         passed_on = bool(list(database_keys(model, set())))
@@ -154,7 +159,7 @@ def changes_of(collector: Any, gone: list[Any]) -> Iterator[Change]:
             nulled[concrete(field.model), field.attname] += pks
     cascade_in_database(using, deleted, nulled)
     for model, pks in deleted.items():
-        yield Change(model, "delete", sorted_unique(pks))
+        yield Change(model, "delete", sorted_unique(pks), locked=locked.get(model) == pks)
     for (model, column), pks in nulled.items():
         lost = set(deleted.get(model, ()))
         left = [pk for pk in sorted_unique(pks) if pk not in lost]
@@ -168,6 +173,11 @@ def delete_noting(
     groups = grouped.delete(queryset, concrete(queryset.model), delete)
     gone.append((ways, groups))
     return sum(each.number for each in groups)
+
+
+def is_copied(model: Any) -> bool:
+    watches = registry.plan().sources.get(model, ())
+    return any(isinstance(each.maintenance, Copy) for each in watches)
 
 
 def sorted_unique(pks: Iterable[Any]) -> list[Any]:
@@ -205,7 +215,7 @@ def cascade_in_database(
                 continue
             child = concrete(field.model)
             found = rows(child, using).filter(**{f"{field.name}__pk__in": pks})
-            keys = list(found.values_list("pk", flat=True))
+            keys = list(reading(found).values_list("pk", flat=True))
             if on_delete is not DATABASE_CASCADE:
                 nulled[child, field.attname] += keys
             elif fresh := [key for key in keys if key not in set(deleted[child])]:

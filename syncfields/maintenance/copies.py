@@ -18,10 +18,22 @@ class Copy(Recompute):
 
     def followed(self, change: Change) -> Path | None:
         """The path by which one UPDATE finds the targets that follow a changed row, if it can."""
-        if change.kind != "update" or self.moves_targets(change):
+        if change.kind != "update" or self.moves_targets(change) or self.leads_elsewhere(change):
             return None
         paths = [each.path for each in self.dependencies if change.concerns(each)]
         return paths[0] if len(paths) == 1 and len(paths[0].hops) == 1 else None
+
+    def leads_elsewhere(self, change: Change) -> bool:
+        """Whether the write changes a key by which the path goes on: other rows are read then,
+        which must be locked first.
+        """
+        return any(
+            change.columns is None or near in change.columns
+            for dependency in self.dependencies
+            for number, hop in enumerate(dependency.path.hops)
+            if number and dependency.path.hops[number - 1].model is change.model
+            for near, _ in hop.columns
+        )
 
     def before(self, changes: Sequence[Change], using: str) -> set[PrimaryKey]:
         # Other rows are found as well afterwards.
