@@ -1,0 +1,91 @@
+"""Above READ COMMITTED: a conflict is an error of the database's own, never drift.
+
+The first one has read something before, so that its transaction answers from a snapshot that is
+older than what the other one commits.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import wraps
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from tests.races.parts import SCENERIES, WORLDS
+from tests.races.stage import Actor, play, refused
+from tests.testapp import models as zoo
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(connection.vendor == "sqlite", reason="one writer at a time"),
+]
+
+LEVELS = ("repeatable read", "serializable")
+CHOSEN = (
+    # delta, extreme and recompute of one target
+    ("blogs", "create_comment", "create_comment"),
+    ("blogs", "delete_comment", "delete_next_comment"),
+    # two hops
+    ("blogs", "create_reaction", "move_post"),
+    # a cascade
+    ("blogs", "delete_post", "create_comment"),
+    # copies, over one relation and two
+    ("users", "move_profile", "change_other_user"),
+    ("users", "bulk_create_cards", "change_user"),
+    # many to many, which ignores conflicts
+    ("playlists", "add_track", "lengthen_track"),
+    ("orders", "upsert_orders", "move_order"),
+    ("topics", "reply_the_mean", "reply_more"),
+)
+
+
+def pairs():
+    chosen = CHOSEN
+    if os.environ.get("SYNCFIELDS_TEST_RACES") == "all":
+        chosen = [
+            (world, first, second)
+            for world, parts in WORLDS.items()
+            for first in parts
+            for second in parts
+            if first <= second
+        ]
+    for world, first, second in chosen:
+        yield pytest.param(world, (first, second), id=f"{world}-{first}-{second}")
+
+
+def with_snapshot(part):
+    """The same within a transaction that has read something before."""
+
+    @wraps(part)
+    def prepare():
+        act = part()
+
+        def perform():
+            with transaction.atomic():
+                zoo.Unwatched.objects.count()
+                act()
+
+        return perform
+
+    return prepare
+
+
+@pytest.fixture(params=LEVELS)
+def actors(request):
+    both = Actor(request.param), Actor(request.param)
+    yield both
+    for each in both:
+        each.leave()
+
+
+@pytest.mark.parametrize(("world", "pair"), list(pairs()))
+def test_no_silent_drift(world, pair, actors):
+    parts = [with_snapshot(WORLDS[world][name]) for name in pair]
+
+    play(
+        actors,
+        SCENERIES[world],
+        parts,
+        lambda error: not isinstance(error, IntegrityError) and not refused(error),
+    )
