@@ -16,6 +16,7 @@ ID = re.compile(r"\bid=\"(?:syncfields\.)?([EW]\d{3})\"")
 ID_HEADING = re.compile(r"^## syncfields\.([EW]\d{3})$", re.MULTILINE)
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -64,6 +65,19 @@ def test_examples_compile_and_import_what_exists(text):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "syncfields":
             module = importlib.import_module(node.module)
             assert [each.name for each in node.names if not hasattr(module, each.name)] == []
+
+
+def test_the_tests_that_hold_the_guarantees_exist():
+    page = read(ROOT / "docs" / "guarantees.md")
+    guarantees = re.findall(r"^### (\d+)\. .+?\n(.*?)(?=^##)", page, re.MULTILINE | re.DOTALL)
+
+    assert [int(number) for number, _ in guarantees] == list(range(1, len(guarantees) + 1))
+    assert [number for number, text in guarantees if not TEST.findall(text)] == []
+    assert [
+        f"{file}::{test}"
+        for file, test in TEST.findall(page)
+        if not (ROOT / file).exists() or f"def {test}(" not in read(ROOT / file)
+    ] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
