@@ -335,12 +335,14 @@ def lock_parents(
     """Lock the rows that new keys refer to, which MySQL and MariaDB would lock shared."""
     if connections[using].vendor != "mysql":
         return
+    dependencies = [each for maintenance in maintenances for each in maintenance.dependencies]
+    # What lies between before what is a target only, as everywhere.
+    dependencies.sort(key=lambda each: -len(each.path.hops))
     for change in changes:
         last_hops = {
-            dependency.path.after(len(dependency.path.hops) - 1): None
-            for maintenance in maintenances
-            for dependency in maintenance.dependencies
-            if dependency.path.hops and change.rows and change.concerns(dependency)
+            each.path.after(len(each.path.hops) - 1): None
+            for each in dependencies
+            if each.path.hops and change.rows and change.concerns(each)
         }
         columns = None if change.kind == "insert" else change.columns
         for path in last_hops:

@@ -83,6 +83,14 @@ def lock(model: Model, using: str, pks: Iterable[Any]) -> None:
         take(rows_with(model, using, pks))
 
 
+def lock_out(model: Model, using: str, pks: Iterable[Any]) -> None:
+    """Lock rows that are going to be deleted, so that nobody can come to refer to them."""
+    if connections[using].features.has_select_for_update:
+        list(
+            rows_with(model, using, list(pks)).select_for_update().order_by("pk").values_list("pk")
+        )
+
+
 def rows_of(queryset: QuerySet[Any]) -> QuerySet[Any]:
     """The rows of a queryset as rows of one table, in the order in which they are to be locked.
 

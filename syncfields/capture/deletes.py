@@ -21,7 +21,7 @@ from syncfields import engine, grouped, memory, registry, scope
 from syncfields.capture.querysets import COLLECTED
 from syncfields.capture.wrapping import wrap
 from syncfields.changes import Change
-from syncfields.locks import lock, lock_chosen, reading
+from syncfields.locks import lock, lock_chosen, lock_out
 from syncfields.maintenance.copies import Copy
 from syncfields.paths import concrete
 from syncfields.trees import rows, rows_with
@@ -208,6 +208,8 @@ def cascade_in_database(
     pending = list(deleted.items())
     while pending:
         model, pks = pending.pop()
+        if next(database_keys(model, set()), None) is not None:
+            lock_out(model, using, pks)
         for relation in model._meta.related_objects:
             field = relation.field
             on_delete = getattr(relation, "on_delete", None)
@@ -215,7 +217,7 @@ def cascade_in_database(
                 continue
             child = concrete(field.model)
             found = rows(child, using).filter(**{f"{field.name}__pk__in": pks})
-            keys = list(reading(found).values_list("pk", flat=True))
+            keys = lock_chosen(found)
             if on_delete is not DATABASE_CASCADE:
                 nulled[child, field.attname] += keys
             elif fresh := [key for key in keys if key not in set(deleted[child])]:
