@@ -537,6 +537,39 @@ def reweigh():
     return lambda: zoo.Reply.objects.filter(weight=2).update(weight=4)
 
 
+# Farm > Silo > Grain: what the database itself deletes, from Django 6.1 on ------------------------
+
+
+def build_silos() -> None:
+    market, label = zoo.Market.objects.create(), zoo.Label.objects.create(name="rye")
+    silos = [zoo.Silo.objects.create(farm=zoo.Farm.objects.create()) for _ in range(2)]
+    for silo in silos:
+        zoo.Grain.objects.create(silo=silo, market=market, label=label, weight=3)
+
+
+@part("silos")
+def create_grain():
+    silo, market = zoo.Silo.objects.earliest("pk"), zoo.Market.objects.get()
+    return lambda: zoo.Grain.objects.create(silo=silo, market=market, weight=9)
+
+
+@part("silos")
+def move_grain():
+    grain = zoo.Grain.objects.latest("pk")
+    grain.silo = zoo.Silo.objects.earliest("pk")
+    return grain.save
+
+
+@part("silos")
+def delete_silo():
+    return zoo.Silo.objects.earliest("pk").delete
+
+
+@part("silos")
+def delete_label():
+    return zoo.Label.objects.get().delete
+
+
 SCENERIES = {
     "blogs": Scenery(
         build_blogs,
@@ -563,6 +596,11 @@ SCENERIES = {
         build_orders,
         rows=(zoo.Customer, zoo.Order, zoo.Line),
         targets=(zoo.Customer, zoo.Order),
+    ),
+    "silos": Scenery(
+        build_silos,
+        rows=(zoo.Farm, zoo.Market, zoo.Label, zoo.Silo, zoo.Grain),
+        targets=(zoo.Farm, zoo.Market, zoo.Grain),
     ),
     "topics": Scenery(build_topics, rows=(zoo.Topic, zoo.Reply), targets=(zoo.Topic,)),
 }

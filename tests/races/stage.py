@@ -248,14 +248,3 @@ def play(
             if found := [*errors, *drifts(*scenery.targets)]:
                 wrong.append("\n".join([f"{names}:", str(scene), *found]))
     assert not wrong, "\n\n" + "\n\n".join(wrong)
-
-
-def refused(error: Exception) -> bool:
-    """Whether the database ended a transaction that it could not order with another."""
-    if getattr(error.__cause__, "sqlstate", None) in POSTGRESQL_REFUSALS:
-        return True
-    return connection.vendor == "mysql" and error.args[0] in MARIADB_REFUSALS
-
-
-POSTGRESQL_REFUSALS = ("40001", "40P01")  # serialization_failure, deadlock_detected
-MARIADB_REFUSALS = (1213, 1020)  # ER_LOCK_DEADLOCK, ER_CHECKREAD
