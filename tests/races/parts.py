@@ -511,7 +511,7 @@ def upsert_orders():
     )
 
 
-# Topic > Reply: an average that a new row leaves as it was ---------------------------------------
+# Topic > Reply: one count, one maximum, one average ----------------------------------------------
 
 
 def build_topics() -> None:
@@ -530,6 +530,23 @@ def reply_the_mean():
 def reply_more():
     topic = zoo.Topic.objects.get()
     return lambda: zoo.Reply.objects.create(topic=topic, weight=9)
+
+
+@part("topics")
+def raise_best():
+    best = zoo.Reply.objects.latest("weight")
+    best.weight += 3
+    return best.save
+
+
+@part("topics")
+def delete_best():
+    return zoo.Reply.objects.latest("weight").delete
+
+
+@part("topics")
+def delete_next():
+    return zoo.Reply.objects.earliest("weight").delete
 
 
 @part("topics")

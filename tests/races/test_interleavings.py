@@ -22,10 +22,6 @@ CHOSEN = {
         ("create_comment", "create_comment"),
         ("create_comment", "delete_post"),
         ("create_reaction", "move_post"),
-        ("flip_comment", "flip_comment"),
-        ("delete_comment", "delete_comment"),
-        ("delete_comment", "delete_next_comment"),
-        ("move_comment", "move_post"),
         ("update_comments", "delete_comments"),
         ("reconcile_blogs", "create_comment"),
     ),
@@ -45,15 +41,21 @@ CHOSEN = {
         ("befriend_back", "become_famous"),
         ("change_membership", "become_famous"),
     ),
-    "categories": (("move_leaf", "move_child"), ("create_category", "move_child")),
+    "categories": (("create_category", "move_child"),),
     "orders": (
         ("create_line", "move_order"),
-        ("change_line", "move_line"),
-        ("move_line", "delete_lines"),
         ("upsert_orders", "create_order"),
     ),
     "silos": (("create_grain", "delete_silo"), ("delete_silo", "move_grain")),
-    "topics": (("reply_the_mean", "reply_more"), ("reweigh", "reply_more")),
+    "topics": (
+        ("reply_the_mean", "reply_more"),
+        ("reweigh", "reply_more"),
+        ("raise_best", "raise_best"),
+        ("raise_best", "reply_more"),
+        ("delete_best", "delete_best"),
+        ("delete_best", "delete_next"),
+        ("delete_best", "reply_more"),
+    ),
 }
 
 
