@@ -550,6 +550,17 @@ def delete_next():
 
 
 @part("topics")
+def delete_replies():
+    return lambda: zoo.Reply.objects.filter(weight__gte=3).delete()
+
+
+@part("topics")
+def bulk_create_replies():
+    topic = zoo.Topic.objects.get()
+    return lambda: zoo.Reply.objects.bulk_create([zoo.Reply(topic=topic, weight=n) for n in (1, 8)])
+
+
+@part("topics")
 def reweigh():
     return lambda: zoo.Reply.objects.filter(weight=2).update(weight=4)
 

@@ -22,7 +22,6 @@ CHOSEN = {
         ("create_comment", "create_comment"),
         ("create_comment", "delete_post"),
         ("create_reaction", "move_post"),
-        ("update_comments", "delete_comments"),
         ("reconcile_blogs", "create_comment"),
     ),
     "users": (
@@ -55,6 +54,8 @@ CHOSEN = {
         ("delete_best", "delete_best"),
         ("delete_best", "delete_next"),
         ("delete_best", "reply_more"),
+        ("reweigh", "delete_replies"),
+        ("bulk_create_replies", "delete_replies"),
     ),
 }
 
