@@ -1,0 +1,89 @@
+"""Who takes part: ways of keeping a filtered count and a copied e-mail.
+
+Each has its own module of models with the same columns, and its own process, because several of
+them change what every model does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+
+ALL = ("sqlite", "postgresql", "mariadb")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contestant:
+    title: str
+    module: str
+    apps: tuple[str, ...] = ()
+    """Installed beside tests.benchmarks."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """The setting SYNCFIELDS."""
+    databases: tuple[str, ...] = ALL
+    requires: str | None = None
+    """A module that must be installed."""
+    keeps: bool = True
+    """Whether the values are to be right afterwards."""
+    only: tuple[str, ...] = ()
+    """The workloads that it is there for; all if empty."""
+    ours: bool = False
+
+    def missing(self, database: str) -> str | None:
+        """Why it cannot take part."""
+        if database not in self.databases:
+            return f"not for {database}"
+        if self.requires and find_spec(self.requires) is None:
+            return "not installed"
+        return None
+
+
+CONTESTANTS = {
+    "none": Contestant(title="no synchronization", module="none", keeps=False),
+    "sql": Contestant(title="hand-written SQL", module="sql"),
+    "row_trigger": Contestant(title="row trigger", module="triggers"),
+    "statement_trigger": Contestant(
+        title="statement trigger", module="triggers", databases=("postgresql",)
+    ),
+    "tuned": Contestant(title="tuned receivers", module="tuned"),
+    "tuned_locked": Contestant(title="tuned receivers, locked", module="tuned"),
+    "careful": Contestant(title="careful F() receivers", module="careful"),
+    "tracker": Contestant(
+        title="FieldTracker alone",
+        module="tracker",
+        requires="model_utils",
+        keeps=False,
+    ),
+    "computedfields": Contestant(
+        title="django-computedfields",
+        module="computed",
+        apps=("django.contrib.contenttypes", "computedfields"),
+        requires="computedfields",
+    ),
+    "denorm": Contestant(
+        title="django-denorm-iplweb",
+        module="denorms",
+        apps=("django.contrib.contenttypes", "denorm"),
+        databases=("postgresql",),
+        requires="denorm",
+    ),
+    "denormalized": Contestant(
+        title="django-denormalized", module="incremental", requires="denormalized"
+    ),
+    "syncfields": Contestant(title="syncfields", module="ours", apps=("syncfields",), ours=True),
+    "syncfields_memory": Contestant(
+        title="syncfields, memory",
+        module="ours",
+        apps=("syncfields",),
+        settings={"TRACKING": "memory"},
+        ours=True,
+    ),
+    "coalesce": Contestant(
+        title="syncfields, coalesce()",
+        module="ours",
+        apps=("syncfields",),
+        only=("create_atomic",),
+        ours=True,
+    ),
+}

@@ -1,0 +1,276 @@
+"""A process that runs the workloads of one contestant on one database, as it is told."""
+
+from __future__ import annotations
+
+import gc
+import os
+import traceback
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import get_context
+from time import perf_counter, process_time
+from typing import Any
+
+from tests.benchmarks.workloads import WORKLOADS, Workload
+
+TIMEOUT = 300
+COUNTED = 10
+
+
+class Failed(Exception):
+    """What a worker raised."""
+
+
+class Worker:
+    """The handle of such a process. ``attach``: use the database that another one has made."""
+
+    def __init__(self, database: str, contestant: str, *, attach: bool = False) -> None:
+        context = get_context("spawn")
+        self.contestant = contestant
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(
+            target=serve, args=(theirs, database, contestant, attach), daemon=True
+        )
+        self.process.start()
+        theirs.close()
+
+    def send(self, name: str, *args: Any) -> None:
+        self.pipe.send((name, args))
+
+    def receive(self) -> Any:
+        try:
+            if not self.pipe.poll(TIMEOUT):
+                raise Failed(f"no answer within {TIMEOUT} seconds")
+            error, result = self.pipe.recv()
+        except EOFError:
+            raise Failed("the process ended") from None
+        if error:
+            raise Failed(error)
+        return result
+
+    def __call__(self, name: str, *args: Any) -> Any:
+        self.send(name, *args)
+        return self.receive()
+
+    def stop(self) -> None:
+        if self.process.is_alive():
+            try:
+                self("close")
+            except (Failed, OSError):
+                self.process.terminate()
+        self.process.join(10)
+
+
+def serve(pipe: Any, database: str, contestant: str, attach: bool) -> None:
+    os.environ["SYNCFIELDS_BENCHMARK"] = f"{database}:{contestant}"
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.benchmarks.settings"
+    arena: Arena | None = None
+    while True:
+        try:
+            name, args = pipe.recv()
+        except (EOFError, KeyboardInterrupt):
+            name, args = "close", ()
+        try:
+            if name == "open":
+                arena, result = Arena(attach), None
+            else:
+                result = getattr(arena, name)(*args) if arena else None
+            answer = (None, result)
+        except Exception:  # noqa: BLE001  the other end decides
+            answer = (traceback.format_exc(), None)
+        try:
+            pipe.send(answer)
+        except OSError:
+            return
+        if name == "close":
+            return
+
+
+class Arena:
+    """One contestant at work."""
+
+    def __init__(self, attach: bool) -> None:
+        import django
+
+        django.setup()
+        from django.db import connection
+
+        from tests.benchmarks import models
+        from tests.benchmarks.contestants import base
+
+        self.attach = attach
+        self.connection, self.base = connection, base
+        if attach:
+            connection.settings_dict["NAME"] = connection.settings_dict["TEST"]["NAME"]
+        else:
+            self.name = connection.settings_dict["NAME"]
+            self.create()
+        self.work = models.contestant.Work()
+        self.work.make_drift = self.make_drift
+        if not attach:
+            self.work.install()
+        self.runs = 0
+
+    def create(self) -> None:
+        creation = self.connection.creation
+        try:
+            creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+        except BaseException:
+            creation.destroy_test_db(self.name, verbosity=0)
+            raise
+
+    def close(self) -> None:
+        self.connection.close()
+        if not self.attach:
+            self.connection.creation.destroy_test_db(self.name, verbosity=0)
+
+    def version(self) -> str:
+        return ".".join(map(str, self.connection.get_database_version()))
+
+    # Rows --------------------------------------------------------------------------------------
+
+    def reset(self, name: str, size: int) -> None:
+        """The rows that a workload begins with, and values that are right."""
+        from django.core.management.color import no_style
+
+        base, rows = self.base, WORKLOADS[name].rows(size)
+        operations = self.connection.ops
+        tables = [base.PROFILE, base.ACCOUNT, base.COMMENT, base.POST]
+        # On SQLite numbers may go on; setting them back needs a statement for each table.
+        flush = operations.sql_flush(
+            no_style(), tables, reset_sequences=self.connection.vendor != "sqlite"
+        )
+        operations.execute_sql_flush(flush)
+        self.insert(base.POST, "title, public_count", ["'A post', 0"] * rows.posts)
+        posts = [pk for (pk,) in base.fetch(f"SELECT id FROM {base.POST} ORDER BY id")]
+        # Not INSERT ... SELECT: MariaDB's triggers could not write the posts that it reads.
+        comments = [f"{pk}, 'A comment', TRUE, '2026-01-01 00:00:00', 0" for pk in posts]
+        for _ in range(rows.comments):
+            self.insert(base.COMMENT, "post_id, text, is_public, created, score", comments)
+        accounts = ["'Somebody', 'old@example.com'"] * rows.accounts
+        self.insert(base.ACCOUNT, "name, email", accounts)
+        if rows.accounts:
+            self.multiply(rows.accounts, rows.profiles)
+        base.execute(
+            f"UPDATE {base.POST} SET public_count = (SELECT COUNT(*) FROM {base.COMMENT} c "
+            f"WHERE c.post_id = {base.POST}.id AND c.is_public)"
+        )
+        self.work.settle()
+        self.analyze()
+        self.runs = 0
+
+    def insert(self, table: str, columns: str, rows: list[str]) -> None:
+        for start in range(0, len(rows), 5000):
+            values = ", ".join(f"({row})" for row in rows[start : start + 5000])
+            self.base.execute(f"INSERT INTO {table} ({columns}) VALUES {values}")
+
+    def multiply(self, accounts: int, profiles: int) -> None:
+        """One profile for each account, and then as many again as are still missing."""
+        base, done = self.base, 1
+        columns = "account_id, about, email"
+        base.execute(
+            f"INSERT INTO {base.PROFILE} ({columns}) "
+            f"SELECT id, 'About me', email FROM {base.ACCOUNT}"
+        )
+        while done < profiles:
+            more = min(done, profiles - done) * accounts
+            base.execute(
+                f"INSERT INTO {base.PROFILE} ({columns}) SELECT {columns} FROM {base.PROFILE} "
+                f"ORDER BY id LIMIT {more}"
+            )
+            done += more // accounts
+
+    def analyze(self) -> None:
+        base = self.base
+        tables = f"{base.POST}, {base.COMMENT}, {base.ACCOUNT}, {base.PROFILE}"
+        command = {
+            "postgresql": f"VACUUM ANALYZE {tables}",
+            "mysql": f"ANALYZE TABLE {tables}",
+            "sqlite": "ANALYZE",
+        }[self.connection.vendor]
+        self.base.execute(command)
+
+    def make_drift(self, one_in: int) -> None:
+        post = self.base.POST
+        self.base.execute(
+            f"UPDATE {post} SET public_count = public_count + 1 WHERE id %% %s = 0", [one_in]
+        )
+        if self.connection.vendor == "postgresql":
+            self.base.execute(f"VACUUM ANALYZE {post}")
+
+    # Measuring ---------------------------------------------------------------------------------
+
+    def prepared(self, name: str, size: int) -> tuple[Workload, Any]:
+        workload = WORKLOADS[name]
+        if workload.fresh and self.runs:
+            self.reset(name, size)
+        given = workload.prepare(self.work, size, self.runs)
+        self.runs += 1
+        return workload, given
+
+    def time(self, name: str, size: int) -> tuple[float, float]:
+        """Seconds for ``size`` operations or rows: by the clock, and of this process alone."""
+        workload, given = self.prepared(name, size)
+        with without_gc():
+            start, own = perf_counter(), process_time()
+            workload.run(self.work, given)
+            return perf_counter() - start, process_time() - own
+
+    def statements(self, name: str, size: int) -> dict[str, int]:
+        """How often which kind of statement is sent, in all. BEGIN and COMMIT are left out."""
+        count = min(size, COUNTED) if WORKLOADS[name].each else size
+        workload, given = self.prepared(name, count)
+        sent: dict[str, int] = {}
+
+        def counting(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
+            verb = str(sql).split(None, 1)[0].upper()
+            if verb != "BEGIN":
+                sent[verb] = sent.get(verb, 0) + 1
+            return execute(sql, params, many, context)
+
+        with self.connection.execute_wrapper(counting):
+            workload.run(self.work, given)
+        return {verb: n / count if workload.each else n for verb, n in sent.items()}
+
+    def memory(self, name: str, size: int) -> float:
+        """Peak of what Python allocates, in megabytes."""
+        workload, given = self.prepared(name, size)
+        tracemalloc.start()
+        try:
+            workload.run(self.work, given)
+            return tracemalloc.get_traced_memory()[1] / 1e6
+        finally:
+            tracemalloc.stop()
+
+    def verify(self) -> dict[str, Any]:
+        """How many values are wrong, by SQL alone; and what the sources are, to compare."""
+        base = self.base
+        ((posts,),) = base.fetch(
+            f"SELECT COUNT(*) FROM {base.POST} p WHERE p.public_count <> (SELECT COUNT(*) "
+            f"FROM {base.COMMENT} c WHERE c.post_id = p.id AND c.is_public)"
+        )
+        ((profiles,),) = base.fetch(
+            f"SELECT COUNT(*) FROM {base.PROFILE} p JOIN {base.ACCOUNT} a ON a.id = p.account_id "
+            "WHERE p.email <> a.email"
+        )
+        ((comments,),) = base.fetch(f"SELECT COUNT(*) FROM {base.COMMENT}")
+        ((public,),) = base.fetch(f"SELECT COUNT(*) FROM {base.COMMENT} WHERE is_public")
+        ((new,),) = base.fetch(
+            f"SELECT COUNT(*) FROM {base.ACCOUNT} WHERE email <> 'old@example.com'"
+        )
+        ((edited,),) = base.fetch(f"SELECT COUNT(*) FROM {base.COMMENT} WHERE text = 'A new text'")
+        return {"wrong": posts + profiles, "sources": (comments, public, new, edited)}
+
+    def cannot(self) -> tuple[str, ...]:
+        return self.work.cannot
+
+
+@contextmanager
+def without_gc() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

@@ -1,0 +1,251 @@
+"""What is measured: the rows there are before, what is prepared, and what is timed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True)
+class Rows:
+    posts: int = 200
+    comments: int = 10
+    """For each post."""
+    accounts: int = 200
+    profiles: int = 1
+    """For each account."""
+
+
+class Workload:
+    """``prepare()`` is not timed, ``run()`` is."""
+
+    title: ClassVar[str]
+    size: ClassVar[int] = 50
+    """Operations, or rows, in one run."""
+    full: ClassVar[int | None] = None
+    """The same with ``--full``."""
+    each: ClassVar[bool] = True
+    """Whether ``size`` operations are run one after the other."""
+    fresh: ClassVar[bool] = False
+    """Whether each run needs the rows as they were."""
+    only: ClassVar[tuple[str, ...]] = ()
+    """The contestants that make sense here; all if empty."""
+    base: ClassVar[str] = "none"
+    """The contestant that ratios are to."""
+
+    def rows(self, size: int) -> Rows:
+        return Rows()
+
+    def prepare(self, work: Any, size: int, number: int) -> Any:
+        """What ``run()`` is given. ``number``: the how many-eth run this is."""
+
+    def run(self, work: Any, given: Any) -> None:
+        raise NotImplementedError
+
+
+def some(model: Any, size: int, number: int) -> list[Any]:
+    """Instances, other ones in each run as long as there are any."""
+    start = size * number % max(model.objects.count() - size, 1)
+    return list(model.objects.order_by("pk")[start : start + size])
+
+
+def cycled(values: Sequence[Any], size: int, offset: int = 0) -> list[Any]:
+    return [values[(number + offset) % len(values)] for number in range(size)]
+
+
+class Create(Workload):
+    title = "create one by one, autocommit"
+
+    def prepare(self, work: Any, size: int, number: int) -> Any:
+        return cycled(work.Post.objects.order_by("pk"), size)
+
+    def run(self, work: Any, given: Any) -> None:
+        for post in given:
+            work.create(post)
+
+
+class CreateAtomic(Create):
+    title = "create inside a transaction"
+
+    def run(self, work: Any, given: Any) -> None:
+        with work.transaction():
+            super().run(work, given)
+
+
+class Flip(Workload):
+    title = "flip a status"
+
+    def prepare(self, work: Any, size: int, number: int) -> Any:
+        return some(work.Comment, size, number)
+
+    def run(self, work: Any, given: Any) -> None:
+        for comment in given:
+            work.flip(comment)
+
+
+class Move(Workload):
+    title = "move to another parent"
+
+    def prepare(self, work: Any, size: int, number: int) -> Any:
+        comments = some(work.Comment, size, number)
+        posts = work.Post.objects.in_bulk()
+        order = sorted(posts)
+        after = dict(zip(order, order[1:] + order[:1], strict=True))
+        return [(comment, posts[after[comment.post_id]]) for comment in comments]
+
+    def run(self, work: Any, given: Any) -> None:
+        for comment, post in given:
+            work.move(comment, post)
+
+
+class Save(Flip):
+    title = "save(), nothing relevant changed"
+
+    def run(self, work: Any, given: Any) -> None:
+        for comment in given:
+            work.edit(comment)
+
+
+class SaveFields(Flip):
+    title = "save(update_fields=[irrelevant])"
+
+    def run(self, work: Any, given: Any) -> None:
+        for comment in given:
+            work.edit_field(comment)
+
+
+class Delete(Flip):
+    title = "delete one by one"
+
+    def run(self, work: Any, given: Any) -> None:
+        for comment in given:
+            work.delete(comment)
+
+
+class BulkCreate(Workload):
+    title = "bulk_create()"
+    size = 10_000
+    full = 100_000
+    each = False
+    fresh = True
+
+    def prepare(self, work: Any, size: int, number: int) -> Any:
+        return cycled(work.Post.objects.order_by("pk"), size)
+
+    def run(self, work: Any, given: Any) -> None:
+        work.bulk_create(given)
+
+
+class Update(Workload):
+    title = "update()"
+    size = 10_000
+    each = False
+
+    def rows(self, size: int) -> Rows:
+        return Rows(posts=max(size // 10, 1), accounts=0)
+
+    def prepare(self, work: Any, size: int, number: int) -> Any:
+        pks = work.Comment.objects.order_by("pk").values_list("pk", flat=True)
+        return (pks[0], pks[size - 1]), bool(number % 2)
+
+    def run(self, work: Any, given: Any) -> None:
+        work.update(*given)
+
+
+class DeleteMany(Update):
+    title = "QuerySet.delete()"
+    fresh = True
+
+    def run(self, work: Any, given: Any) -> None:
+        work.delete_many(given[0])
+
+
+class Copy(Workload):
+    title = "copy one e-mail"
+
+    def prepare(self, work: Any, size: int, number: int) -> Any:
+        accounts = some(work.Account, size, number)
+        return [(account, f"new{number}.{account.pk}@example.com") for account in accounts]
+
+    def run(self, work: Any, given: Any) -> None:
+        for account, email in given:
+            work.change_email(account, email)
+
+
+class CopyMany(Copy):
+    title = "copy one e-mail to many profiles"
+    size = 10_000
+    each = False
+    base = "sql"
+
+    def rows(self, size: int) -> Rows:
+        return Rows(posts=1, comments=1, accounts=1, profiles=size)
+
+    def prepare(self, work: Any, size: int, number: int) -> Any:
+        return super().prepare(work, 1, number)
+
+
+class Load(Workload):
+    title = "load instances"
+    size = 100_000
+    each = False
+    only = (
+        "none",
+        "tuned",
+        "tracker",
+        "computedfields",
+        "denormalized",
+        "syncfields",
+        "syncfields_memory",
+    )
+
+    def rows(self, size: int) -> Rows:
+        return Rows(posts=max(size // 100, 1), comments=min(size, 100), accounts=0)
+
+    def run(self, work: Any, given: Any) -> None:
+        work.load()
+
+
+class Reconcile(Workload):
+    title = "reconcile, every target wrong"
+    size = 100_000
+    full = 1_000_000
+    each = False
+    only = ("sql", "none", "syncfields")
+    base = "sql"
+    wrong: ClassVar[int] = 1
+    """One target in so many is wrong."""
+
+    def rows(self, size: int) -> Rows:
+        return Rows(posts=max(size // 10, 1), accounts=0)
+
+    def prepare(self, work: Any, size: int, number: int) -> Any:
+        work.make_drift(self.wrong)
+
+    def run(self, work: Any, given: Any) -> None:
+        work.reconcile()
+
+
+class ReconcileFew(Reconcile):
+    title = "reconcile, 0.1 % wrong"
+    wrong = 1000
+
+
+WORKLOADS: dict[str, Workload] = {
+    "create": Create(),
+    "create_atomic": CreateAtomic(),
+    "flip": Flip(),
+    "move": Move(),
+    "save": Save(),
+    "save_fields": SaveFields(),
+    "delete": Delete(),
+    "bulk_create": BulkCreate(),
+    "update": Update(),
+    "delete_many": DeleteMany(),
+    "copy": Copy(),
+    "copy_many": CopyMany(),
+    "load": Load(),
+    "reconcile": Reconcile(),
+    "reconcile_few": ReconcileFew(),
+}
