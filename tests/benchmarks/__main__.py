@@ -7,7 +7,7 @@ import sys
 import time
 
 from tests import databases
-from tests.benchmarks import measure
+from tests.benchmarks import contention, measure
 from tests.benchmarks.contestants import CONTESTANTS
 from tests.benchmarks.workloads import WORKLOADS
 
@@ -21,7 +21,9 @@ def main(arguments: list[str]) -> int:
             print(f"\n{database}")
             for name, reason in absent.items():
                 print(f"  {name}: not available: {reason}")
-            for name in options.workload or WORKLOADS:
+            for name in WORKLOADS:
+                if options.workload and name not in options.workload:
+                    continue
                 workload = WORKLOADS[name]
                 size = (options.full and workload.full) or workload.size
                 if options.quick and not workload.each:
@@ -32,6 +34,9 @@ def main(arguments: list[str]) -> int:
                 print(f"\n{workload.title} ({size:,})  [{time.perf_counter() - start:.1f} s]")
                 for contestant, cell in cells.items():
                     show(contestant, cell)
+            if not options.workload or "contention" in options.workload:
+                for each in contention.run(database, workers, 0.5 if options.quick else 1.0):
+                    print(f"  {each}", flush=True)
     return 0
 
 
@@ -51,7 +56,7 @@ def show(contestant: str, cell: measure.Cell) -> None:
 def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     result.add_argument("--database", action="append", choices=databases.NAMES)
-    result.add_argument("--workload", action="append", choices=WORKLOADS)
+    result.add_argument("--workload", action="append", choices=[*WORKLOADS, "contention"])
     result.add_argument("--contestant", action="append", choices=CONTESTANTS)
     result.add_argument("--quick", action="store_true", help="a tenth of the rows, 3 repetitions")
     result.add_argument("--full", action="store_true", help="ten times the rows where it matters")

@@ -9,10 +9,11 @@ import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import get_context
-from time import perf_counter, process_time
+from random import Random
+from time import perf_counter, process_time, sleep, time
 from typing import Any
 
-from tests.benchmarks.workloads import WORKLOADS, Workload
+from tests.benchmarks.workloads import HOT_POSTS, SHAPES, WORKLOADS, Workload
 
 TIMEOUT = 300
 COUNTED = 10
@@ -242,6 +243,22 @@ class Arena:
             return tracemalloc.get_traced_memory()[1] / 1e6
         finally:
             tracemalloc.stop()
+
+    def hammer(self, shape: str, seconds: float, start: float, seed: int) -> dict[str, int]:
+        """Write as ``shape`` says for some seconds, while others do the same."""
+        from django.db import OperationalError
+
+        posts = list(self.work.Post.objects.order_by("pk")[:HOT_POSTS])
+        write, random = SHAPES[shape], Random(seed)
+        done = dict.fromkeys(("created", "deadlocks", "failed"), 0)
+        sleep(max(start - time(), 0))
+        while time() < start + seconds:
+            try:
+                done["created"] += write(self.work, posts, random)
+            except OperationalError as error:
+                deadlock = "deadlock" in str(error).lower()
+                done["deadlocks" if deadlock else "failed"] += 1
+        return done
 
     def verify(self) -> dict[str, Any]:
         """How many values are wrong, by SQL alone; and what the sources are, to compare."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import Any, ClassVar
 
 
@@ -20,7 +21,7 @@ class Rows:
 class Workload:
     """``prepare()`` is not timed, ``run()`` is."""
 
-    title: ClassVar[str]
+    title: str
     size: ClassVar[int] = 50
     """Operations, or rows, in one run."""
     full: ClassVar[int | None] = None
@@ -71,6 +72,22 @@ class CreateAtomic(Create):
     def run(self, work: Any, given: Any) -> None:
         with work.transaction():
             super().run(work, given)
+
+
+class CreateFew(Create):
+    """In transactions of one to three: where it costs to wait for their end, and where it pays."""
+
+    size = 48
+    only = ("none", "tuned", "careful", "syncfields", "coalesce", "commit")
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.title = f"create in transactions of {count}"
+
+    def run(self, work: Any, given: Any) -> None:
+        for start in range(0, len(given), self.count):
+            with work.transaction():
+                super().run(work, given[start : start + self.count])
 
 
 class Flip(Workload):
@@ -235,6 +252,9 @@ class ReconcileFew(Reconcile):
 WORKLOADS: dict[str, Workload] = {
     "create": Create(),
     "create_atomic": CreateAtomic(),
+    "create_1": CreateFew(1),
+    "create_2": CreateFew(2),
+    "create_3": CreateFew(3),
     "flip": Flip(),
     "move": Move(),
     "save": Save(),
@@ -249,3 +269,34 @@ WORKLOADS: dict[str, Workload] = {
     "reconcile": Reconcile(),
     "reconcile_few": ReconcileFew(),
 }
+
+
+# Several writers at once ---------------------------------------------------------------------
+
+HOT_POSTS = 3
+
+
+def one(work: Any, posts: list[Any], random: Random) -> int:
+    """A comment on the one hot post, in autocommit."""
+    work.create(posts[0])
+    return 1
+
+
+def ten(work: Any, posts: list[Any], random: Random) -> int:
+    """Ten comments on the one hot post, in one transaction."""
+    with work.transaction():
+        for _ in range(10):
+            work.create(posts[0])
+    return 10
+
+
+def opposite(work: Any, posts: list[Any], random: Random) -> int:
+    """One to three comments on as many posts, in any order: what deadlocks are made of."""
+    chosen = random.sample(posts, random.randint(1, len(posts)))
+    with work.transaction():
+        for post in chosen:
+            work.create(post)
+    return len(chosen)
+
+
+SHAPES = {"one": one, "ten": ten, "opposite": opposite}

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 
+FEW = ("create_1", "create_2", "create_3")
 ALL = ("sqlite", "postgresql", "mariadb")
 
 
@@ -83,7 +84,15 @@ CONTESTANTS = {
         title="syncfields, coalesce()",
         module="ours",
         apps=("syncfields",),
-        only=("create_atomic",),
+        only=("create_atomic", *FEW),
+        ours=True,
+    ),
+    "commit": Contestant(
+        title='syncfields, APPLY="commit"',
+        module="ours",
+        apps=("syncfields",),
+        settings={"APPLY": "commit"},
+        only=("create", "create_atomic", *FEW),
         ours=True,
     ),
 }

@@ -1,0 +1,71 @@
+"""Several processes create comments on the same posts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from time import time
+
+from tests.benchmarks.contestants import CONTESTANTS
+from tests.benchmarks.worker import Worker
+
+WRITERS = (1, 2, 4)
+RUNS = {
+    "one": ("none", "sql", "careful", "tuned", "syncfields"),
+    "ten": ("none", "syncfields", "coalesce", "commit"),
+    "opposite": ("none", "careful", "tuned", "syncfields", "commit"),
+}
+TITLES = {
+    "one": "one hot post, autocommit",
+    "ten": "one hot post, transactions of ten",
+    "opposite": "three hot posts, transactions of one to three in any order",
+}
+
+
+@dataclass
+class Throughput:
+    shape: str
+    contestant: str
+    writers: int
+    per_second: float
+    """Comments created."""
+    deadlocks: int
+    failed: int
+    wrong: int | None
+
+
+def run(database: str, workers: dict[str, Worker], seconds: float) -> Iterator[Throughput]:
+    for contestant in CONTESTANTS:
+        shapes = [shape for shape, names in RUNS.items() if contestant in names]
+        if contestant not in workers or not shapes:
+            continue
+        others = [Worker(database, contestant, attach=True) for _ in range(max(WRITERS) - 1)]
+        try:
+            for worker in others:
+                worker.send("open")
+            for worker in others:
+                worker.receive()
+            team = [workers[contestant], *others]
+            for shape in shapes:
+                for writers in WRITERS if shape != "opposite" else WRITERS[-1:]:
+                    yield hammer(team[:writers], contestant, shape, seconds)
+        finally:
+            for worker in others:
+                worker.stop()
+
+
+def hammer(team: list[Worker], contestant: str, shape: str, seconds: float) -> Throughput:
+    team[0]("reset", "create", 1)
+    start = time() + 0.2
+    for seed, worker in enumerate(team):
+        worker.send("hammer", shape, seconds, start, seed)
+    done = [worker.receive() for worker in team]
+    return Throughput(
+        shape,
+        contestant,
+        len(team),
+        sum(each["created"] for each in done) / seconds,
+        sum(each["deadlocks"] for each in done),
+        sum(each["failed"] for each in done),
+        team[0]("verify")["wrong"] if CONTESTANTS[contestant].keeps else None,
+    )
