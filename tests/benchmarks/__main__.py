@@ -7,7 +7,7 @@ import sys
 import time
 
 from tests import databases
-from tests.benchmarks import contention, measure
+from tests.benchmarks import contention, measure, scale
 from tests.benchmarks.contestants import CONTESTANTS
 from tests.benchmarks.workloads import WORKLOADS
 
@@ -37,6 +37,11 @@ def main(arguments: list[str]) -> int:
             if not options.workload or "contention" in options.workload:
                 for each in contention.run(database, workers, 0.5 if options.quick else 1.0):
                     print(f"  {each}", flush=True)
+            if not options.workload or "scale" in options.workload:
+                for each in scale.rows(workers, scale.SOURCES, 5):
+                    print(f"  {each}", flush=True)
+                for each in scale.rules(workers, 5):
+                    print(f"  {each}", flush=True)
     return 0
 
 
@@ -56,7 +61,7 @@ def show(contestant: str, cell: measure.Cell) -> None:
 def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     result.add_argument("--database", action="append", choices=databases.NAMES)
-    result.add_argument("--workload", action="append", choices=[*WORKLOADS, "contention"])
+    result.add_argument("--workload", action="append", choices=[*WORKLOADS, "contention", "scale"])
     result.add_argument("--contestant", action="append", choices=CONTESTANTS)
     result.add_argument("--quick", action="store_true", help="a tenth of the rows, 3 repetitions")
     result.add_argument("--full", action="store_true", help="ten times the rows where it matters")

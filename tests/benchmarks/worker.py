@@ -153,13 +153,37 @@ class Arena:
         self.insert(base.ACCOUNT, "name, email", accounts)
         if rows.accounts:
             self.multiply(rows.accounts, rows.profiles)
+        self.settle()
+        self.runs = 0
+
+    def settle(self) -> None:
+        base = self.base
         base.execute(
             f"UPDATE {base.POST} SET public_count = (SELECT COUNT(*) FROM {base.COMMENT} c "
             f"WHERE c.post_id = {base.POST}.id AND c.is_public)"
         )
         self.work.settle()
         self.analyze()
-        self.runs = 0
+
+    def grow(self, sources: int) -> None:
+        """Double the posts and comments until there are so many comments."""
+        base = self.base
+        while True:
+            ((comments, posts),) = base.fetch(
+                f"SELECT (SELECT COUNT(*) FROM {base.COMMENT}), MAX(id) FROM {base.POST}"
+            )
+            if comments >= sources:
+                break
+            base.execute(
+                f"INSERT INTO {base.POST} (id, title, public_count) "
+                f"SELECT id + {posts}, title, public_count FROM {base.POST}"
+            )
+            base.execute(
+                f"INSERT INTO {base.COMMENT} (post_id, text, is_public, created, score) "
+                f"SELECT post_id + {posts}, text, is_public, created, score FROM {base.COMMENT} "
+                f"ORDER BY id LIMIT {sources - comments}"
+            )
+        self.settle()
 
     def insert(self, table: str, columns: str, rows: list[str]) -> None:
         for start in range(0, len(rows), 5000):
@@ -277,7 +301,8 @@ class Arena:
             f"SELECT COUNT(*) FROM {base.ACCOUNT} WHERE email <> 'old@example.com'"
         )
         ((edited,),) = base.fetch(f"SELECT COUNT(*) FROM {base.COMMENT} WHERE text = 'A new text'")
-        return {"wrong": posts + profiles, "sources": (comments, public, new, edited)}
+        wrong = posts + profiles + self.work.other_wrong()
+        return {"wrong": wrong, "sources": (comments, public, new, edited)}
 
     def cannot(self) -> tuple[str, ...]:
         return self.work.cannot

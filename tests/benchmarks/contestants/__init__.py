@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 
 FEW = ("create_1", "create_2", "create_3")
+RULES = (1, 5, 20)
+"""So many rules share a path."""
 ALL = ("sqlite", "postgresql", "mariadb")
 
 
@@ -95,4 +97,14 @@ CONTESTANTS = {
         only=("create", "create_atomic", *FEW),
         ours=True,
     ),
+    **{
+        f"rules_{number}": Contestant(
+            title=f"syncfields, {number} rules",
+            module="many",
+            apps=("syncfields",),
+            only=("scale",),
+            ours=True,
+        )
+        for number in RULES
+    },
 }

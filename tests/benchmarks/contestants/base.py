@@ -88,6 +88,10 @@ class BaseWork:
     def settle(self) -> None:
         """Called when rows were put into the tables by SQL, with values that are right."""
 
+    def other_wrong(self) -> int:
+        """How many values are wrong that only this contestant has."""
+        return 0
+
     def transaction(self) -> AbstractContextManager[Any]:
         return transaction.atomic()
 
