@@ -78,16 +78,20 @@ def compile_rule(rule: Rule) -> list[Maintenance]:
             obj=rule.model,
         )
     if (terms := linear(rule.expression, rule)) is not None:
+        tree = summed(rule)
+        values = {rule.field.attname: isolated(rule.model, tree)}
+        read = [dependencies(rule, [term.aggregate]) for term in terms]
+        groups = grouped(rule, tree, read)
         return [
             Delta(
                 target=rule.model,
                 rules=(rule,),
-                dependencies=dependencies(rule, [term.aggregate]),
-                values={rule.field.attname: isolated(rule.model, summed(rule))},
-                grouped=grouped(rule, summed(rule)),
+                dependencies=found,
+                values=values,
+                grouped=groups,
                 terms=(term,),
             )
-            for term in terms
+            for term, found in zip(terms, read, strict=True)
         ]
     tree = summed(rule) if type(rule.expression) is Sum else rule.expression
     outside = replaced(tree, lambda node: blank(node, rule))
@@ -172,18 +176,22 @@ def adds_up(aggregate: Any, rule: Rule) -> bool:
     )
 
 
-def grouped(rule: Rule, tree: Any) -> dict[str, tuple[str, Any]]:
-    """The one to-many path of a rule, with its expression, if there is just one."""
+def grouped(
+    rule: Rule, tree: Any, read: Sequence[Sequence[Dependency]] | None = None
+) -> dict[str, tuple[str, Any]]:
+    """The one to-many path of a rule, with its expression, if there is just one.
+
+    ``read``: what each of its aggregates reads, where that is known already.
+    """
     found = aggregates(tree)
     # Django's own StdDev and Variance for SQLite fail on a target without rows.
     if not found or has_subquery(tree) or any(isinstance(a, (StdDev, Variance)) for a in found):
         return {}
-    stems = set()
-    for each in dependencies(rule, found):
-        stems.add(each.path.stem)
-    deepest = max(stems, key=lambda path: len(path.hops))
-    for aggregate in found:
-        own = {each.path.stem for each in dependencies(rule, [aggregate])}
+    if read is None:
+        read = [dependencies(rule, [aggregate]) for aggregate in found]
+    stems = [{dependency.path.stem for dependency in each} for each in read]
+    deepest = max(set().union(*stems), key=lambda path: len(path.hops))
+    for own in stems:
         if deepest not in own or not all(deepest.starts_with(stem) for stem in own):
             return {}
     return {rule.field.attname: (deepest.lookup, tree)}
