@@ -1,8 +1,9 @@
-# make demo     load two public databases, find and repair their drift, work on them
-# make test     run the tests: on SQLite, and on PostgreSQL and MariaDB where they answer
-# make lint     ruff and mypy
-# make checks   Django's system checks and missing migrations, of the tests' apps and the example
-# make clean    remove the virtual environment
+# make demo       load two public databases, find and repair their drift, work on them
+# make test       run the tests: on SQLite, and on PostgreSQL and MariaDB where they answer
+# make benchmark  compare with other ways of keeping the same, and write docs/benchmarks.md
+# make lint       ruff and mypy
+# make checks     Django's system checks and missing migrations, of the tests' apps and the example
+# make clean      remove the virtual environment
 #
 # Each makes its own virtual environment. Variables:
 #   PYTHON=python3.13    another interpreter than python3
@@ -18,9 +19,10 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2
 
 EXTRAS_demo = progress
 EXTRAS_test = test
+EXTRAS_benchmark = benchmark
 EXTRAS_lint = test,lint
 
-.PHONY: help demo test lint ruff-check ruff-format mypy checks clean
+.PHONY: help demo test benchmark lint ruff-check ruff-format mypy checks clean
 
 help:
 	@sed '/^#/!q; s/^#//' Makefile
@@ -30,6 +32,12 @@ demo: $(VENV)/.demo-$(VERSION)
 
 test: $(VENV)/.test-$(VERSION)
 	$(VENV)/bin/python -m tests $(ARGS)
+
+# It refuses Django 5.1 and newer, and runs with it all the same.
+benchmark: $(VENV)/.benchmark-$(VERSION)
+	-$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		"django-denormalized>=1.0"
+	$(VENV)/bin/python -m tests.benchmarks $(ARGS)
 
 lint: ruff-check ruff-format mypy
 

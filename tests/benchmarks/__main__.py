@@ -1,48 +1,88 @@
-"""`python -m tests.benchmarks`: measure all ways of keeping a count and a copy."""
+"""`python -m tests.benchmarks`: measure all ways of keeping a count and a copy.
+
+Without options that choose, the results are written to docs/benchmarks.md and docs/benchmarks.svg.
+"""
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import subprocess
 import sys
 import time
+from pathlib import Path
+from typing import Any
 
 from tests import databases
-from tests.benchmarks import contention, measure, scale
+from tests.benchmarks import chart, contention, measure, report, scale
 from tests.benchmarks.contestants import CONTESTANTS
+from tests.benchmarks.results import Measured
+from tests.benchmarks.worker import Worker
 from tests.benchmarks.workloads import WORKLOADS
+
+DOCS = Path(__file__).parents[2] / "docs"
+PARTS = ("contention", "scale")
 
 
 def main(arguments: list[str]) -> int:
     options = parser().parse_args(arguments)
+    chosen = bool(options.database or options.workload or options.contestant or options.quick)
+    measured = []
     for database in options.database or databases.NAMES:
-        names = options.contestant or list(CONTESTANTS)
-        names = list(dict.fromkeys(["none", "sql", *names]))
+        names = dict.fromkeys(["none", "sql", *(options.contestant or CONTESTANTS)])
         with measure.working(database, names) as (workers, absent):
-            print(f"\n{database}")
-            for name, reason in absent.items():
-                print(f"  {name}: not available: {reason}")
-            for name in WORKLOADS:
-                if options.workload and name not in options.workload:
-                    continue
-                workload = WORKLOADS[name]
-                size = (options.full and workload.full) or workload.size
-                if options.quick and not workload.each:
-                    size //= 10
-                start = time.perf_counter()
-                repetitions = 3 if options.quick else 9 if workload.each else 5
-                cells = measure.run(workers, name, size, repetitions)
-                print(f"\n{workload.title} ({size:,})  [{time.perf_counter() - start:.1f} s]")
-                for contestant, cell in cells.items():
-                    show(contestant, cell)
-            if not options.workload or "contention" in options.workload:
-                for each in contention.run(database, workers, 0.5 if options.quick else 1.0):
-                    print(f"  {each}", flush=True)
-            if not options.workload or "scale" in options.workload:
-                for each in scale.rows(workers, scale.SOURCES, 5):
-                    print(f"  {each}", flush=True)
-                for each in scale.rules(workers, 5):
-                    print(f"  {each}", flush=True)
+            if "none" not in workers:
+                print(f"{database} did not answer, so not used: {absent['none']}")
+                continue
+            found = Measured(database, workers["none"]("version"), absent)
+            run(found, workers, options)
+            measured.append(found)
+    folder = options.output or (None if chosen else DOCS)
+    if folder and measured:
+        command = " ".join(["python -m tests.benchmarks", *arguments])
+        (folder / "benchmarks.md").write_text(report.write(measured, startup(), command), "utf-8")
+        (folder / "benchmarks.svg").write_text(chart.draw(measured), "utf-8")
+        print(f"\nWritten: {folder}/benchmarks.md and benchmarks.svg")
     return 0
+
+
+def run(found: Measured, workers: dict[str, Worker], options: argparse.Namespace) -> None:
+    wanted = options.workload or [*WORKLOADS, *PARTS]
+    print(f"\n{found.name} {found.version}")
+    for name, reason in found.absent.items():
+        print(f"  {name}: not available: {reason}")
+    for name in (name for name in WORKLOADS if name in wanted):
+        workload, start = WORKLOADS[name], time.perf_counter()
+        size = (options.full and workload.full) or workload.size
+        if options.quick and not workload.each:
+            size //= 10
+        repetitions = 3 if options.quick else 9 if workload.each else 5
+        found.sizes[name] = size
+        found.cells[name] = measure.run(workers, name, size, repetitions)
+        print(f"\n{workload.title} ({size:,})  [{time.perf_counter() - start:.1f} s]")
+        for contestant, cell in found.cells[name].items():
+            show(contestant, cell)
+    if "contention" in wanted:
+        for each in contention.run(found.name, workers, 0.5 if options.quick else 1.0):
+            found.contention.append(each)
+            print(f"  {each}", flush=True)
+    if "scale" in wanted:
+        sources = (*scale.SOURCES, scale.MANY_SOURCES) if options.full else scale.SOURCES
+        for each in scale.rows(workers, sources, 5):
+            found.rows.append(each)
+            print(f"  {each}", flush=True)
+        for each in scale.rules(workers, 5):
+            found.rules.append(each)
+            print(f"  {each}", flush=True)
+
+
+def startup() -> dict[str, Any]:
+    """In a process of its own, which has imported nothing."""
+    command = [sys.executable, "-m", "tests.benchmarks.startup"]
+    environment = {name: value for name, value in os.environ.items() if "SETTINGS" not in name}
+    done = subprocess.run(command, check=True, capture_output=True, env=environment)
+    return dict(json.loads(done.stdout))
 
 
 def show(contestant: str, cell: measure.Cell) -> None:
@@ -59,12 +99,20 @@ def show(contestant: str, cell: measure.Cell) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    result = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    result.add_argument("--database", action="append", choices=databases.NAMES)
-    result.add_argument("--workload", action="append", choices=[*WORKLOADS, "contention", "scale"])
-    result.add_argument("--contestant", action="append", choices=CONTESTANTS)
+    result = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="Printed: ratio, (ratio of the client's own CPU time), time of one operation, peak "
+        "memory, statements.",
+    )
+    choose = {"action": "append", "help": "only this; can be given several times"}
+    result.add_argument("--database", choices=databases.NAMES, **choose)
+    result.add_argument("--workload", choices=[*WORKLOADS, *PARTS], **choose)
+    result.add_argument("--contestant", choices=CONTESTANTS, **choose)
     result.add_argument("--quick", action="store_true", help="a tenth of the rows, 3 repetitions")
     result.add_argument("--full", action="store_true", help="ten times the rows where it matters")
+    result.add_argument("--output", type=Path, help="a folder for the report, instead of docs/")
     return result
 
 

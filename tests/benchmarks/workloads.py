@@ -36,7 +36,8 @@ class Workload:
     """The contestant that ratios are to."""
 
     def rows(self, size: int) -> Rows:
-        return Rows()
+        few = min(4 * size, Rows.posts)
+        return Rows(posts=few, accounts=few)
 
     def prepare(self, work: Any, size: int, number: int) -> Any:
         """What ``run()`` is given. ``number``: the how many-eth run this is."""

@@ -1,0 +1,42 @@
+"""What syncfields sets itself: the highest ratio for each workload, on PostgreSQL and on SQLite."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Goal:
+    workload: str
+    contestant: str
+    postgresql: float | None
+    sqlite: float | None
+    statements: float | None = None
+    """The most that may be sent for one operation, on any database."""
+    megabytes: float | None = None
+
+    def ratio(self, database: str) -> float | None:
+        return {"postgresql": self.postgresql, "sqlite": self.sqlite}.get(database)
+
+
+GOALS = (
+    Goal("create", "syncfields", 2.1, 1.6),
+    Goal("create_atomic", "syncfields", 1.75, 1.5, statements=2),
+    Goal("create_atomic", "coalesce", 1.15, 1.15),
+    Goal("flip", "syncfields", 2.8, 1.75, statements=3),
+    Goal("flip", "syncfields_memory", 2.3, 1.6),
+    Goal("move", "syncfields", 2.8, 1.75, statements=3),
+    Goal("move", "syncfields_memory", 2.2, 1.6),
+    Goal("save", "syncfields", 2.3, 1.5),
+    Goal("save", "syncfields_memory", 1.1, 1.1, statements=1),
+    Goal("save_fields", "syncfields", 1.05, 1.05, statements=1),
+    Goal("delete", "syncfields", 2.5, 1.7),
+    Goal("bulk_create", "syncfields", 1.1, None),
+    Goal("update", "syncfields", 1.5, 3),
+    Goal("delete_many", "syncfields", 5, 2.5, statements=5),
+    Goal("copy", "syncfields", 2.3, None),
+    Goal("copy_many", "syncfields", 1.1, None),
+    Goal("load", "syncfields", 1.03, 1.03),
+    Goal("reconcile", "syncfields", 1.5, None, megabytes=20),
+    Goal("reconcile_few", "syncfields", 1.5, None, megabytes=20),
+)

@@ -1,0 +1,404 @@
+"""docs/benchmarks.md: the figures as tables, with the goals beside them."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from tests.benchmarks import contention
+from tests.benchmarks.contestants import CONTESTANTS
+from tests.benchmarks.goals import GOALS, Goal
+from tests.benchmarks.measure import Cell
+from tests.benchmarks.results import Measured
+from tests.benchmarks.scale import Cost
+from tests.benchmarks.workloads import WORKLOADS
+
+PACKAGES = (
+    "Django",
+    "psycopg",
+    "PyMySQL",
+    "django-model-utils",
+    "django-computedfields",
+    "django-denorm-iplweb",
+    "django-denormalized",
+)
+NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mariadb": "MariaDB"}
+FEW = ("create_1", "create_2", "create_3")
+COLUMNS = [name for name in CONTESTANTS if not name.startswith("rules_") and name != "commit"]
+
+INTRODUCTION = """\
+# Benchmarks
+
+The same work by each way of keeping it true: the number of public comments of a post,
+`Count("comments", filter=Q(comments__is_public=True))`, and an e-mail that is copied to the
+profile. Figures are ratios to the same work without any synchronization unless said otherwise;
+below 1 is faster than the ORM without synchronization.
+
+```console
+$ {command}
+```
+
+{when}, {machine}. {versions}.
+
+![Time of each workload, as a ratio, by database](benchmarks.svg)
+
+How it is measured: each contestant has a process and a database of its own, because several of
+them change what every model does. They take turns within each repetition, in an order that
+rotates. A ratio is the median of the ratios to the neighbour in the same repetition. Loading the
+instances that are then saved is not timed; the garbage collector is off. Statements are counted
+and memory is taken in passes of their own. In the end the stored values of every contestant are
+compared with what a raw SQL query counts: **WRONG** says how many differ.
+
+SQLite is a file in WAL mode with `synchronous = NORMAL` and `IMMEDIATE` transactions. PostgreSQL
+is on loopback with `synchronous_commit = off`, so that what is compared is work and not the disk,
+which would make all ratios smaller. MariaDB commits as the server is configured: where it waits
+for the disk, autocommit ratios come near 1.
+
+The contestants:
+
+- **hand-written SQL**: through a cursor, for just this task; the limit
+- **row trigger**, **statement trigger**: in the database
+- **tuned receivers**: `post_save` with an UPDATE whose SQL is ready-made, old values from a
+  snapshot taken in `from_db()`, which stale instances deceive; **locked**: the same with a
+  ready-made locking SELECT of the old row
+- **careful F() receivers**: what a careful developer writes: `select_for_update()` in `pre_save`,
+  `F()` in `post_save`, `atomic()` around. After bulk writes both kinds of receivers are helped by
+  hand-written counting, as one has to
+- **FieldTracker alone**: django-model-utils' tracker, which keeps nothing
+- **django-computedfields**, **django-denorm-iplweb**, **django-denormalized**: as their
+  documentation has it, with the calls that it asks for after bulk writes
+- **syncfields**: with `TRACKING` `"database"`, with `"memory"`, and in `coalesce()`
+- **reconcile**: "no synchronization" is `annotate()` and `bulk_update()`, written by hand
+"""
+
+
+def write(measured: Sequence[Measured], startup: dict[str, Any], command: str) -> str:
+    parts = [
+        INTRODUCTION.format(
+            command=command,
+            when=datetime.now(timezone.utc).strftime("%d %B %Y"),
+            machine=machine(),
+            versions=versions(measured),
+        ),
+        "\n".join(["## Goals", "", *goals(measured)]),
+    ]
+    parts += ["\n".join([f"## {NAMES[each.name]}", "", *ratios(each)]) for each in measured]
+    parts.append("\n".join(["## Statements", "", *statements(measured)]))
+    parts.append("\n".join(["## Memory", "", *memory(measured)]))
+    parts.append("\n".join(["## Many writers of one row", "", *hot(measured)]))
+    parts.append("\n".join(["## At once, or at COMMIT", "", *commit(measured)]))
+    parts.append("\n".join(["## Scale", "", *scale(measured), "", *started(startup)]))
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def machine() -> str:
+    return f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}"
+
+
+def versions(measured: Iterable[Measured]) -> str:
+    found = [f"Python {platform.python_version()}"]
+    for package in PACKAGES:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join([*found, *(f"{NAMES[each.name]} {each.version}" for each in measured)])
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield "| " + " | ".join(head) + " |"
+    yield "| " + " | ".join(["---"] * len(head)) + " |"
+    for row in rows:
+        yield "| " + " | ".join(row) + " |"
+
+
+def title(workload: str, size: int) -> str:
+    known = WORKLOADS[workload]
+    return known.title if known.each else f"{known.title}, {size:,} rows"
+
+
+# Goals -----------------------------------------------------------------------------------------
+
+
+def goals(measured: Sequence[Measured]) -> Iterator[str]:
+    """What was aimed at, and what came of it."""
+    missed: list[str] = []
+    rows = []
+    for goal in GOALS:
+        found = [outcome(goal, each, missed) for each in measured]
+        rows.append([WORKLOADS[goal.workload].title, CONTESTANTS[goal.contestant].title, *found])
+    yield (
+        "What was aimed at before the work began; where no figure was set, the measured one stands "
+        "alone. Missed ones are **bold**."
+    )
+    yield ""
+    yield from table(["workload", "", *(NAMES[each.name] for each in measured)], rows)
+    yield ""
+    yield f"Missed: {'; '.join(missed)}." if missed else "None is missed."
+
+
+def outcome(goal: Goal, measured: Measured, missed: list[str]) -> str:
+    cell = measured.cell(goal.workload, goal.contestant)
+    if cell is None or cell.ratio is None:
+        return "-"
+    wanted, said = goal.ratio(measured.name), f"{cell.ratio:.2f}"
+    what = f"{WORKLOADS[goal.workload].title}, {CONTESTANTS[goal.contestant].title}"
+    where = NAMES[measured.name]
+    if wanted is not None:
+        said = f"{said} (<= {wanted:g})"
+        if cell.ratio > wanted:
+            said = f"**{said}**"
+            missed.append(f"{what}, {where}: {cell.ratio:.2f} instead of {wanted:g}")
+    sent = sum(cell.statements.values())
+    # MariaDB has to lock the parents that a key names by a statement of its own.
+    most = goal.statements
+    if most is not None and measured.name == "mariadb":
+        most += 1
+    if most is not None and sent > most:
+        said += f", **{sent:g} statements (<= {most:g})**"
+        missed.append(f"{what}, {where}: {sent:g} statements instead of {most:g}")
+    if goal.megabytes is not None and (cell.memory or 0) > goal.megabytes:
+        said += f", **{cell.memory:.0f} MB (<= {goal.megabytes:g})**"
+        missed.append(f"{what}, {where}: {cell.memory:.0f} MB instead of {goal.megabytes:g}")
+    return said
+
+
+# Tables of cells -------------------------------------------------------------------------------
+
+
+def ratios(measured: Measured) -> Iterator[str]:
+    slow: set[str] = set()
+
+    def ratio(cell: Cell) -> str:
+        if cell.wrong:
+            return f"**WRONG: {cell.wrong}**"
+        if cell.ratio is None:
+            return f"failed: {cell.note}" if cell.note else "-"
+        if cell.note:
+            slow.add(cell.note)
+        digits = 0 if cell.ratio >= 100 else 1 if cell.ratio >= 10 else 2
+        return f"{cell.ratio:,.{digits}f}" + ("*" if cell.note else "")
+
+    def base(workload: str) -> str:
+        cell = measured.cell(workload, WORKLOADS[workload].base)
+        if cell is None or cell.microseconds is None:
+            return "-"
+        of = "" if WORKLOADS[workload].base == "none" else " (SQL)"
+        return f"{cell.microseconds:,.{0 if cell.microseconds >= 100 else 1}f} µs{of}"
+
+    columns = present(measured)
+    rows = [
+        [title(name, measured.sizes[name]), base(name), *cells(measured, name, columns, ratio)]
+        for name in measured.cells
+        if name not in FEW
+    ]
+    heads = [CONTESTANTS[name].title for name in columns]
+    yield "In the second column is the time of one operation, or row, that is 1 in this row."
+    yield ""
+    yield from table(["workload", "1 is", *heads], rows)
+    if slow:
+        yield ""
+        yield f"\\* {'; '.join(sorted(slow))}."
+    if measured.absent:
+        yield ""
+        absent = (
+            f"{CONTESTANTS[name].title} ({reason})"
+            for name, reason in measured.absent.items()
+            if name in COLUMNS
+        )
+        yield f"Not available: {', '.join(absent)}."
+
+
+def present(measured: Measured) -> list[str]:
+    return [
+        name
+        for name in COLUMNS
+        if name != "none" and any(name in cells for cells in measured.cells.values())
+    ]
+
+
+def cells(
+    measured: Measured, workload: str, columns: Iterable[str], show: Callable[[Cell], str]
+) -> Iterator[str]:
+    for contestant in columns:
+        cell = measured.cell(workload, contestant)
+        yield show(cell) if cell else "-"
+
+
+def statements(measured: Sequence[Measured]) -> Iterator[str]:
+    def sent(cell: Cell) -> str:
+        if not cell.statements:
+            return "-"
+        savepoints = cell.statements.get("SAVEPOINT", 0)
+        others = sum(cell.statements.values()) - 2 * savepoints
+        return f"{others:g}" + (f" + {savepoints:g} savepoints" if savepoints else "")
+
+    yield "For one operation, or for the whole of a bulk write; BEGIN and COMMIT are not counted."
+    for each in measured:
+        columns = ["none", *present(each)]
+        yield ""
+        yield f"{NAMES[each.name]}:"
+        yield ""
+        yield from table(
+            ["workload", *(CONTESTANTS[name].title for name in columns)],
+            [
+                [title(name, each.sizes[name]), *cells(each, name, columns, sent)]
+                for name in each.cells
+                if name not in FEW
+            ],
+        )
+
+
+def memory(measured: Sequence[Measured]) -> Iterator[str]:
+    def peak(cell: Cell) -> str:
+        return "-" if cell.memory is None else f"{cell.memory:.1f}"
+
+    yield "The most that Python held during a bulk write, in megabytes (`tracemalloc`)."
+    for each in measured:
+        columns = ["none", *present(each)]
+        yield ""
+        yield f"{NAMES[each.name]}:"
+        yield ""
+        yield from table(
+            ["workload", *(CONTESTANTS[name].title for name in columns)],
+            [
+                [title(name, each.sizes[name]), *cells(each, name, columns, peak)]
+                for name in each.cells
+                if not WORKLOADS[name].each
+            ],
+        )
+
+
+# Several writers -------------------------------------------------------------------------------
+
+
+def hot(measured: Sequence[Measured]) -> Iterator[str]:
+    yield (
+        "Comments created in a second by one, two and four processes. All of them write the same "
+        "post, so each waits for the one before to commit. Deadlocks are in brackets; the "
+        "transactions that they ended are not counted, and no value was wrong afterwards unless "
+        "said."
+    )
+    for shape in ("one", "ten"):
+        yield ""
+        yield f"{contention.TITLES[shape].capitalize()}:"
+        yield ""
+        yield from table(
+            ["", "writers", *(NAMES[each.name] for each in measured)],
+            [
+                [
+                    CONTESTANTS[contestant].title,
+                    str(writers),
+                    *(throughput(each, shape, contestant, writers) for each in measured),
+                ]
+                for contestant in contention.RUNS[shape]
+                for writers in contention.WRITERS
+            ],
+        )
+
+
+def throughput(measured: Measured, shape: str, contestant: str, writers: int) -> str:
+    for each in measured.contention:
+        if (each.shape, each.contestant, each.writers) == (shape, contestant, writers):
+            said = f"{each.per_second:,.0f}"
+            if each.deadlocks:
+                said += f" ({each.deadlocks})"
+            if each.failed:
+                said += f", {each.failed} failed"
+            if each.wrong or each.lost:
+                said += f", **WRONG: {(each.wrong or 0) + abs(each.lost)}**"
+            return said
+    return "-"
+
+
+def commit(measured: Sequence[Measured]) -> Iterator[str]:
+    yield (
+        'Deltas are written at once by default. With `APPLY = "commit"`, and in `coalesce()`, they '
+        "wait for the end of the transaction. Ratios to no synchronization:"
+    )
+    yield ""
+    columns = ("tuned", "careful", "syncfields", "commit", "coalesce")
+    yield from table(
+        ["create", "database", *(CONTESTANTS[name].title for name in columns)],
+        [
+            [WORKLOADS[workload].title.removeprefix("create "), NAMES[each.name], *row]
+            for workload in ("create", *FEW, "create_atomic")
+            for each in measured
+            for row in [list(cells(each, workload, columns, plain_ratio))]
+        ],
+    )
+    yield ""
+    yield (
+        f"Four processes, {contention.TITLES['opposite']}: comments created in a second, and in "
+        "brackets the deadlocks in three seconds. PostgreSQL notices one after a second of waiting."
+    )
+    yield ""
+    yield from table(
+        ["", *(NAMES[each.name] for each in measured)],
+        [
+            [
+                CONTESTANTS[contestant].title,
+                *(throughput(each, "opposite", contestant, 4) for each in measured),
+            ]
+            for contestant in contention.RUNS["opposite"]
+        ],
+    )
+
+
+def plain_ratio(cell: Cell) -> str:
+    return "-" if cell.ratio is None else f"{cell.ratio:.2f}"
+
+
+# Scale -----------------------------------------------------------------------------------------
+
+
+def scale(measured: Sequence[Measured]) -> Iterator[str]:
+    yield (
+        "A write costs the same however many rows there are: microseconds, and in brackets the "
+        "statements. There are ten comments to a post. Each rule needs the index of its foreign "
+        "key, which Django makes."
+    )
+    yield ""
+    yield from table(
+        ["write", "database", *heads(measured, "rows")],
+        list(costs(measured, "rows")),
+    )
+    yield ""
+    yield "Rules that share a path are read and written together, by the same statements:"
+    yield ""
+    yield from table(["write", "database", *heads(measured, "rules")], costs(measured, "rules"))
+
+
+def label(cost: Cost) -> str:
+    if cost.contestant.startswith("rules_"):
+        return CONTESTANTS[cost.contestant].title.removeprefix("syncfields, ")
+    return f"{CONTESTANTS[cost.contestant].title}, {cost.sources:,} comments"
+
+
+def heads(measured: Sequence[Measured], part: str) -> list[str]:
+    return list(dict.fromkeys(label(cost) for each in measured for cost in getattr(each, part)))
+
+
+def costs(measured: Sequence[Measured], part: str) -> Iterator[list[str]]:
+    for each in measured:
+        found: dict[str, dict[str, str]] = {}
+        for cost in getattr(each, part):
+            wrong = f" **WRONG: {cost.wrong}**" if cost.wrong else ""
+            said = f"{cost.microseconds:,.0f} ({cost.statements:g}){wrong}"
+            found.setdefault(cost.write, {})[label(cost)] = said
+        for write_, row in found.items():
+            chosen = [row.get(head, "-") for head in heads(measured, part)]
+            yield [WORKLOADS[write_].title, NAMES[each.name], *chosen]
+
+
+def started(startup: dict[str, Any]) -> Iterator[str]:
+    yield (
+        f"Start-up: {startup['rules']} rules of {startup['models']} models compile in "
+        f"{startup['first'] * 1000:.0f} ms (goal: 100 ms), by {startup['queries']} queries. "
+        f"`import syncfields` takes {startup['import'] * 1000:.0f} ms beside Django's own imports, "
+        f"and imports {len(startup['models_imported'])} modules of models."
+    )
