@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from tests.benchmarks.worker import Worker
 from tests.benchmarks.workloads import WORKLOADS
 
 DOCS = Path(__file__).parents[2] / "docs"
+QUICK = 3
+MANY = 10_000_000
 PARTS = ("contention", "scale")
 
 
@@ -53,28 +56,41 @@ def run(found: Measured, workers: dict[str, Worker], options: argparse.Namespace
     for name, reason in found.absent.items():
         print(f"  {name}: not available: {reason}")
     for name in (name for name in WORKLOADS if name in wanted):
-        workload, start = WORKLOADS[name], time.perf_counter()
-        size = (options.full and workload.full) or workload.size
-        if options.quick and not workload.each:
-            size //= 10
-        repetitions = 3 if options.quick else 9 if workload.each else 5
-        found.sizes[name] = size
-        found.cells[name] = measure.run(workers, name, size, repetitions)
-        print(f"\n{workload.title} ({size:,})  [{time.perf_counter() - start:.1f} s]")
-        for contestant, cell in found.cells[name].items():
-            show(contestant, cell)
+        run_workload(found, workers, name, options)
     if "contention" in wanted:
-        for each in contention.run(found.name, workers, 0.5 if options.quick else 1.0):
-            found.contention.append(each)
-            print(f"  {each}", flush=True)
+        several = contention.run(found.name, workers, 0.5 if options.quick else 1.0)
+        found.contention += printed(several)
     if "scale" in wanted:
         sources = (*scale.SOURCES, scale.MANY_SOURCES) if options.full else scale.SOURCES
-        for each in scale.rows(workers, sources, 5):
-            found.rows.append(each)
-            print(f"  {each}", flush=True)
-        for each in scale.rules(workers, 5):
-            found.rules.append(each)
-            print(f"  {each}", flush=True)
+        found.rows += printed(scale.rows(workers, sources, 5))
+        found.rules += printed(scale.rules(workers, 5))
+    if options.scale and "syncfields" in workers:
+        reconcile = (workers["syncfields"]("reconcile_many", MANY, each) for each in (1000, 1))
+        found.reconciled += printed(reconcile)
+
+
+def run_workload(
+    found: Measured, workers: dict[str, Worker], name: str, options: argparse.Namespace
+) -> None:
+    workload, start = WORKLOADS[name], time.perf_counter()
+    size = (options.full and workload.full) or workload.size
+    if options.quick and not workload.each:
+        size //= 10
+    found.sizes[name] = size
+    found.cells[name] = measure.run(
+        workers, name, size, QUICK if options.quick else workload.repetitions
+    )
+    print(f"\n{workload.title} ({size:,})  [{time.perf_counter() - start:.1f} s]")
+    for contestant, cell in found.cells[name].items():
+        show(contestant, cell)
+    for contestant in options.profile or ():
+        print(f"\n{contestant}:\n{workers[contestant]('profile', name, size)}")
+
+
+def printed(values: Iterable[Any]) -> Iterator[Any]:
+    for each in values:
+        print(f"  {each}", flush=True)
+        yield each
 
 
 def startup() -> dict[str, Any]:
@@ -112,6 +128,12 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--contestant", choices=CONTESTANTS, **choose)
     result.add_argument("--quick", action="store_true", help="a tenth of the rows, 3 repetitions")
     result.add_argument("--full", action="store_true", help="ten times the rows where it matters")
+    result.add_argument(
+        "--scale", action="store_true", help="also reconcile a million targets of ten million rows"
+    )
+    result.add_argument(
+        "--profile", action="append", choices=CONTESTANTS, help="where its time goes, by function"
+    )
     result.add_argument("--output", type=Path, help="a folder for the report, instead of docs/")
     return result
 

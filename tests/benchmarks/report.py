@@ -91,7 +91,8 @@ def write(measured: Sequence[Measured], startup: dict[str, Any], command: str) -
     parts.append("\n".join(["## Memory", "", *memory(measured)]))
     parts.append("\n".join(["## Many writers of one row", "", *hot(measured)]))
     parts.append("\n".join(["## At once, or at COMMIT", "", *commit(measured)]))
-    parts.append("\n".join(["## Scale", "", *scale(measured), "", *started(startup)]))
+    parts.append("\n".join(["## Scale", "", *scale(measured), "", *reconciled(measured)]))
+    parts.append("\n".join(started(startup)))
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
@@ -393,6 +394,19 @@ def costs(measured: Sequence[Measured], part: str) -> Iterator[list[str]]:
         for write_, row in found.items():
             chosen = [row.get(head, "-") for head in heads(measured, part)]
             yield [WORKLOADS[write_].title, NAMES[each.name], *chosen]
+
+
+def reconciled(measured: Sequence[Measured]) -> Iterator[str]:
+    for each in measured:
+        for found in each.reconciled:
+            wrong = f" **WRONG: {found['wrong']}**" if found["wrong"] else ""
+            yield (
+                f"A reconcile of {found['targets']:,} targets and {found['sources']:,} sources on "
+                f"{NAMES[each.name]}, {found['repaired']:,} of them repaired, takes "
+                f"{found['seconds']:,.0f} s and adds {found['megabytes']:.0f} MB to the "
+                f"process.{wrong}"
+            )
+            yield ""
 
 
 def started(startup: dict[str, Any]) -> Iterator[str]:

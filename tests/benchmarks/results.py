@@ -24,5 +24,8 @@ class Measured:
     rows: list[Cost] = field(default_factory=list)
     rules: list[Cost] = field(default_factory=list)
 
+    reconciled: list[dict[str, float]] = field(default_factory=list)
+    """What a reconcile of very many rows took."""
+
     def cell(self, workload: str, contestant: str) -> Cell | None:
         return self.cells.get(workload, {}).get(contestant)

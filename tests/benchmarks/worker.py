@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import traceback
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from cProfile import Profile
+from io import StringIO
 from multiprocessing import get_context
+from pstats import Stats
 from random import Random
 from time import perf_counter, process_time, sleep, time
 from typing import Any
 
 from tests.benchmarks.workloads import HOT_POSTS, SHAPES, WORKLOADS, Workload
 
-TIMEOUT = 300
+TIMEOUT = 1800
 COUNTED = 10
+PROFILED = 40
 
 
 class Failed(Exception):
@@ -284,6 +289,34 @@ class Arena:
                 done["deadlocks" if deadlock else "failed"] += 1
         return done
 
+    def profile(self, name: str, size: int) -> str:
+        """Where Python's own time goes, by function."""
+        workload, given = self.prepared(name, size)
+        profile = Profile()
+        profile.runcall(workload.run, self.work, given)
+        text = StringIO()
+        Stats(profile, stream=text).strip_dirs().sort_stats("cumulative").print_stats(PROFILED)
+        Stats(profile, stream=text).strip_dirs().sort_stats("tottime").print_stats(PROFILED)
+        return text.getvalue()
+
+    def reconcile_many(self, sources: int, one_in: int) -> dict[str, float]:
+        """A reconcile of so many rows: how long, and what memory the process takes for it."""
+        from syncfields import reconcile
+
+        self.reset("reconcile", 1000)
+        self.grow(sources)
+        self.make_drift(one_in)
+        before, start = memory_of_process(), perf_counter()
+        report = reconcile(self.work.Post, progress=show_progress)
+        return {
+            "sources": sources,
+            "targets": report.scanned,
+            "repaired": report.repaired,
+            "seconds": perf_counter() - start,
+            "megabytes": memory_of_process() - before,
+            "wrong": self.verify()["wrong"],
+        }
+
     def verify(self) -> dict[str, Any]:
         """How many values are wrong, by SQL alone; and what the sources are, to compare."""
         base = self.base
@@ -306,6 +339,19 @@ class Arena:
 
     def cannot(self) -> tuple[str, ...]:
         return self.work.cannot
+
+
+def memory_of_process() -> float:
+    """Megabytes at the peak, as the system counts them."""
+    import resource
+
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return kilobytes / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+def show_progress(label: str, done: int, total: int) -> None:
+    if done % 100_000 < 2000:
+        sys.stderr.write(f"  {label}: {done:,} of {total:,}\n")
 
 
 @contextmanager

@@ -26,6 +26,7 @@ class Workload:
     """Operations, or rows, in one run."""
     full: ClassVar[int | None] = None
     """The same with ``--full``."""
+    repetitions: ClassVar[int] = 9
     each: ClassVar[bool] = True
     """Whether ``size`` operations are run one after the other."""
     fresh: ClassVar[bool] = False
@@ -79,6 +80,7 @@ class CreateFew(Create):
     """In transactions of one to three: where it costs to wait for their end, and where it pays."""
 
     size = 48
+    repetitions = 7
     only = ("none", "tuned", "careful", "syncfields", "coalesce", "commit")
 
     def __init__(self, count: int) -> None:
@@ -145,6 +147,7 @@ class BulkCreate(Workload):
     title = "bulk_create()"
     size = 10_000
     full = 100_000
+    repetitions = 5
     each = False
     fresh = True
 
@@ -158,6 +161,7 @@ class BulkCreate(Workload):
 class Update(Workload):
     title = "update()"
     size = 10_000
+    repetitions = 5
     each = False
 
     def rows(self, size: int) -> Rows:
@@ -194,6 +198,7 @@ class Copy(Workload):
 class CopyMany(Copy):
     title = "copy one e-mail to many profiles"
     size = 10_000
+    repetitions = 5
     each = False
     base = "sql"
 
@@ -207,6 +212,7 @@ class CopyMany(Copy):
 class Load(Workload):
     title = "load instances"
     size = 100_000
+    repetitions = 3
     each = False
     only = (
         "none",
@@ -229,6 +235,7 @@ class Reconcile(Workload):
     title = "reconcile, every target wrong"
     size = 100_000
     full = 1_000_000
+    repetitions = 5
     each = False
     only = ("sql", "none", "syncfields")
     base = "sql"
