@@ -58,7 +58,7 @@ def run(found: Measured, workers: dict[str, Worker], options: argparse.Namespace
     for name in (name for name in WORKLOADS if name in wanted):
         run_workload(found, workers, name, options)
     if "contention" in wanted:
-        several = contention.run(found.name, workers, 0.5 if options.quick else 1.0)
+        several = contention.run(found.name, workers, 0.3 if options.quick else 0.7)
         found.contention += printed(several)
     if "scale" in wanted:
         sources = (*scale.SOURCES, scale.MANY_SOURCES) if options.full else scale.SOURCES

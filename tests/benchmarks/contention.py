@@ -27,6 +27,7 @@ class Throughput:
     shape: str
     contestant: str
     writers: int
+    seconds: float
     per_second: float
     """Comments created."""
     deadlocks: int
@@ -71,6 +72,7 @@ def hammer(team: list[Worker], contestant: str, shape: str, seconds: float) -> T
         shape,
         contestant,
         len(team),
+        seconds,
         created / seconds,
         sum(each["deadlocks"] for each in done),
         sum(each["failed"] for each in done),

@@ -14,7 +14,11 @@ from tests.benchmarks.worker import Failed, Worker
 from tests.benchmarks.workloads import WORKLOADS, Workload
 
 SLOW = 0.2
-"""Seconds. Who takes longer for a tenth of the rows is measured with that tenth, and once."""
+"""Seconds. Who takes longer for a tenth of the rows, and many times longer than the base, is
+measured with that tenth, and once."""
+TIMES = 20
+FEWER = 4
+"""Who takes so many times longer for single operations does so many times fewer of them."""
 WARM_UP = 10
 
 
@@ -74,36 +78,42 @@ def run(workers: dict[str, Worker], name: str, size: int, repetitions: int) -> d
     """One workload, by all contestants that do it."""
     workload = WORKLOADS[name]
     cells: dict[str, Cell] = {}
-    taking_part: dict[str, Worker] = {}
     tenths: dict[str, float] = {}
     for contestant, worker in workers.items():
-        if not takes_part(contestant, name, workload, worker):
-            continue
-        cells[contestant] = Cell()
-        with noting(cells[contestant]):
-            tenths[contestant] = warm_up(worker, name, size)
-            if workload.each or tenths[contestant] <= SLOW:
-                worker("reset", name, size)
-                taking_part[contestant] = worker
-            else:
-                cells[contestant].note = "slow"
-    order = list(taking_part)
-    for repetition in range(repetitions):
-        for contestant in order[repetition % len(order) :] + order[: repetition % len(order)]:
+        if takes_part(contestant, name, workload, worker):
+            cells[contestant] = Cell()
             with noting(cells[contestant]):
-                seconds, own = taking_part[contestant]("time", name, size)
-                cells[contestant].seconds.append(seconds / size)
-                cells[contestant].own.append(own / size)
+                tenths[contestant] = warm_up(worker, name, size)
+    usual = tenths.get(workload.base, 0.0)
+    sizes: dict[str, int] = {}
+    for contestant, tenth_ in tenths.items():
+        if not workload.each and tenth_ > SLOW and tenth_ > TIMES * usual:
+            cells[contestant].note = "slow"
+        else:
+            fewer = workload.each and tenth_ > FEWER * usual
+            sizes[contestant] = max(size // FEWER, WARM_UP) if fewer else size
+            with noting(cells[contestant]):
+                workers[contestant]("reset", name, size)
+    order = list(sizes)
+    for repetition in range(repetitions if order else 0):
+        first = repetition % len(order)
+        for contestant in order[first:] + order[:first]:
+            time(workers[contestant], name, sizes[contestant], cells[contestant])
     for contestant, cell in cells.items():
-        if cell.note not in ("", "slow"):
-            continue
         with noting(cell):
             if cell.note == "slow":
                 finish_slow(workers[contestant], contestant, name, size, cell, tenths)
-            else:
+            elif not cell.note:
                 finish(workers[contestant], contestant, name, size, cell)
     compare(cells, workload.base, tenths, size)
     return cells
+
+
+def time(worker: Worker, name: str, size: int, cell: Cell) -> None:
+    with noting(cell):
+        seconds, own = worker("time", name, size)
+        cell.seconds.append(seconds / size)
+        cell.own.append(own / size)
 
 
 def takes_part(contestant: str, name: str, workload: Workload, worker: Worker) -> bool:
@@ -137,7 +147,8 @@ def warm_up(worker: Worker, name: str, size: int) -> float:
 
 def finish(worker: Worker, contestant: str, name: str, size: int, cell: Cell) -> None:
     cell.statements = worker("statements", name, size)
-    if not WORKLOADS[name].each:
+    known = CONTESTANTS[contestant]
+    if WORKLOADS[name].holds_rows and (known.weighed or known.ours):
         cell.memory = worker("memory", name, size)
     verify(worker, contestant, cell)
 

@@ -260,7 +260,9 @@ def memory(measured: Sequence[Measured]) -> Iterator[str]:
 
     yield "The most that Python held during a bulk write, in megabytes (`tracemalloc`)."
     for each in measured:
-        columns = ["none", *present(each)]
+        known = ["none", *present(each)]
+        columns = [name for name in known if CONTESTANTS[name].weighed or CONTESTANTS[name].ours]
+        columns = [name for name in columns if name != "coalesce"]
         yield ""
         yield f"{NAMES[each.name]}:"
         yield ""
@@ -269,7 +271,7 @@ def memory(measured: Sequence[Measured]) -> Iterator[str]:
             [
                 [title(name, each.sizes[name]), *cells(each, name, columns, peak)]
                 for name in each.cells
-                if not WORKLOADS[name].each
+                if WORKLOADS[name].holds_rows
             ],
         )
 
@@ -333,9 +335,11 @@ def commit(measured: Sequence[Measured]) -> Iterator[str]:
         ],
     )
     yield ""
+    seconds = {run.seconds for each in measured for run in each.contention if run.writers == 4}
     yield (
         f"Four processes, {contention.TITLES['opposite']}: comments created in a second, and in "
-        "brackets the deadlocks in three seconds. PostgreSQL notices one after a second of waiting."
+        f"brackets the deadlocks in {max(seconds, default=0):.0f} seconds. PostgreSQL notices one "
+        "after a second of waiting."
     )
     yield ""
     yield from table(

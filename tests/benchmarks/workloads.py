@@ -26,9 +26,11 @@ class Workload:
     """Operations, or rows, in one run."""
     full: ClassVar[int | None] = None
     """The same with ``--full``."""
-    repetitions: ClassVar[int] = 9
+    repetitions: ClassVar[int] = 7
     each: ClassVar[bool] = True
     """Whether ``size`` operations are run one after the other."""
+    holds_rows: ClassVar[bool] = False
+    """Whether memory could grow with ``size``, so that its peak is worth a run."""
     fresh: ClassVar[bool] = False
     """Whether each run needs the rows as they were."""
     only: ClassVar[tuple[str, ...]] = ()
@@ -149,7 +151,7 @@ class BulkCreate(Workload):
     full = 100_000
     repetitions = 5
     each = False
-    fresh = True
+    holds_rows = True
 
     def prepare(self, work: Any, size: int, number: int) -> Any:
         return cycled(work.Post.objects.order_by("pk"), size)
@@ -163,6 +165,7 @@ class Update(Workload):
     size = 10_000
     repetitions = 5
     each = False
+    holds_rows = True
 
     def rows(self, size: int) -> Rows:
         return Rows(posts=max(size // 10, 1), accounts=0)
@@ -200,6 +203,7 @@ class CopyMany(Copy):
     size = 10_000
     repetitions = 5
     each = False
+    holds_rows = True
     base = "sql"
 
     def rows(self, size: int) -> Rows:
@@ -237,6 +241,7 @@ class Reconcile(Workload):
     full = 1_000_000
     repetitions = 5
     each = False
+    holds_rows = True
     only = ("sql", "none", "syncfields")
     base = "sql"
     wrong: ClassVar[int] = 1

@@ -31,6 +31,8 @@ class Contestant:
     """Whether the values are to be right afterwards."""
     only: tuple[str, ...] = ()
     """The workloads that it is there for; all if empty."""
+    weighed: bool = False
+    """Whether its memory is measured, which takes long."""
     ours: bool = False
 
     def missing(self, database: str) -> str | None:
@@ -43,7 +45,7 @@ class Contestant:
 
 
 CONTESTANTS = {
-    "none": Contestant(title="no synchronization", module="none", keeps=False),
+    "none": Contestant(title="no synchronization", module="none", keeps=False, weighed=True),
     "sql": Contestant(title="hand-written SQL", module="sql"),
     "row_trigger": Contestant(title="row trigger", module="triggers"),
     "statement_trigger": Contestant(
@@ -51,12 +53,13 @@ CONTESTANTS = {
     ),
     "tuned": Contestant(title="tuned receivers", module="tuned"),
     "tuned_locked": Contestant(title="tuned receivers, locked", module="tuned"),
-    "careful": Contestant(title="careful F() receivers", module="careful"),
+    "careful": Contestant(title="careful F() receivers", module="careful", weighed=True),
     "tracker": Contestant(
         title="FieldTracker alone",
         module="tracker",
         requires="model_utils",
         keeps=False,
+        only=("create", "save", "save_fields", "load"),
     ),
     "computedfields": Contestant(
         title="django-computedfields",
