@@ -10,7 +10,7 @@ from tests.benchmarks.goals import GOALS
 from tests.benchmarks.results import Measured
 from tests.benchmarks.workloads import WORKLOADS
 
-LABELS, PANEL, GAP, ROW, TOP = 250, 270, 24, 26, 96
+LABELS, PANEL, GAP, ROW, TOP = 250, 270, 40, 26, 96
 LOW, HIGH = 0.2, 50.0
 TICKS = (0.2, 0.5, 1, 2, 5, 10, 20, 50)
 LIBRARIES = ("computedfields", "denorm", "denormalized")
@@ -74,7 +74,7 @@ def legend() -> Iterator[str]:
         yield text(left + 10, top, title, "small")
         left += 30 + 6.2 * len(title)
     yield f'<line class="goal" x1="{left}" x2="{left}" y1="{top - 11}" y2="{top + 3}"/>'
-    yield text(left + 8, top, "goal", "small")
+    yield text(left + 8, top, "its goal", "small")
     yield text(
         20,
         44,
@@ -86,7 +86,7 @@ def legend() -> Iterator[str]:
 
 def panel(left: float, measured: Measured, names: list[str]) -> Iterator[str]:
     bottom = TOP + ROW * len(names)
-    yield text(left, TOP - 22, f"{measured.name} {measured.version}", "title")
+    yield text(left, TOP - 22, f"{measured.title} {measured.version}", "title")
     for tick in TICKS:
         x = left + place(tick)
         kind = "one" if tick == 1 else "line"
@@ -95,14 +95,21 @@ def panel(left: float, measured: Measured, names: list[str]) -> Iterator[str]:
     for number, name in enumerate(names):
         y = row(number)
         yield f'<line class="line" x1="{left}" x2="{left + PANEL}" y1="{y}" y2="{y}"/>'
-        goals = {goal.ratio(measured.name) for goal in GOALS if goal.workload == name} - {None}
-        for goal in goals:
+        for goal in goals(measured, name):
             x = left + place(goal)
             yield f'<line class="goal" x1="{x:.1f}" x2="{x:.1f}" y1="{y - 9}" y2="{y + 9}"/>'
         for series, (title, shape, colour) in SERIES.items():
             ratio = ratio_of(measured, name, series)
             if ratio is not None:
                 yield mark(left + place(ratio), y, shape, colour, f"{title}: {ratio:.2f}")
+
+
+def goals(measured: Measured, workload: str) -> Iterator[float]:
+    """The goal of database tracking; that of memory tracking would only be in its way."""
+    for goal in GOALS:
+        ratio = goal.ratio(measured.name)
+        if goal.workload == workload and goal.contestant == "syncfields" and ratio is not None:
+            yield ratio
 
 
 def ratio_of(measured: Measured, workload: str, series: str) -> float | None:

@@ -26,7 +26,6 @@ PACKAGES = (
     "django-denorm-iplweb",
     "django-denormalized",
 )
-NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mariadb": "MariaDB"}
 FEW = ("create_1", "create_2", "create_3")
 COLUMNS = [name for name in CONTESTANTS if not name.startswith("rules_") and name != "commit"]
 
@@ -86,7 +85,7 @@ def write(measured: Sequence[Measured], startup: dict[str, Any], command: str) -
         ),
         "\n".join(["## Goals", "", *goals(measured)]),
     ]
-    parts += ["\n".join([f"## {NAMES[each.name]}", "", *ratios(each)]) for each in measured]
+    parts += ["\n".join([f"## {each.title}", "", *ratios(each)]) for each in measured]
     parts.append("\n".join(["## Statements", "", *statements(measured)]))
     parts.append("\n".join(["## Memory", "", *memory(measured)]))
     parts.append("\n".join(["## Many writers of one row", "", *hot(measured)]))
@@ -107,7 +106,7 @@ def versions(measured: Iterable[Measured]) -> str:
             found.append(f"{package} {version(package)}")
         except PackageNotFoundError:
             continue
-    return ", ".join([*found, *(f"{NAMES[each.name]} {each.version}" for each in measured)])
+    return ", ".join([*found, *(f"{each.title} {each.version}" for each in measured)])
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
@@ -137,7 +136,7 @@ def goals(measured: Sequence[Measured]) -> Iterator[str]:
         "alone. Missed ones are **bold**."
     )
     yield ""
-    yield from table(["workload", "", *(NAMES[each.name] for each in measured)], rows)
+    yield from table(["workload", "", *(each.title for each in measured)], rows)
     yield ""
     yield f"Missed: {'; '.join(missed)}." if missed else "None is missed."
 
@@ -148,7 +147,7 @@ def outcome(goal: Goal, measured: Measured, missed: list[str]) -> str:
         return "-"
     wanted, said = goal.ratio(measured.name), f"{cell.ratio:.2f}"
     what = f"{WORKLOADS[goal.workload].title}, {CONTESTANTS[goal.contestant].title}"
-    where = NAMES[measured.name]
+    where = measured.title
     if wanted is not None:
         said = f"{said} (<= {wanted:g})"
         if cell.ratio > wanted:
@@ -242,7 +241,7 @@ def statements(measured: Sequence[Measured]) -> Iterator[str]:
     for each in measured:
         columns = ["none", *present(each)]
         yield ""
-        yield f"{NAMES[each.name]}:"
+        yield f"{each.title}:"
         yield ""
         yield from table(
             ["workload", *(CONTESTANTS[name].title for name in columns)],
@@ -264,7 +263,7 @@ def memory(measured: Sequence[Measured]) -> Iterator[str]:
         columns = [name for name in known if CONTESTANTS[name].weighed or CONTESTANTS[name].ours]
         columns = [name for name in columns if name != "coalesce"]
         yield ""
-        yield f"{NAMES[each.name]}:"
+        yield f"{each.title}:"
         yield ""
         yield from table(
             ["workload", *(CONTESTANTS[name].title for name in columns)],
@@ -291,7 +290,7 @@ def hot(measured: Sequence[Measured]) -> Iterator[str]:
         yield f"{contention.TITLES[shape].capitalize()}:"
         yield ""
         yield from table(
-            ["", "writers", *(NAMES[each.name] for each in measured)],
+            ["", "writers", *(each.title for each in measured)],
             [
                 [
                     CONTESTANTS[contestant].title,
@@ -328,7 +327,7 @@ def commit(measured: Sequence[Measured]) -> Iterator[str]:
     yield from table(
         ["create", "database", *(CONTESTANTS[name].title for name in columns)],
         [
-            [WORKLOADS[workload].title.removeprefix("create "), NAMES[each.name], *row]
+            [WORKLOADS[workload].title.removeprefix("create "), each.title, *row]
             for workload in ("create", *FEW, "create_atomic")
             for each in measured
             for row in [list(cells(each, workload, columns, plain_ratio))]
@@ -343,7 +342,7 @@ def commit(measured: Sequence[Measured]) -> Iterator[str]:
     )
     yield ""
     yield from table(
-        ["", *(NAMES[each.name] for each in measured)],
+        ["", *(each.title for each in measured)],
         [
             [
                 CONTESTANTS[contestant].title,
@@ -397,7 +396,7 @@ def costs(measured: Sequence[Measured], part: str) -> Iterator[list[str]]:
             found.setdefault(cost.write, {})[label(cost)] = said
         for write_, row in found.items():
             chosen = [row.get(head, "-") for head in heads(measured, part)]
-            yield [WORKLOADS[write_].title, NAMES[each.name], *chosen]
+            yield [WORKLOADS[write_].title, each.title, *chosen]
 
 
 def reconciled(measured: Sequence[Measured]) -> Iterator[str]:
@@ -406,7 +405,7 @@ def reconciled(measured: Sequence[Measured]) -> Iterator[str]:
             wrong = f" **WRONG: {found['wrong']}**" if found["wrong"] else ""
             yield (
                 f"A reconcile of {found['targets']:,} targets and {found['sources']:,} sources on "
-                f"{NAMES[each.name]}, {found['repaired']:,} of them repaired, takes "
+                f"{each.title}, {found['repaired']:,} of them repaired, takes "
                 f"{found['seconds']:,.0f} s and adds {found['megabytes']:.0f} MB to the "
                 f"process.{wrong}"
             )

@@ -8,6 +8,8 @@ from tests.benchmarks.contention import Throughput
 from tests.benchmarks.measure import Cell
 from tests.benchmarks.scale import Cost
 
+TITLES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mariadb": "MariaDB"}
+
 
 @dataclass
 class Measured:
@@ -26,6 +28,10 @@ class Measured:
 
     reconciled: list[dict[str, float]] = field(default_factory=list)
     """What a reconcile of very many rows took."""
+
+    @property
+    def title(self) -> str:
+        return TITLES[self.name]
 
     def cell(self, workload: str, contestant: str) -> Cell | None:
         return self.cells.get(workload, {}).get(contestant)

@@ -171,22 +171,21 @@ class Arena:
         self.analyze()
 
     def grow(self, sources: int) -> None:
-        """Double the posts and comments until there are so many comments."""
+        """Double the posts, each with its ten comments, until there are so many comments."""
         base = self.base
         while True:
-            ((comments, posts),) = base.fetch(
-                f"SELECT (SELECT COUNT(*) FROM {base.COMMENT}), MAX(id) FROM {base.POST}"
-            )
-            if comments >= sources:
+            ((posts, first),) = base.fetch(f"SELECT COUNT(*), MIN(id) FROM {base.POST}")
+            more = min(posts, sources // 10 - posts)
+            if more <= 0:
                 break
             base.execute(
                 f"INSERT INTO {base.POST} (id, title, public_count) "
-                f"SELECT id + {posts}, title, public_count FROM {base.POST}"
+                f"SELECT id + {posts}, title, 0 FROM {base.POST} WHERE id < {first + more}"
             )
             base.execute(
                 f"INSERT INTO {base.COMMENT} (post_id, text, is_public, created, score) "
                 f"SELECT post_id + {posts}, text, is_public, created, score FROM {base.COMMENT} "
-                f"ORDER BY id LIMIT {sources - comments}"
+                f"WHERE post_id < {first + more}"
             )
         self.settle()
 
@@ -295,7 +294,7 @@ class Arena:
             size *= 10
             self.reset(name, size)
         workload, given = self.prepared(name, size)
-        profile = Profile()
+        profile = Profile(process_time)
         profile.runcall(workload.run, self.work, given)
         text = StringIO()
         Stats(profile, stream=text).strip_dirs().sort_stats("cumulative").print_stats(PROFILED)
