@@ -33,7 +33,7 @@ GOALS = (
     Goal("delete", "syncfields", 2.5, 1.7),
     Goal("bulk_create", "syncfields", 1.1, None),
     Goal("update", "syncfields", 1.5, 3),
-    Goal("delete_many", "syncfields", 5, 2.5, statements=5),
+    Goal("delete_many", "syncfields", 5, 2.5, statements=4),
     Goal("copy", "syncfields", 2.3, None),
     Goal("copy_many", "syncfields", 1.1, None),
     Goal("load", "syncfields", 1.03, 1.03),

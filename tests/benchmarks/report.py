@@ -65,13 +65,12 @@ The contestants:
   snapshot taken in `from_db()`, which stale instances deceive; **locked**: the same with a
   ready-made locking SELECT of the old row
 - **careful F() receivers**: what a careful developer writes: `select_for_update()` in `pre_save`,
-  `F()` in `post_save`, `atomic()` around. After bulk writes both kinds of receivers are helped by
-  hand-written counting, as one has to
+  `F()` in `post_save`, `atomic()` around; reconciles are `annotate()` and `bulk_update()`. After
+  bulk writes both kinds of receivers are helped by hand-written counting, as one has to
 - **FieldTracker alone**: django-model-utils' tracker, which keeps nothing
 - **django-computedfields**, **django-denorm-iplweb**, **django-denormalized**: as their
   documentation has it, with the calls that it asks for after bulk writes
 - **syncfields**: with `TRACKING` `"database"`, with `"memory"`, and in `coalesce()`
-- **reconcile**: "no synchronization" is `annotate()` and `bulk_update()`, written by hand
 """
 
 

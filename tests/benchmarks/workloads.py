@@ -149,7 +149,7 @@ class BulkCreate(Workload):
     title = "bulk_create()"
     size = 10_000
     full = 100_000
-    repetitions = 5
+    repetitions = 3
     each = False
     holds_rows = True
 
@@ -242,7 +242,7 @@ class Reconcile(Workload):
     repetitions = 5
     each = False
     holds_rows = True
-    only = ("sql", "none", "syncfields")
+    only = ("sql", "careful", "syncfields")
     base = "sql"
     wrong: ClassVar[int] = 1
     """One target in so many is wrong."""

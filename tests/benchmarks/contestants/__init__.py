@@ -102,7 +102,7 @@ CONTESTANTS = {
     ),
     **{
         f"rules_{number}": Contestant(
-            title=f"syncfields, {number} rules",
+            title=f"syncfields, {number} rule{'s' if number > 1 else ''}",
             module="many",
             apps=("syncfields",),
             only=("scale",),

@@ -10,7 +10,7 @@ from collections import Counter
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import Count, F, Q
 from django.db.models.signals import post_delete, post_save, pre_save
 from django.dispatch import receiver
 
@@ -105,3 +105,12 @@ class Work(base.BaseWork):
             change = Counter({post: sign * n for post, n in Counter(old).items()})
             super().update(pks, is_public)
             add(change)
+
+    def reconcile(self) -> None:
+        right = Post.objects.annotate(right=Count("comments", filter=Q(comments__is_public=True)))
+        wrong = []
+        for post in right.iterator():
+            if post.public_count != post.right:
+                post.public_count = post.right
+                wrong.append(post)
+        Post.objects.bulk_update(wrong, ["public_count"], batch_size=500)
