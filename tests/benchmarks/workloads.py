@@ -29,6 +29,8 @@ class Workload:
     repetitions: ClassVar[int] = 7
     each: ClassVar[bool] = True
     """Whether ``size`` operations are run one after the other."""
+    singly: ClassVar[bool] = True
+    """Whether each of them is timed by itself, so that what else the machine does is left out."""
     holds_rows: ClassVar[bool] = False
     """Whether memory could grow with ``size``, so that its peak is worth a run."""
     fresh: ClassVar[bool] = False
@@ -45,8 +47,13 @@ class Workload:
     def prepare(self, work: Any, size: int, number: int) -> Any:
         """What ``run()`` is given. ``number``: the how many-eth run this is."""
 
-    def run(self, work: Any, given: Any) -> None:
+    def one(self, work: Any, item: Any) -> None:
+        """One of several operations, for one item of what ``prepare()`` gave."""
         raise NotImplementedError
+
+    def run(self, work: Any, given: Any) -> None:
+        for item in given:
+            self.one(work, item)
 
 
 def some(model: Any, size: int, number: int) -> list[Any]:
@@ -65,13 +72,14 @@ class Create(Workload):
     def prepare(self, work: Any, size: int, number: int) -> Any:
         return cycled(work.Post.objects.order_by("pk"), size)
 
-    def run(self, work: Any, given: Any) -> None:
-        for post in given:
-            work.create(post)
+    def one(self, work: Any, item: Any) -> None:
+        work.create(item)
 
 
 class CreateAtomic(Create):
     title = "create inside a transaction"
+    singly = False
+    repetitions = 14
 
     def run(self, work: Any, given: Any) -> None:
         with work.transaction():
@@ -89,10 +97,14 @@ class CreateFew(Create):
         self.count = count
         self.title = f"create in transactions of {count}"
 
-    def run(self, work: Any, given: Any) -> None:
-        for start in range(0, len(given), self.count):
-            with work.transaction():
-                super().run(work, given[start : start + self.count])
+    def prepare(self, work: Any, size: int, number: int) -> Any:
+        posts = super().prepare(work, size, number)
+        return [posts[start : start + self.count] for start in range(0, size, self.count)]
+
+    def one(self, work: Any, item: Any) -> None:
+        with work.transaction():
+            for post in item:
+                work.create(post)
 
 
 class Flip(Workload):
@@ -101,9 +113,8 @@ class Flip(Workload):
     def prepare(self, work: Any, size: int, number: int) -> Any:
         return some(work.Comment, size, number)
 
-    def run(self, work: Any, given: Any) -> None:
-        for comment in given:
-            work.flip(comment)
+    def one(self, work: Any, item: Any) -> None:
+        work.flip(item)
 
 
 class Move(Workload):
@@ -116,33 +127,29 @@ class Move(Workload):
         after = dict(zip(order, order[1:] + order[:1], strict=True))
         return [(comment, posts[after[comment.post_id]]) for comment in comments]
 
-    def run(self, work: Any, given: Any) -> None:
-        for comment, post in given:
-            work.move(comment, post)
+    def one(self, work: Any, item: Any) -> None:
+        work.move(*item)
 
 
 class Save(Flip):
     title = "save(), nothing relevant changed"
 
-    def run(self, work: Any, given: Any) -> None:
-        for comment in given:
-            work.edit(comment)
+    def one(self, work: Any, item: Any) -> None:
+        work.edit(item)
 
 
 class SaveFields(Flip):
     title = "save(update_fields=[irrelevant])"
 
-    def run(self, work: Any, given: Any) -> None:
-        for comment in given:
-            work.edit_field(comment)
+    def one(self, work: Any, item: Any) -> None:
+        work.edit_field(item)
 
 
 class Delete(Flip):
     title = "delete one by one"
 
-    def run(self, work: Any, given: Any) -> None:
-        for comment in given:
-            work.delete(comment)
+    def one(self, work: Any, item: Any) -> None:
+        work.delete(item)
 
 
 class BulkCreate(Workload):
@@ -193,9 +200,8 @@ class Copy(Workload):
         accounts = some(work.Account, size, number)
         return [(account, f"new{number}.{account.pk}@example.com") for account in accounts]
 
-    def run(self, work: Any, given: Any) -> None:
-        for account, email in given:
-            work.change_email(account, email)
+    def one(self, work: Any, item: Any) -> None:
+        work.change_email(*item)
 
 
 class CopyMany(Copy):

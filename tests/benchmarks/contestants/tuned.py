@@ -23,6 +23,7 @@ MOVE = (
     "WHERE id IN (%s, %s)"
 )
 COPY = f"UPDATE {PROFILE} SET email = %s WHERE account_id = %s"
+WATCHED = {"post", "is_public", "email"}
 READ = {
     COMMENT: f"SELECT post_id, is_public FROM {COMMENT} WHERE id = %s{LOCK}",
     ACCOUNT: f"SELECT email FROM {ACCOUNT} WHERE id = %s{LOCK}",
@@ -30,8 +31,13 @@ READ = {
 
 
 class Atomic:
+    """A transaction, where the save can matter."""
+
     def save(self, *args: Any, **kwargs: Any) -> None:
-        with transaction.atomic(savepoint=False):
+        if self.matters(kwargs.get("update_fields")):
+            with transaction.atomic(savepoint=False):
+                super().save(*args, **kwargs)
+        else:
             super().save(*args, **kwargs)
 
 
@@ -42,9 +48,13 @@ class Snapshot(Atomic):
         instance.old = instance.watched()
         return instance
 
+    def matters(self, update_fields: Any) -> bool:
+        return self._state.adding or self.old != self.watched()
+
 
 class Locked(Atomic):
-    pass
+    def matters(self, update_fields: Any) -> bool:
+        return update_fields is None or not WATCHED.isdisjoint(update_fields)
 
 
 LOCKED = settings.CONTESTANT == "tuned_locked"
@@ -74,9 +84,7 @@ class Profile(base.BaseProfile):
 
 
 def read_old(instance: Any, update_fields: Any, **_: Any) -> None:
-    if not instance._state.adding and (
-        update_fields is None or not {"post", "is_public", "email"}.isdisjoint(update_fields)
-    ):
+    if not instance._state.adding and instance.matters(update_fields):
         (row,) = fetch(READ[instance._meta.db_table], [instance.pk])
         instance.old = row
 
@@ -91,7 +99,7 @@ def count_comment(instance: Any, created: bool, update_fields: Any = None, **_: 
     if created:
         if instance.is_public:
             execute(ADD, [1, instance.post_id])
-    elif update_fields is None or not {"post", "is_public"}.isdisjoint(update_fields):
+    elif update_fields is None or not WATCHED.isdisjoint(update_fields):
         post, was_public = instance.old
         if post != instance.post_id:
             if was_public or instance.is_public:
