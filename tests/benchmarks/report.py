@@ -41,7 +41,8 @@ below 1 is faster than the ORM without synchronization.
 $ {command}
 ```
 
-{when}, {machine}. {versions}.
+{when}, {machine} (a quiet machine shows 1 to 2; with more, others worked at the same time, and
+figures scatter). {versions}.
 
 ![Time of each workload, as a ratio, by database](benchmarks.svg)
 
@@ -96,7 +97,11 @@ def write(measured: Sequence[Measured], startup: dict[str, Any], command: str) -
 
 
 def machine() -> str:
-    return f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}"
+    """The processors, and how busy they were."""
+    known = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}"
+    if hasattr(os, "getloadavg"):
+        known += f", load {os.getloadavg()[2]:.1f}"
+    return known
 
 
 def versions(measured: Iterable[Measured]) -> str:
