@@ -17,3 +17,4 @@ class SyncFieldsConfig(AppConfig):
         register_check(checks.check_settings)
         register_check(checks.check_sqlite)
         register_check(checks.check_hidden_writes)
+        register_check(checks.check_indexes)

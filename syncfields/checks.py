@@ -9,7 +9,7 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, Warning
 from django.db import connections, models, router
 
-from syncfields import conf, registry
+from syncfields import conf, indexes, registry
 
 DOCS = "See docs/checks.md."
 SAVING = ("save_base", "_save_table", "_do_insert", "_do_update")
@@ -125,4 +125,23 @@ def hidden(model: type[models.Model], owner: type, name: str) -> CheckMessage:
         hint=f"Call super().{name}(), or run manage.py reconcile after such writes. {DOCS}",
         obj=model,
         id="syncfields.W002",
+    )
+
+
+def check_indexes(**kwargs: Any) -> list[CheckMessage]:
+    missing = indexes.unindexed(registry.plan().maintenances)
+    return [unindexed(lookup, labels) for lookup, labels in missing.items()]
+
+
+def unindexed(lookup: indexes.Lookup, labels: list[str]) -> CheckMessage:
+    names = list(lookup.names)
+    advice = f"add models.Index(fields={names}) to Meta.indexes of {lookup.model._meta.label}"
+    if len(names) == 1:
+        advice = f"set db_index=True on {lookup.model._meta.label}.{names[0]}"
+    return Warning(
+        f"{', '.join(labels)}: rows of {lookup.model._meta.label} are looked up by "
+        f"{' and '.join(lookup.columns)}, and no index begins so.",
+        hint=f"A write would cost the more the more rows there are; {advice}. {DOCS}",
+        obj=lookup.model,
+        id="syncfields.W003",
     )

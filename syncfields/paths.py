@@ -105,6 +105,10 @@ class Path:
             if (name := hop.name).endswith("+")
         )
 
+    def until(self, number: int) -> Path:
+        """The first so many hops."""
+        return Path(self.target, self.hops[:number])
+
     def after(self, number: int) -> Path:
         """The rest of the path, as seen from the row after so many hops."""
         return Path(Path(self.target, self.hops[:number]).model, self.hops[number:])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.contenttypes.fields import GenericForeignKey, GenericRelation
+from django.contrib.contenttypes.models import ContentType
 from django.core import checks as django_checks
 from django.db import connections, models
 from django.db.models import (
@@ -34,6 +36,7 @@ from django.test.utils import isolate_apps
 
 from syncfields import Tally, checks, registry
 from syncfields.compiler import compile_rules
+from syncfields.indexes import unindexed
 from syncfields.rules import Declaration, Rule
 from tests.testapp.models import Book, Profile, Shelf
 
@@ -360,3 +363,159 @@ def test_w002_methods_that_do_not_call_super(hiding):
 
 def test_w002_is_not_said_of_the_zoo():
     assert checks.check_hidden_writes() == []
+
+
+def missing(*rules):
+    """What W003 says of the rules."""
+    plan, errors = compile_rules([Rule(*rule) for rule in rules])
+    assert errors == []
+    found = unindexed(plan.maintenances)
+    return [checks.unindexed(lookup, labels) for lookup, labels in found.items()]
+
+
+@pytest.fixture
+def library():
+    """A relation without an index, which one model after the other provides with one."""
+    with isolate_apps("tests.testapp"):
+
+        class Room(models.Model):
+            size = models.IntegerField()
+            name = models.CharField(max_length=9)
+
+            class Meta:
+                app_label = "testapp"
+
+        def chair(meta=None, key=models.ForeignKey, **options):
+            key = key(Room, models.CASCADE, related_name="chairs", **options)
+            names = {
+                "__module__": __name__,
+                "room": key,
+                "number": models.IntegerField(),
+                "room_name": models.CharField(max_length=9),
+                "Meta": type("Meta", (), {"app_label": "testapp", **(meta or {})}),
+            }
+            return type("Chair", (models.Model,), names)
+
+        yield Room, chair
+
+
+UNTOLD = {"db_index": False, "db_constraint": False}
+
+
+def test_w003_a_key_without_an_index(library):
+    room, chair = library
+    chair(**UNTOLD)
+
+    (warning,) = missing(
+        (room, "size", declared(Count("chairs"))),
+        (room, "name", declared(Max("chairs__room_name", default=""))),
+    )
+
+    assert warning.id == "syncfields.W003"
+    assert warning.level == django_checks.WARNING
+    assert warning.msg == (
+        "testapp.Room.size, testapp.Room.name: rows of testapp.Chair are looked up by room_id, "
+        "and no index begins so."
+    )
+    assert "set db_index=True on testapp.Chair.room." in warning.hint
+
+
+def test_w003_a_copy_is_looked_up_by_its_own_key(library):
+    _, chair = library
+    model = chair(**UNTOLD)
+    model._meta.get_field("room_name").null = True
+
+    (warning,) = missing((model, "room_name", declared(F("room__name"))))
+
+    assert "testapp.Chair are looked up by room_id" in warning.msg
+
+
+@pytest.mark.parametrize(
+    ("options", "meta"),
+    [
+        ({"db_constraint": False}, {}),
+        ({**UNTOLD, "unique": True}, {}),
+        ({**UNTOLD, "primary_key": True}, {}),
+        (UNTOLD, {"indexes": [models.Index(fields=["-room", "number"], name="a")]}),
+        (UNTOLD, {"unique_together": [("room", "number")]}),
+        (
+            UNTOLD,
+            {"constraints": [models.UniqueConstraint(fields=["room", "number"], name="b")]},
+        ),
+    ],
+    ids=["foreign key", "unique", "primary key", "index", "unique together", "constraint"],
+)
+def test_w003_an_index_of_any_kind_will_do(library, options, meta):
+    room, chair = library
+    chair(meta, **options)
+
+    assert missing((room, "size", declared(Count("chairs")))) == []
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        {"indexes": [models.Index(fields=["number", "room"], name="a")]},
+        {"indexes": [models.Index(fields=["room"], condition=Q(number=1), name="b")]},
+        {"indexes": [models.Index(Upper("room"), name="c")]},
+        {
+            "constraints": [
+                models.UniqueConstraint(fields=["room"], condition=Q(number=1), name="d")
+            ]
+        },
+    ],
+    ids=["second column", "some rows", "expression", "unique among some rows"],
+)
+def test_w003_an_index_that_does_not_find_the_rows(library, meta):
+    room, chair = library
+    chair(meta, **UNTOLD)
+
+    assert len(missing((room, "size", declared(Count("chairs"))))) == 1
+
+
+def test_w003_innodb_indexes_what_it_constrains(library):
+    room, chair = library
+    chair(db_index=False)
+
+    found = missing((room, "size", declared(Count("chairs"))))
+
+    assert len(found) == (0 if connections["default"].vendor == "mysql" else 1)
+
+
+def test_w003_a_tally_looks_up_no_children(library):
+    room, chair = library
+    chair(**UNTOLD)
+
+    assert missing((room, "size", declared(Tally("chairs")))) == []
+
+
+def test_w003_a_generic_relation_without_an_index():
+    with isolate_apps("tests.testapp", "django.contrib.contenttypes"):
+
+        class Label(models.Model):
+            content_type = models.ForeignKey(ContentType, models.CASCADE)
+            object_id = models.PositiveIntegerField()
+            content_object = GenericForeignKey()
+
+            class Meta:
+                app_label = "testapp"
+
+        class Parcel(models.Model):
+            labels = GenericRelation(Label)
+            count = models.IntegerField()
+
+            class Meta:
+                app_label = "testapp"
+
+        (warning,) = missing((Parcel, "count", declared(Count("labels"))))
+
+        assert "looked up by object_id and content_type_id" in warning.msg
+        assert (
+            "add models.Index(fields=['object_id', 'content_type']) to Meta.indexes" in warning.hint
+        )
+        Label._meta.indexes = [models.Index(fields=["content_type", "object_id"])]
+        assert missing((Parcel, "count", declared(Count("labels")))) == []
+
+
+def test_w003_the_zoo_has_all_its_indexes():
+    assert checks.check_indexes() == []

@@ -290,6 +290,9 @@ class Visit(models.Model):
         related_name="visits",
     )
 
+    class Meta:
+        indexes = [models.Index(fields=["team_number", "seat_number"])]
+
 
 # Clubs: several relations between the same two models --------------------------------------------
 
@@ -616,6 +619,9 @@ class Tag(models.Model):
     content_object = GenericForeignKey()
     weight = models.IntegerField(default=1)
 
+    class Meta:
+        indexes = [models.Index(fields=["content_type", "object_id"])]
+
 
 class Tagged(models.Model):
     tags = GenericRelation(Tag)
@@ -643,6 +649,9 @@ class DocumentTag(models.Model):
     object_id = models.UUIDField()
     content_object = GenericForeignKey()
 
+    class Meta:
+        indexes = [models.Index(fields=["content_type", "object_id"])]
+
 
 class Document(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
@@ -654,6 +663,9 @@ class TextTag(models.Model):
     content_type = models.ForeignKey(ContentType, models.CASCADE)
     object_id = models.CharField(max_length=40)
     content_object = GenericForeignKey()
+
+    class Meta:
+        indexes = [models.Index(fields=["content_type", "object_id"])]
 
 
 class Page(models.Model):
