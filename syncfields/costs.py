@@ -1,0 +1,463 @@
+"""Which statements a write sends beside its own: the steps of the engine, followed without writing.
+
+The row is one that counts wherever it can, its instance says what it writes, and what can change
+changes. Fewer are sent where a rule's filter leaves the row out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timezone
+from decimal import Decimal
+from typing import Any
+
+from django.db import connections, models
+from django.db.models import Q
+from django.db.models.constants import LOOKUP_SEP
+from django.db.models.deletion import Collector
+
+from syncfields import additions, engine, grouped, initial, registry, targets, tracking
+from syncfields.changes import Change, reach
+from syncfields.locks import leads_to_one
+from syncfields.maintenance.base import Maintenance
+from syncfields.maintenance.copies import Copy
+from syncfields.maintenance.delta import Delta
+from syncfields.maintenance.direct import Direct, Part
+from syncfields.maintenance.extreme import Extreme
+from syncfields.maintenance.folding import UNKNOWN
+from syncfields.maintenance.recompute import Recompute
+from syncfields.maintenance.tally import Tallied
+from syncfields.paths import Model, Path, column
+from syncfields.single import fold
+from syncfields.trees import references
+
+Ways = Mapping[Maintenance, Direct]
+ROW = (0,)
+"""Stands for the primary key of the row that is written."""
+
+
+@dataclass(slots=True)
+class Touched:
+    """What a write does to targets, as ``Effects`` would say it."""
+
+    added: dict[Model, set[str]] = field(default_factory=dict)
+    stale: set[Maintenance] = field(default_factory=set)
+
+    def add(self, maintenance: Maintenance, names: Iterable[str]) -> None:
+        self.added.setdefault(maintenance.target, set()).update(names)
+
+
+class Sending:
+    """The statements of one write, in their order."""
+
+    def __init__(self, using: str, was_extreme: bool = False) -> None:
+        self.using = using
+        self.was_extreme = was_extreme
+        self.features: Any = connections[using].features
+        self.locks = self.features.has_select_for_update
+        self.sent: list[str] = []
+
+    def select(self, model: Model) -> None:
+        self.sent.append(f"SELECT {model._meta.db_table}")
+
+    def update(self, model: Model) -> None:
+        self.sent.append(f"UPDATE {model._meta.db_table}")
+
+    # The engine's steps ----------------------------------------------------------------------
+
+    def one(self, change: Change) -> None:
+        """A single row whose values are known, and that was read where that is needed."""
+        found = engine.route(change)
+        self.keep(change, found.ways, found.others, found.followed)
+
+    def general(self, change: Change) -> None:
+        self.keep(change, {}, engine.route(change).maintenances)
+
+    def keep(
+        self,
+        change: Change,
+        ways: Ways,
+        others: Sequence[Maintenance],
+        followed: Sequence[tuple[Maintenance, Path]] = (),
+        write: Callable[[], None] | None = None,
+    ) -> None:
+        self.lock_parents(change, (*ways, *others))
+        if others and change.kind != "insert" and not change.locked and self.locks:
+            self.select(change.model)
+        self.lock_hops(change, others, {"update", "delete"})
+        for each in others:
+            self.look(each, change, before=True)
+        if write is not None:
+            write()
+        touched = Touched()
+        self.after_row(change, ways, touched)
+        self.lock_hops(change, others, {"insert"})
+        for each in others:
+            self.look(each, change, before=False)
+            note(each, change, touched)
+        for each, path in followed:
+            self.follow(each, path)
+        self.apply(touched)
+
+    def lock_parents(self, change: Change, maintenances: Iterable[Maintenance]) -> None:
+        if connections[self.using].vendor != "mysql" or not change.rows:
+            return
+        for maintenance in maintenances:
+            for dependency in maintenance.dependencies:
+                hops = dependency.path.hops
+                if not hops or hops[-1].forward or hops[-1].generic:
+                    continue
+                ((_, key), *_) = hops[-1].columns
+                written = change.kind == "insert" or key in (change.columns or ())
+                if written and change.concerns(dependency):
+                    self.select(dependency.path.until(len(hops) - 1).model)
+
+    def lock_hops(
+        self, change: Change, maintenances: Iterable[Maintenance], kinds: Collection[str]
+    ) -> None:
+        if not self.locks or change.kind not in kinds:
+            return
+        for maintenance in maintenances:
+            for dependency in maintenance.dependencies:
+                if change.concerns(dependency):
+                    self.lock_around(dependency.path, maintenance)
+
+    def lock_around(self, path: Path, maintenance: Maintenance) -> None:
+        others = maintenance.dependencies
+        for other in sorted(others, key=lambda each: -len(each.path.hops)):
+            if other.columns and leads_to_one(path, other.path):
+                self.select(other.model)
+        for number in range(len(path.hops) - 1, 0, -1):
+            self.select(path.until(number).model)
+        if path.hops and any(each.columns and not each.path.hops for each in others):
+            self.select(path.target)
+
+    def look(self, maintenance: Maintenance, change: Change, before: bool) -> None:
+        """The SELECT for what a row contributes, or which targets it leads to."""
+        looked = [change] if change.kind != ("insert" if before else "delete") else []
+        if isinstance(maintenance, Tallied):
+            looked = [] if before else maintenance.events(looked)
+        if before and isinstance(maintenance, Copy) and change.kind != "delete":
+            looked = [each for each in looked if maintenance.moves_targets(each)]
+        found = reach(maintenance.dependencies, looked)
+        known = isinstance(maintenance, Recompute) and all(not path.hops for path, _ in found)
+        if found and not known:
+            self.select(maintenance.target)
+
+    def after_row(self, change: Change, ways: Ways, touched: Touched) -> None:
+        if change.kind != "delete" and self.reads_again(change.model, ways):
+            self.select(change.model)
+        for maintenance, way in ways.items():
+            if isinstance(maintenance, Recompute):
+                touched.stale.add(maintenance)
+            elif not isinstance(maintenance, Extreme):
+                touched.add(maintenance, (part.attname for part in way.parts))
+            else:
+                if change.kind != "insert":
+                    self.select(maintenance.target)
+                    if self.was_extreme:
+                        touched.stale.add(maintenance)
+                stays = way.key not in (change.columns or ())
+                if change.kind != "delete" and not (maintenance in touched.stale and stays):
+                    touched.add(maintenance, [maintenance.attname])
+
+    def reads_again(self, model: Model, ways: Ways) -> bool:
+        """Whether memory does not say what the row contributes now."""
+        for maintenance, way in ways.items():
+            reads_itself = maintenance.target is model and not self.features.update_can_self_select
+            for part in way.parts:
+                found = fold(part, model, counting(model, [part]), self.using)
+                if found is UNKNOWN or (reads_itself and hasattr(found, "resolve_expression")):
+                    return True
+        return False
+
+    def follow(self, maintenance: Maintenance, path: Path) -> None:
+        touches = additions.touches(maintenance.target, list(maintenance.values))
+        composite = len(path.model._meta.pk_fields) > 1
+        if composite or touches or not self.features.update_can_self_select:
+            self.select(maintenance.target)
+            self.evaluate(maintenance, locked=False)
+        else:
+            self.update(maintenance.target)
+
+    def apply(self, touched: Touched) -> None:
+        plan = registry.plan()
+        order = {*touched.stale, *(plan.targets[target][0] for target in touched.added)}
+        for maintenance in sorted(order, key=plan.position.__getitem__):
+            if maintenance in touched.stale:
+                self.recompute(maintenance)
+            if names := touched.added.pop(maintenance.target, None):
+                self.add(maintenance.target, names)
+
+    def add(self, target: Model, names: Collection[str]) -> None:
+        columns = targets.written(target, frozenset(names))
+        change = Change(target, "update", ROW, columns)
+        self.perform(change, lambda: self.update(target))
+
+    def recompute(self, maintenance: Maintenance) -> None:
+        if self.locks:
+            self.select(maintenance.target)
+            for dependency in maintenance.dependencies if isinstance(maintenance, Copy) else ():
+                for hop in dependency.path.hops:
+                    self.select(hop.model)
+        columns = targets.written(maintenance.target, frozenset(maintenance.values))
+        change = Change(maintenance.target, "update", ROW, columns, locked=True)
+        self.perform(change, lambda: self.evaluate(maintenance, locked=True))
+
+    def perform(self, change: Change, write: Callable[[], None]) -> None:
+        """A write of the engine's own, with what follows from it."""
+        self.keep(change, {}, engine.route(change).maintenances, write=write)
+
+    def evaluate(self, maintenance: Maintenance, locked: bool) -> None:
+        target = maintenance.target
+        touches = additions.touches(target, list(maintenance.values))
+        if not touches and targets.reads_in_update(self.using):
+            self.update(target)
+            return
+        if self.locks and not locked:
+            self.select(target)
+        self.select(target)
+        self.update(target)
+        for _ in touches:
+            self.update(target)
+
+    # The ways in -----------------------------------------------------------------------------
+
+    def create(self, model: Model) -> None:
+        change = Change(model, "insert", ROW, rows=({},), unordered=self.knows_keys(model))
+        late = self.start(change, several=False)
+        self.one(change)
+        for each in late:
+            self.recompute(each)
+
+    def knows_keys(self, model: Model) -> bool:
+        known = not isinstance(model._meta.pk, models.AutoField) and (
+            len(model._meta.pk_fields) > 1 or model._meta.pk.db_default is models.NOT_PROVIDED
+        )
+        return known and bool(self.features.can_defer_constraint_checks)
+
+    def start(self, change: Change, several: bool) -> list[Maintenance]:
+        """First values of a new target; those that must be evaluated after the INSERT."""
+        late: list[Maintenance] = []
+        copied = False
+        for maintenance in registry.plan().targets.get(change.model, ()):
+            if not maintenance.reconcilable:
+                continue
+            if maintenance.starts_empty:
+                is_late = change.unordered or initial.outlived(maintenance)
+            elif isinstance(maintenance, Copy) and (not several or initial.picky(maintenance)):
+                known = list(self.known(maintenance))
+                copied |= all(value is not None for value, _ in known)
+                is_late = not all(certain for _, certain in known)
+            else:
+                is_late = True
+            if is_late:
+                late.append(maintenance)
+        if copied:
+            source = next(iter(self.copied_from(change.model)), change.model)
+            self.select(source)
+        return late
+
+    def known(self, maintenance: Maintenance) -> Iterator[tuple[Any, bool]]:
+        target = maintenance.target
+        blank: Any = Blank()
+        for value in maintenance.values.values():
+            for name in references(value, target):
+                yield initial.known(self.using, target, name, blank)
+
+    def copied_from(self, target: Model) -> Iterator[Model]:
+        for maintenance in registry.plan().targets[target]:
+            for dependency in maintenance.dependencies if isinstance(maintenance, Copy) else ():
+                if dependency.path.hops:
+                    yield dependency.path.hops[0].model
+
+    def save(self, model: Model, columns: frozenset[str], named: frozenset[str]) -> None:
+        """A save that writes ``named`` and changes ``columns`` of them."""
+        plan = registry.plan()
+        change = Change(model, "update", ROW, named, rows=({},), saved=True)
+        if not (model in plan.counted or named & plan.columns[model]):
+            return
+        if not engine.route(change).maintenances:
+            return
+        if plan.columns[model]:
+            change.columns = columns | (named & unsteady(model))
+            if not self.remembers(model, change.columns):
+                self.select(model)
+        change.locked = True
+        self.one(change)
+
+    def remembers(self, model: Model, changed: frozenset[str]) -> bool:
+        """Whether the instance knows the old values (``tracking="memory"``)."""
+        if tracking.NAME not in vars(model):
+            return False
+        for way in registry.plan().directs.get(model, {}).values():
+            for part in () if way.columns.isdisjoint(changed) else way.parts:
+                old = fold(part, model, counting(model, [part]), self.using)
+                if old is UNKNOWN or hasattr(old, "resolve_expression"):
+                    return False
+        return True
+
+    def delete(self, model: Model) -> None:
+        change = Change(model, "delete", ROW)
+        alone = Collector(using=self.using).can_fast_delete(model)  # type: ignore[arg-type]
+        ways = engine.ways_of_deleted(change) if alone else None
+        if ways and len(model._meta.pk_fields) == 1 and grouped.can_return(self.using, model):
+            self.keep(change, ways, ())
+            return
+        if registry.plan().columns[model]:
+            self.select(model)
+            change.locked = True
+        self.one(change)
+
+    def bulk_create(self, model: Model) -> None:
+        change = Change(model, "insert", ROW, rows=({},), unordered=self.knows_keys(model))
+        late = self.start(change, several=True)
+        found = engine.route(change)
+        ways = found.ways if grouped.fits(found.ways) else {}
+        others = [each for each in found.maintenances if each not in ways]
+        if ways and not self.foldable(model, ways):
+            ways, others = {}, list(found.maintenances)
+        self.keep_many(change, ways, others)
+        for each in late:
+            self.recompute(each)
+
+    def bulk_create_unknown(self, model: Model) -> None:
+        """A ``bulk_create()`` that does not say which rows it inserted."""
+        for maintenance in engine.route(Change(model, "insert", ROW)).maintenances:
+            if maintenance.reconcilable:
+                self.recompute(maintenance)
+
+    def update_many(self, model: Model, columns: frozenset[str]) -> None:
+        change = Change(model, "update", ROW, columns, rows=({},), locked=True)
+        if not engine.route(change).maintenances:
+            if not columns.isdisjoint(registry.plan().columns[model]):
+                self.select(model)
+            return
+        self.select(model)
+        ways = engine.short_ways(change)
+        if ways and self.foldable(model, ways):
+            self.keep_many(change, ways, ())
+            return
+        if ways and not self.locks:
+            self.select(model)
+        self.general(change)
+
+    def delete_many(self, model: Model) -> None:
+        change = Change(model, "delete", ROW)
+        if not Collector(using=self.using).can_fast_delete(model):  # type: ignore[arg-type]
+            self.general(change)
+            return
+        if ways := engine.ways_of_deleted(change):
+            if not grouped.can_return(self.using, model):
+                self.select(model)
+            self.keep_many(change, ways, ())
+            return
+        self.select(model)
+        self.general(change)
+
+    def keep_many(self, change: Change, ways: Ways, others: Sequence[Maintenance]) -> None:
+        """Rows whose contributions are known without asking again."""
+        self.lock_parents(change, (*ways, *others))
+        touched = Touched()
+        for maintenance, way in ways.items():
+            if isinstance(maintenance, Recompute):
+                touched.stale.add(maintenance)
+            else:
+                touched.add(maintenance, (part.attname for part in way.parts))
+        self.lock_hops(change, others, {"insert"})
+        for each in others:
+            self.look(each, change, before=False)
+            note(each, change, touched)
+        self.apply(touched)
+
+    def foldable(self, model: Model, ways: Ways) -> bool:
+        for way in ways.values():
+            for part in way.parts:
+                found = fold(part, model, counting(model, [part]), self.using)
+                if found is UNKNOWN or hasattr(found, "resolve_expression"):
+                    return False
+        return True
+
+
+def unsteady(model: Model) -> set[str]:
+    """The columns that matter and that every save of them may change."""
+    fields = (column(model, name) for name in registry.plan().columns[model])
+    return {
+        each.attname
+        for each in fields
+        if getattr(each, "auto_now", False) or not type(each).__module__.startswith("django.")
+    }
+
+
+class Blank:
+    """An instance of which nothing is known."""
+
+    def __getattr__(self, name: str) -> None:
+        return None
+
+
+def note(maintenance: Maintenance, change: Change, touched: Touched) -> None:
+    """What a maintenance does to its targets in the general way."""
+    if isinstance(maintenance, Delta):
+        touched.add(maintenance, (term.attname for term in maintenance.terms))
+        return
+    if isinstance(maintenance, Extreme) and (change.kind == "insert" or moves(change, maintenance)):
+        touched.add(maintenance, [maintenance.attname])
+    if not isinstance(maintenance, Extreme) or change.kind != "insert":
+        touched.stale.add(maintenance)
+
+
+def moves(change: Change, maintenance: Maintenance) -> bool:
+    """Whether the write changes a key, so that rows come to other targets."""
+    keys = {
+        far if not hop.forward else near
+        for dependency in maintenance.dependencies
+        for number, hop in enumerate(dependency.path.hops)
+        if dependency.path.until(number + (not hop.forward)).model is change.model
+        for near, far in hop.columns
+    }
+    return change.kind == "update" and not keys.isdisjoint(change.columns or ())
+
+
+# Sample rows -----------------------------------------------------------------------------------
+
+SAMPLES: tuple[tuple[type[models.Field[Any, Any]], Any], ...] = (
+    (models.BooleanField, True),
+    (models.IntegerField, 1),
+    (models.CharField, "text"),
+    (models.TextField, "text"),
+    (models.DecimalField, Decimal(1)),
+    (models.DateTimeField, datetime(2000, 1, 1, tzinfo=timezone.utc)),
+    (models.DateField, date(2000, 1, 1)),
+)
+
+
+def counting(model: Model, parts: Iterable[Part]) -> dict[str, Any]:
+    """The columns of a row that counts for each of the parts, as far as that is plain."""
+    row = {each.attname: sample(each) for each in model._meta.concrete_fields}
+    for part in parts:
+        if part.condition is not None:
+            for name, wanted in plain_conditions(part.condition):
+                row[column(model, name).attname] = wanted
+    return row
+
+
+def sample(given: Any) -> Any:
+    if given.is_relation:
+        return sample(given.target_field)
+    return next((value for kind, value in SAMPLES if isinstance(given, kind)), object())
+
+
+def plain_conditions(condition: Q) -> Iterator[tuple[str, Any]]:
+    for child in condition.children if not condition.negated else ():
+        if isinstance(child, Q):
+            yield from plain_conditions(child)
+        elif isinstance(child, tuple):
+            name, _, lookup = child[0].partition(LOOKUP_SEP)
+            if name == "pk":
+                continue
+            if lookup in ("", "exact"):
+                yield name, child[1]
+            elif lookup == "isnull" and child[1]:
+                yield name, None
