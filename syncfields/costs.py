@@ -103,24 +103,32 @@ class Sending:
     def lock_parents(self, change: Change, maintenances: Iterable[Maintenance]) -> None:
         if connections[self.using].vendor != "mysql" or not change.rows:
             return
-        for maintenance in maintenances:
-            for dependency in maintenance.dependencies:
-                hops = dependency.path.hops
-                if not hops or hops[-1].forward or hops[-1].generic:
-                    continue
-                ((_, key), *_) = hops[-1].columns
-                written = change.kind == "insert" or key in (change.columns or ())
-                if written and change.concerns(dependency):
-                    self.select(dependency.path.until(len(hops) - 1).model)
+        last_hops = {
+            dependency.path.after(len(dependency.path.hops) - 1): None
+            for maintenance in maintenances
+            for dependency in maintenance.dependencies
+            if dependency.path.hops and change.concerns(dependency)
+        }
+        for path in last_hops:
+            (hop,) = path.hops
+            ((_, key), *_) = hop.columns
+            if hop.forward or hop.generic:
+                continue
+            if change.kind == "insert" or key in (change.columns or ()):
+                self.select(path.target)
 
     def lock_hops(
         self, change: Change, maintenances: Iterable[Maintenance], kinds: Collection[str]
     ) -> None:
         if not self.locks or change.kind not in kinds:
             return
+        done = set()
         for maintenance in maintenances:
+            decisive = frozenset(each.path for each in maintenance.dependencies if each.columns)
             for dependency in maintenance.dependencies:
-                if change.concerns(dependency):
+                key = (dependency.path, decisive)
+                if change.concerns(dependency) and key not in done:
+                    done.add(key)
                     self.lock_around(dependency.path, maintenance)
 
     def lock_around(self, path: Path, maintenance: Maintenance) -> None:
@@ -321,6 +329,10 @@ class Sending:
         self.keep_many(change, ways, others)
         for each in late:
             self.recompute(each)
+
+    def bulk_create_partly(self, model: Model) -> None:
+        """``ignore_conflicts``: only the database knows which rows are new."""
+        self.general(Change(model, "insert", ROW, rows=({},)))
 
     def bulk_create_unknown(self, model: Model) -> None:
         """A ``bulk_create()`` that does not say which rows it inserted."""

@@ -7,14 +7,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import connections, router
+from django.db.models import DO_NOTHING
 
-from syncfields import indexes, registry
+from syncfields import indexes, initial, registry
 from syncfields.changes import Change
 from syncfields.compiler import compile_rule
 from syncfields.costs import Sending, moves
 from syncfields.maintenance.base import Maintenance
+from syncfields.maintenance.copies import Copy
 from syncfields.maintenance.extreme import Extreme
-from syncfields.paths import UNCOLLECTED, Model, column
+from syncfields.paths import Model, column
 from syncfields.reconcile import matching
 from syncfields.rules import Rule
 
@@ -22,6 +24,7 @@ UNCHANGED = "save, nothing that matters changed"
 OTHERS = "save(update_fields=[...]) of other columns"
 NOTHING: frozenset[str] = frozenset()
 CASCADES = "rows of other models may go with it"
+EACH_ROW = "each row reads what it copies"
 NO_KEYS = "it is not known which rows are new"
 PARENT_TABLES = "its rows of the parent tables are written too"
 
@@ -160,7 +163,7 @@ def source(model: Model, using: str | None) -> Source:
 
 def writes(using: str, model: Model) -> Iterator[Write]:
     if model._meta.auto_created:
-        yield cost(using, "add(), set()", lambda to: to.bulk_create_unknown(model), more=NO_KEYS)
+        yield adding(using, model)
         yield cost(using, "remove(), clear()", lambda to: to.delete_many(model))
         return
     parents = PARENT_TABLES if model._meta.parents else ""
@@ -188,11 +191,20 @@ def saving(using: str, model: Model, name: str, written: frozenset[str], more: s
     return replace(found, changed=(name,))
 
 
-def creating_many(using: str, model: Model) -> Write:
+def adding(using: str, model: Model) -> Write:
     features = connections[using].features
-    if features.can_return_rows_from_bulk_insert:
-        return cost(using, "bulk_create()", lambda to: to.bulk_create(model))
-    return cost(using, "bulk_create()", lambda to: to.bulk_create_unknown(model), more=NO_KEYS)
+    if features.can_return_rows_from_bulk_insert and features.supports_ignore_conflicts:
+        return cost(using, "add()", lambda to: to.bulk_create_partly(model))
+    return cost(using, "add()", lambda to: to.bulk_create_unknown(model), more=NO_KEYS)
+
+
+def creating_many(using: str, model: Model) -> Write:
+    if not connections[using].features.can_return_rows_from_bulk_insert:
+        return cost(using, "bulk_create()", lambda to: to.bulk_create_unknown(model), more=NO_KEYS)
+    kept = registry.plan().targets.get(model, ())
+    one_by_one = any(isinstance(each, Copy) and initial.picky(each) for each in kept)
+    more = EACH_ROW if one_by_one else ""
+    return cost(using, "bulk_create()", lambda to: to.bulk_create(model), more=more)
 
 
 def updating_many(using: str, model: Model, name: str) -> Write:
@@ -237,9 +249,10 @@ def writable(model: Model) -> frozenset[str]:
 
 
 def may_cascade(model: Model) -> bool:
-    """Whether a delete may reach rows of other models."""
+    """Whether a delete may reach rows of other models, by Django or by the database."""
+    relations = [each for each in model._meta.get_fields(include_hidden=True) if not each.concrete]
     return any(
-        getattr(relation, "on_delete", None) not in (None, *UNCOLLECTED)
-        for relation in model._meta.get_fields(include_hidden=True)
-        if relation.auto_created and not relation.concrete
-    ) or any(hasattr(each, "bulk_related_objects") for each in model._meta.private_fields)
+        getattr(each, "on_delete", None) not in (None, DO_NOTHING)
+        or hasattr(each, "bulk_related_objects")
+        for each in relations
+    )
