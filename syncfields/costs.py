@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timezone
-from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django.db import connections, models
-from django.db.models import Q
-from django.db.models.constants import LOOKUP_SEP
 from django.db.models.deletion import Collector
 
 from syncfields import additions, engine, grouped, initial, registry, targets, tracking
@@ -29,7 +26,7 @@ from syncfields.maintenance.folding import UNKNOWN
 from syncfields.maintenance.recompute import Recompute
 from syncfields.maintenance.tally import Tallied
 from syncfields.paths import Model, Path, column
-from syncfields.single import fold
+from syncfields.samples import contribution, is_known
 from syncfields.trees import references
 
 Ways = Mapping[Maintenance, Direct]
@@ -69,7 +66,8 @@ class Sending:
     def one(self, change: Change) -> None:
         """A single row whose values are known, and that was read where that is needed."""
         found = engine.route(change)
-        self.keep(change, found.ways, found.others, found.followed)
+        read_again = partial(self.read_again, change, found.ways)
+        self.keep(change, found.ways, found.others, found.followed, write=read_again)
 
     def general(self, change: Change) -> None:
         self.keep(change, {}, engine.route(change).maintenances)
@@ -91,7 +89,7 @@ class Sending:
         if write is not None:
             write()
         touched = Touched()
-        self.after_row(change, ways, touched)
+        self.after_rows(change, ways, touched)
         self.lock_hops(change, others, {"insert"})
         for each in others:
             self.look(each, change, before=False)
@@ -153,9 +151,7 @@ class Sending:
         if found and not known:
             self.select(maintenance.target)
 
-    def after_row(self, change: Change, ways: Ways, touched: Touched) -> None:
-        if change.kind != "delete" and self.reads_again(change.model, ways):
-            self.select(change.model)
+    def after_rows(self, change: Change, ways: Ways, touched: Touched) -> None:
         for maintenance, way in ways.items():
             if isinstance(maintenance, Recompute):
                 touched.stale.add(maintenance)
@@ -170,15 +166,15 @@ class Sending:
                 if change.kind != "delete" and not (maintenance in touched.stale and stays):
                     touched.add(maintenance, [maintenance.attname])
 
-    def reads_again(self, model: Model, ways: Ways) -> bool:
-        """Whether memory does not say what the row contributes now."""
-        for maintenance, way in ways.items():
+    def read_again(self, change: Change, ways: Ways) -> None:
+        """Where memory does not say what the row contributes now."""
+        model = change.model
+        for maintenance, way in ways.items() if change.kind != "delete" else ():
             reads_itself = maintenance.target is model and not self.features.update_can_self_select
-            for part in way.parts:
-                found = fold(part, model, counting(model, [part]), self.using)
-                if found is UNKNOWN or (reads_itself and hasattr(found, "resolve_expression")):
-                    return True
-        return False
+            found = [contribution(part, model, self.using) for part in way.parts]
+            if UNKNOWN in found or (reads_itself and not all(map(is_known, found))):
+                self.select(model)
+                return
 
     def follow(self, maintenance: Maintenance, path: Path) -> None:
         touches = additions.touches(maintenance.target, list(maintenance.values))
@@ -299,12 +295,9 @@ class Sending:
         """Whether the instance knows the old values (``tracking="memory"``)."""
         if tracking.NAME not in vars(model):
             return False
-        for way in registry.plan().directs.get(model, {}).values():
-            for part in () if way.columns.isdisjoint(changed) else way.parts:
-                old = fold(part, model, counting(model, [part]), self.using)
-                if old is UNKNOWN or hasattr(old, "resolve_expression"):
-                    return False
-        return True
+        ways = registry.plan().directs.get(model, {}).values()
+        found = [way for way in ways if not way.columns.isdisjoint(changed)]
+        return self.are_known(model, parts_of(found))
 
     def delete(self, model: Model) -> None:
         change = Change(model, "delete", ROW)
@@ -324,9 +317,9 @@ class Sending:
         found = engine.route(change)
         ways = found.ways if grouped.fits(found.ways) else {}
         others = [each for each in found.maintenances if each not in ways]
-        if ways and not self.foldable(model, ways):
+        if ways and not self.are_known(model, parts_of(ways.values())):
             ways, others = {}, list(found.maintenances)
-        self.keep_many(change, ways, others)
+        self.keep(change, ways, others)
         for each in late:
             self.recompute(each)
 
@@ -348,8 +341,8 @@ class Sending:
             return
         self.select(model)
         ways = engine.short_ways(change)
-        if ways and self.foldable(model, ways):
-            self.keep_many(change, ways, ())
+        if ways and self.are_known(model, parts_of(ways.values())):
+            self.keep(change, ways, ())
             return
         if ways and not self.locks:
             self.select(model)
@@ -363,33 +356,17 @@ class Sending:
         if ways := engine.ways_of_deleted(change):
             if not grouped.can_return(self.using, model):
                 self.select(model)
-            self.keep_many(change, ways, ())
+            self.keep(change, ways, ())
             return
         self.select(model)
         self.general(change)
 
-    def keep_many(self, change: Change, ways: Ways, others: Sequence[Maintenance]) -> None:
-        """Rows whose contributions are known without asking again."""
-        self.lock_parents(change, (*ways, *others))
-        touched = Touched()
-        for maintenance, way in ways.items():
-            if isinstance(maintenance, Recompute):
-                touched.stale.add(maintenance)
-            else:
-                touched.add(maintenance, (part.attname for part in way.parts))
-        self.lock_hops(change, others, {"insert"})
-        for each in others:
-            self.look(each, change, before=False)
-            note(each, change, touched)
-        self.apply(touched)
+    def are_known(self, model: Model, parts: Iterable[Part]) -> bool:
+        return all(is_known(contribution(part, model, self.using)) for part in parts)
 
-    def foldable(self, model: Model, ways: Ways) -> bool:
-        for way in ways.values():
-            for part in way.parts:
-                found = fold(part, model, counting(model, [part]), self.using)
-                if found is UNKNOWN or hasattr(found, "resolve_expression"):
-                    return False
-        return True
+
+def parts_of(ways: Iterable[Direct]) -> Iterator[Part]:
+    return (part for way in ways for part in way.parts)
 
 
 def unsteady(model: Model) -> set[str]:
@@ -430,46 +407,3 @@ def moves(change: Change, maintenance: Maintenance) -> bool:
         for near, far in hop.columns
     }
     return change.kind == "update" and not keys.isdisjoint(change.columns or ())
-
-
-# Sample rows -----------------------------------------------------------------------------------
-
-SAMPLES: tuple[tuple[type[models.Field[Any, Any]], Any], ...] = (
-    (models.BooleanField, True),
-    (models.IntegerField, 1),
-    (models.CharField, "text"),
-    (models.TextField, "text"),
-    (models.DecimalField, Decimal(1)),
-    (models.DateTimeField, datetime(2000, 1, 1, tzinfo=timezone.utc)),
-    (models.DateField, date(2000, 1, 1)),
-)
-
-
-def counting(model: Model, parts: Iterable[Part]) -> dict[str, Any]:
-    """The columns of a row that counts for each of the parts, as far as that is plain."""
-    row = {each.attname: sample(each) for each in model._meta.concrete_fields}
-    for part in parts:
-        if part.condition is not None:
-            for name, wanted in plain_conditions(part.condition):
-                row[column(model, name).attname] = wanted
-    return row
-
-
-def sample(given: Any) -> Any:
-    if given.is_relation:
-        return sample(given.target_field)
-    return next((value for kind, value in SAMPLES if isinstance(given, kind)), object())
-
-
-def plain_conditions(condition: Q) -> Iterator[tuple[str, Any]]:
-    for child in condition.children if not condition.negated else ():
-        if isinstance(child, Q):
-            yield from plain_conditions(child)
-        elif isinstance(child, tuple):
-            name, _, lookup = child[0].partition(LOOKUP_SEP)
-            if name == "pk":
-                continue
-            if lookup in ("", "exact"):
-                yield name, child[1]
-            elif lookup == "isnull" and child[1]:
-                yield name, None
