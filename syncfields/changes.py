@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -37,12 +37,16 @@ class Change:
     saved: bool = False
     """The write is ``Model.save()`` of an existing row: an event that a tally may count."""
 
+    def writes(self, columns: Collection[str]) -> bool:
+        """Whether it may change one of the columns."""
+        return self.columns is None or not self.columns.isdisjoint(columns)
+
     def concerns(self, dependency: Dependency) -> bool:
         """Whether this write can change what is read at the end of the dependency's path."""
         if self.model is not dependency.model:
             return False
         if self.kind == "update":
-            return self.columns is None or not self.columns.isdisjoint(dependency.columns)
+            return self.writes(dependency.columns)
         if not dependency.path.hops or (
             self.kind == "insert" and dependency.hollow and not self.unordered
         ):

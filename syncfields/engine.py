@@ -8,7 +8,7 @@ synced fields follow.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +28,7 @@ from syncfields.locks import (
     lock_chosen,
     lock_path,
     lock_referred,
+    referring,
 )
 from syncfields.maintenance.base import Effects, Maintenance
 from syncfields.maintenance.copies import Copy
@@ -116,7 +117,8 @@ class Keeping:
     def before(self) -> None:
         if len(self.changes) == 1 and not self.repairs:
             self.take_short_ways(self.changes[0])
-        lock_parents(self.using, self.changes, (*self.ways, *self.maintenances))
+        former = () if self.row is None else (self.row.columns,)
+        lock_parents(self.using, self.changes, former)
         if not self.maintenances:
             return
         lock_sources(self.using, self.changes, self.maintenances)
@@ -263,7 +265,7 @@ def update(
             pks, groups = grouped.read(queryset, model)
             effects = grouped.came(using, model, ways, groups, change.values)
             if effects is not None:
-                lock_parents(using, changes, ways)
+                lock_parents(using, changes, [each.columns for each in groups])
                 result = write(queryset if pks is None else keep_to(queryset, pks))
                 if pks is not None and result != len(pks):  # Some did not match any longer.
                     effects = Effects()
@@ -274,6 +276,9 @@ def update(
         chosen = lock_chosen(queryset) if pks is None else pks
         for each in changes:
             each.pks, each.locked = chosen, each.model is model
+            if connection.vendor == "mysql" and each.rows:
+                former = rows_with(each.model, using, chosen)
+                each.rows = [*each.rows, *former.values(*registry.plan().columns[each.model])]
         return perform(using, changes, lambda: write(keep_to(queryset, chosen)))
 
 
@@ -330,23 +335,29 @@ def insert(
 
 
 def lock_parents(
-    using: str, changes: Sequence[Change], maintenances: Iterable[Maintenance]
+    using: str, changes: Sequence[Change], former: Sequence[Mapping[str, Any]] = ()
 ) -> None:
-    """Lock the rows that new keys refer to, which MySQL and MariaDB would lock shared."""
+    """Lock the rows that new keys refer to, which MySQL and MariaDB would lock shared.
+
+    All other rows that the written ones refer to, or have referred to as they were, are locked in
+    one order with them: that of the plan, in which their UPDATEs come.
+    """
     if connections[using].vendor != "mysql":
         return
-    dependencies = [each for maintenance in maintenances for each in maintenance.dependencies]
-    # What lies between before what is a target only, as everywhere.
-    dependencies.sort(key=lambda each: -len(each.path.hops))
     for change in changes:
-        last_hops = {
-            each.path.after(len(each.path.hops) - 1): None
-            for each in dependencies
+        dependencies = [
+            each
+            for maintenance in concerned([change])
+            for each in maintenance.dependencies
             if each.path.hops and change.rows and change.concerns(each)
-        }
-        columns = None if change.kind == "insert" else change.columns
-        for path in last_hops:
-            lock_referred(path, using, change.rows, columns)
+        ]
+        # What lies between before what is a target only, as everywhere.
+        dependencies.sort(key=lambda each: -len(each.path.hops))
+        last_hops = {each.path.after(len(each.path.hops) - 1): None for each in dependencies}
+        new = {far for path in last_hops for far in referring(path) if change.writes((far,))}
+        if any(row.get(far) is not None for row in change.rows for far in new):
+            for path in last_hops:
+                lock_referred(path, using, [*change.rows, *former])
 
 
 def lock_sources(

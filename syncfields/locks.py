@@ -115,19 +115,23 @@ def keep_to(queryset: QuerySet[Any], pks: Collection[Any]) -> QuerySet[Any]:
     return queryset.filter(among(queryset.db, queryset.model, pks))
 
 
-def lock_referred(
-    path: Path, using: str, written: Iterable[Mapping[str, Any]], columns: Collection[str] | None
-) -> None:
+def referring(path: Path) -> Collection[str]:
+    """The column of a row at the end of a path that names a row one hop nearer to the target."""
+    if not path.hops or path.hops[-1].forward or path.hops[-1].generic:
+        return ()
+    ((_, far), *_) = path.hops[-1].columns
+    return (far,)
+
+
+def lock_referred(path: Path, using: str, written: Iterable[Mapping[str, Any]]) -> None:
     """Lock the rows, one hop nearer to the target, that the keys of rows about to be written name.
 
     InnoDB checks a foreign key by a shared lock on the row it names. Two inserts under one parent
     would both get it, and then wait for each other to give it up for the UPDATE.
     """
-    if not path.hops or path.hops[-1].forward or path.hops[-1].generic:
+    if not referring(path):
         return
     ((near, far), *_) = path.hops[-1].columns
-    if columns is not None and far not in columns:
-        return
     model = Path(path.target, path.hops[:-1]).model
     keys = values(written, far)
     if keys:

@@ -107,7 +107,7 @@ def test_a_move_and_a_changed_value_are_one_update(book):
 def test_save_for_two_target_models(book, publisher):
     write = edit(book, publisher=publisher, pages=700)
 
-    assert extra(write) == [LOCK, *first("publisher"), PUBLISHER, SHELF]
+    assert extra(write) == [LOCK, *first("publisher"), *first("shelf"), PUBLISHER, SHELF]
     assert_truth()
 
 

@@ -7,11 +7,11 @@ packages, and leaves their classes, their pickles and the migrations alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import Model, QuerySet
+from django.db.models import Model, QuerySet, Value
 
 from syncfields import engine, registry, scope
 from syncfields.capture import conflicts
@@ -19,6 +19,7 @@ from syncfields.capture.wrapping import wrap
 from syncfields.changes import Change
 from syncfields.exceptions import SyncedFieldError
 from syncfields.paths import concrete
+from syncfields.trees import nodes
 
 COLLECTED = "_syncfields_collected"
 """On a queryset of Django's collector: that its rows are known, or else how to delete them."""
@@ -53,7 +54,7 @@ def updating(original: Callable[..., int]) -> Callable[..., int]:
             return original(self, **kwargs)
         self._for_write = True
         changes = [
-            Change(owner, "update", (), names, values, rows=[values or {}])
+            Change(owner, "update", (), names, values, rows=list(keys_written(owner, kwargs)))
             for owner, names in watched.items()
             for values in [constants(self.model, kwargs, plan.columns[owner])]
         ]
@@ -95,6 +96,21 @@ def written_columns(model: type[Model], names: Iterable[str]) -> dict[Any, froze
         owner = concrete(field.model)
         found[owner] = found.get(owner, frozenset()) | {field.attname}
     return found
+
+
+def keys_written(model: type[Model], kwargs: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The keys that ``update()`` writes, each as a row of its own: ``bulk_update()`` writes a CASE
+    of them.
+    """
+    for name, value in kwargs.items():
+        field: Any = model._meta.get_field(name)
+        for node in nodes(value) if field.is_relation else ():
+            if isinstance(node, Model):
+                yield {field.attname: getattr(node, field.target_field.attname)}
+            elif isinstance(node, Value):
+                yield {field.attname: node.value}
+            elif not hasattr(node, "resolve_expression"):
+                yield {field.attname: node}
 
 
 def constants(
