@@ -141,6 +141,7 @@ class Keeping:
         if change.kind != "insert" and registry.plan().columns[change.model]:
             if not self.read_row(self.row, change):  # Django will insert it, or it is gone.
                 self.maintenances = ()
+                change.pks = ()
                 return
             if change.kind == "update":
                 change.columns = self.row.changed(change.values or {})

@@ -130,7 +130,8 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
         )
 
         def write() -> Any:
-            result = original(*args)
+            # A row that was not there to be read may come at any moment, and would not be counted.
+            result = original(*args) if change.pks else False
             if not result:  # No such row.
                 change.pks = ()
             return result

@@ -7,7 +7,7 @@ import pickle
 from contextlib import nullcontext, suppress
 
 import pytest
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Value
 from django.db.models.signals import post_delete, post_save, pre_delete, pre_save
 
@@ -321,6 +321,29 @@ def test_case_27_a_later_receiver_raises(comment, there, signal, in_transaction)
             assert_truth()
     finally:
         signal.disconnect(fail, sender=Comment)
+
+
+def test_a_row_that_comes_back_after_it_was_looked_for():
+    """Two processes save old instances of a deleted row; the second comes between."""
+    shelves = [Shelf.objects.create() for _ in range(2)]
+    book = Book.objects.create(shelf=shelves[0], pages=3)
+    one, two = (Book.objects.get(pk=book.pk) for _ in range(2))
+    book.delete()
+    looked_for = []
+
+    def comes_back(execute, sql, *args):
+        result = execute(sql, *args)
+        if not looked_for and sql.startswith("SELECT") and "testapp_book" in sql:
+            looked_for.append(sql)
+            two.save()
+        return result
+
+    one.shelf = shelves[1]
+    with suppress(IntegrityError), connection.execute_wrapper(comes_back), transaction.atomic():
+        one.save()
+
+    assert looked_for
+    assert_truth()
 
 
 def new(post):
