@@ -52,6 +52,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--broken", choices=BROKEN, help="break the engine first")
     parser.add_argument("--without", action="store_true", help="write without the library")
     parser.add_argument("--worlds", nargs="*", help="parts of the zoo; all of them if not given")
+    parser.add_argument("--acts", nargs="*", default=(), help="only these operations")
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--processes", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
@@ -141,6 +142,7 @@ def run(options: argparse.Namespace, server: servers.Server | None) -> dict[str,
         worlds=chosen,
         seed=options.seed,
         autocommit=options.autocommit,
+        acts=tuple(options.acts),
         without=options.without,
     )
     worlds.clear()

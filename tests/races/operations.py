@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from random import Random
 from typing import Any
 
 from django.db import models
 
+from syncfields import flush
 from tests.races.worlds import WORLDS, Kind, Model, keys, made
 from tests.testapp import models as zoo
 
@@ -18,8 +19,9 @@ STALE = 30
 class Writer:
     """One process's way of writing: what it does next, and the instances that it holds."""
 
-    def __init__(self, worlds: list[str], random: Random) -> None:
+    def __init__(self, worlds: list[str], random: Random, acts: Collection[str] = ()) -> None:
         self.random = random
+        self.acts = acts
         self.held: list[models.Model] = []
         self.born = [
             (model, kind, kind.churn) for world in worlds for model, kind in WORLDS[world].items()
@@ -46,9 +48,16 @@ class Writer:
             self.bulk_create: 6,
             self.delete_many: 3,
             self.link: 8 if self.links else 0,
+            self.flush: 4,
         }
+        if self.acts:
+            weights = {act: weight for act, weight in weights.items() if act.__name__ in self.acts}
         (act,) = self.random.choices(list(weights), list(weights.values()))
         return act
+
+    def flush(self) -> None:
+        """Where effects wait, some are written already."""
+        flush()
 
     def pick(self, among: list[tuple[Model, Kind, int]]) -> tuple[Model, Kind]:
         ((model, kind, _),) = self.random.choices(among, [weight for *_, weight in among])

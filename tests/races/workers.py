@@ -15,7 +15,7 @@ from typing import Any
 
 from django.db import connection, connections, transaction
 
-from syncfields import coalesce, flush, unsynced
+from syncfields import coalesce, unsynced
 from syncfields.signals import drift_found
 from tests.races.operations import Writer
 from tests.races.refusals import TRANSIENT, meaning
@@ -37,6 +37,8 @@ class Load:
     seed: int = 0
     autocommit: float = 0.4
     """The share of transactions that are one write; the others have several."""
+    acts: tuple[str, ...] = ()
+    """The operations, by name; all of them if none is given."""
     without: bool = False
     """Without the library: what the database and Django do by themselves."""
 
@@ -80,7 +82,7 @@ class Work:
         self.random = Random(f"{load.seed} {number}")
         self.load = load
         self.told = Told()
-        self.writer = Writer(load.worlds, self.random)
+        self.writer = Writer(load.worlds, self.random, load.acts)
         self.doing = ""
 
     def run(self, going_on: Callable[[], bool]) -> Told:
@@ -130,8 +132,6 @@ class Work:
         with suppress(UndoError), coalesce() if waiting else transaction.atomic():
             for _ in range(self.random.randint(1, 4)):
                 steps += self.savepoint() if self.random.random() < 0.35 else self.single_in_block()
-                if self.random.random() < 0.1:
-                    flush()
             if self.random.random() < 0.15:
                 raise UndoError
             return steps

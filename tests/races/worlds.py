@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -190,6 +190,12 @@ WORLDS: dict[str, dict[Model, Kind]] = {
         zoo.Publisher: Kind(limit=3, churn=0),
         zoo.Book: BOOKS,
     },
+    # The same, of rows that only come.
+    "births": {
+        zoo.Shelf: Kind(limit=3, churn=0),
+        zoo.Publisher: Kind(limit=3, churn=0),
+        zoo.Book: replace(BOOKS, limit=10**9),
+    },
     "hot posts": {
         zoo.Blog: Kind(limit=3, churn=0),
         zoo.Post: Kind(limit=3, churn=0),
@@ -288,7 +294,7 @@ def made(model: Model, kind: Kind, random: Random) -> models.Model | None:
 def populate(worlds: list[str], random: Random) -> None:
     for world in worlds:
         for model, kind in WORLDS[world].items():
-            for _ in range(max(kind.limit // 2, 2)):
+            for _ in range(min(max(kind.limit // 2, 2), 20)):
                 if (instance := made(model, kind, random)) is not None:
                     # Two rows may have been given the same value of a unique column.
                     with suppress(IntegrityError), transaction.atomic():
