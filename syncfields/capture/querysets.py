@@ -54,7 +54,7 @@ def updating(original: Callable[..., int]) -> Callable[..., int]:
             return original(self, **kwargs)
         self._for_write = True
         changes = [
-            Change(owner, "update", (), names, values, rows=list(keys_written(owner, kwargs)))
+            Change(owner, "update", (), names, values, rows=list(keys_written(self.model, kwargs)))
             for owner, names in watched.items()
             for values in [constants(self.model, kwargs, plan.columns[owner])]
         ]
