@@ -165,7 +165,8 @@ def candidates(
 ) -> Iterable[PrimaryKey]:
     """The primary keys of the rows in which any of the fields has drifted."""
     found, _ = apart(target, values, queryset)
-    return found.values_list("pk", flat=True)
+    # MariaDB and MySQL know a column in HAVING only if it is selected.
+    return (pk for pk, *_ in found.values_list("pk", *values))
 
 
 def differing(
