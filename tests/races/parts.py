@@ -598,7 +598,78 @@ def delete_label():
     return zoo.Label.objects.get().delete
 
 
+# Shelf > Book: what is kept by the short way of many rows ----------------------------------------
+
+
+def build_shelves() -> None:
+    for number in range(2):
+        shelf, publisher = zoo.Shelf.objects.create(), zoo.Publisher.objects.create()
+        for title in ("old", "new"):
+            zoo.Book.objects.create(
+                shelf=shelf, publisher=publisher, pages=600 + number, title=title
+            )
+
+
+def last_shelf() -> zoo.Shelf:
+    return zoo.Shelf.objects.latest("pk")
+
+
+@part("shelves")
+def move_old_books():
+    shelf = last_shelf()
+    return lambda: zoo.Book.objects.filter(title="old").update(shelf=shelf)
+
+
+@part("shelves")
+def thin_old_books_of_a_shelf():
+    """The rows are found by a join: one that was waited for may not match any longer."""
+    books = zoo.Book.objects.filter(shelf__page_sum__lt=1202, title="old")
+    return lambda: books.update(pages=10)
+
+
+@part("shelves")
+def retitle_book():
+    book = zoo.Book.objects.filter(title="old").earliest("pk")
+    book.title = "read"
+    return book.save
+
+
+@part("shelves")
+def move_book():
+    book = zoo.Book.objects.filter(title="old").earliest("pk")
+    book.shelf = last_shelf()
+    return book.save
+
+
+@part("shelves")
+def delete_old_books():
+    return lambda: zoo.Book.objects.filter(title="old").delete()
+
+
+@part("shelves")
+def delete_book():
+    return zoo.Book.objects.filter(title="old").earliest("pk").delete
+
+
+@part("shelves")
+def bulk_create_books():
+    shelves = list(zoo.Shelf.objects.order_by("-pk"))
+    return lambda: zoo.Book.objects.bulk_create(
+        [zoo.Book(shelf=each, pages=700, title="old") for each in shelves]
+    )
+
+
+@part("shelves")
+def delete_shelf():
+    return last_shelf().delete
+
+
 SCENERIES = {
+    "shelves": Scenery(
+        build_shelves,
+        rows=(zoo.Shelf, zoo.Publisher, zoo.Book),
+        targets=(zoo.Shelf, zoo.Publisher),
+    ),
     "blogs": Scenery(
         build_blogs,
         rows=(User, zoo.Blog, zoo.Post, zoo.Comment, zoo.Reaction),
