@@ -100,6 +100,17 @@ def actors():
 
 @pytest.mark.parametrize(("world", "pair"), list(pairs()))
 def test_two_writes(world, pair, actors):
+    play_pair(world, pair, actors)
+
+
+@pytest.mark.parametrize("pair", CHOSEN["topics"], ids="-".join)
+def test_two_writes_that_are_applied_at_commit(pair, actors, settings):
+    settings.SYNCFIELDS = {"APPLY": "commit"}
+
+    play_pair("topics", pair, actors)
+
+
+def play_pair(world, pair, actors):
     unordered = world in UNORDERED_WORLDS or not UNORDERED_PARTS.isdisjoint(pair)
 
     def is_wrong(error):
