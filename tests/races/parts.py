@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from django.db import connection
 from django.db.models import F
 
-from syncfields import reconcile
+from syncfields import reconcile, unsynced
 from tests.races.stage import Part, Scenery
 from tests.testapp import models as zoo
 
@@ -563,6 +563,19 @@ def bulk_create_replies():
 @part("topics")
 def reweigh():
     return lambda: zoo.Reply.objects.filter(weight=2).update(weight=4)
+
+
+@part("topics")
+def retract_from_drifted():
+    """A count that cannot fall any further is evaluated anew."""
+    reply = zoo.Reply.objects.latest("weight")
+
+    def retract():
+        with unsynced():
+            zoo.Topic.objects.update(reply_count=0)
+        reply.delete()
+
+    return retract
 
 
 # Farm > Silo > Grain: what the database itself deletes, from Django 6.1 on ------------------------

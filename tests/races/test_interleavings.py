@@ -76,6 +76,7 @@ UNORDERED_PARTS = {
     "add_playlists",
     "upsert_orders",
     "thin_old_books_of_a_shelf",
+    "revoke_badge",
 }
 
 
