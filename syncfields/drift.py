@@ -31,7 +31,7 @@ from django.db.models import (
 from django.db.models.functions import Abs, Round
 
 from syncfields import statements
-from syncfields.locks import locking
+from syncfields.locks import locking, snapshot_is_old
 from syncfields.paths import Model, column
 from syncfields.scope import own_writes
 from syncfields.trees import rows, rows_with, settable
@@ -238,13 +238,20 @@ def write(
         if len(pks) > FEW and statements.takes_arrays(using, [target._meta.pk, *fields]):
             columns = [[drifted[pk][name].expected for pk in pks] for name in names]
             statements.assign(using, target, pks, fields, columns)
-        elif len(pks) > FEW and connections[using].features.update_can_self_select:
+        elif many_or_unsure(using, pks) and connections[using].features.update_can_self_select:
             anew = {name: settable(target, values_of[name]) for name in names}
             statements.update(rows_with(target, using, pks), anew).update()
         else:
             instances = [instance_of(using, target, pk, drifted[pk]) for pk in pks]
             with own_writes():
                 rows(target, using).bulk_update(instances, names, batch_size=500)
+
+
+def many_or_unsure(using: str, pks: Sequence[PrimaryKey]) -> bool:
+    """Whether the UPDATE had better evaluate by itself. Within a transaction of the caller's, what
+    was expected may be older than what others have committed.
+    """
+    return len(pks) > FEW or snapshot_is_old(using)
 
 
 def instance_of(using: str, target: Model, pk: PrimaryKey, drifts: Mapping[str, Drift]) -> Any:
