@@ -117,8 +117,9 @@ class Keeping:
     def before(self) -> None:
         if len(self.changes) == 1 and not self.repairs:
             self.take_short_ways(self.changes[0])
-        former = () if self.row is None else (self.row.columns,)
-        lock_parents(self.using, self.changes, former)
+        if self.connection.vendor == "mysql":
+            former = () if self.row is None else (self.row.columns,)
+            lock_parents(self.using, self.changes, former)
         if not self.maintenances:
             return
         lock_sources(self.using, self.changes, self.maintenances)
