@@ -152,9 +152,13 @@ def run(options: argparse.Namespace, server: servers.Server | None) -> dict[str,
         connection.features.has_select_for_update = False
     if options.broken == "transactions":
         engine.transaction = SimpleNamespace(atomic=lambda **options: nullcontext())
+    wrong: list[str] = []
     started = time.monotonic()
     if options.kills:
         told = crashes.crash(load, options.processes, options.kills)
+        # Before reconcile repairs what was found here.
+        settle()
+        wrong += drift(worlds.models_of(chosen))
         told.add(crashes.crash_reconcile(load, options.kills // 10))
     elif server is not None:
         told = restarts.restart(server, options.seed)
@@ -167,7 +171,7 @@ def run(options: argparse.Namespace, server: servers.Server | None) -> dict[str,
     settle()
     if options.reconcile:
         live.repair(told)
-    wrong = drift(worlds.models_of(chosen))
+    wrong += drift(worlds.models_of(chosen))
     worlds.clear()
     outcome = {
         **{name: told.counts[name] for name in COUNTS},

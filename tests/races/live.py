@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from random import Random
 
 from django.apps import apps
-from django.db import connection
+from django.db import DatabaseError, connection
 
-from syncfields import reconcile
+from syncfields import Report, reconcile
+from syncfields.reconcile import Interrupted
 from tests.races import workers
 from tests.races.refusals import TRANSIENT, meaning
 from tests.races.workers import Load, Target, Told
@@ -55,27 +58,39 @@ def plant(load: Load, end: float) -> Told:
         model = apps.get_model(app, name)
         if found := keys(model):
             pk = random.choice(found)
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    f"UPDATE {model._meta.db_table} SET {column} = {column} + 1000 WHERE id = %s",
-                    [pk],
-                )
+            sql = f"UPDATE {model._meta.db_table} SET {column} = {column} + 1000 WHERE id = %s"
+            with conflicts(told, "planter"), connection.cursor() as cursor:
+                cursor.execute(sql, [pk])
                 told.planted[label, pk] += cursor.rowcount
         time.sleep(0.05)
     return told
 
 
-def repair(told: Told) -> None:
-    """Reconcile once, and note what was found."""
+@contextmanager
+def conflicts(told: Told, who: str) -> Iterator[None]:
+    """Go on where a writer was in the way."""
     try:
-        report = reconcile(batch_size=3)
-    except Exception as error:
+        yield
+    except DatabaseError as error:
         name = meaning(error)
         if name not in TRANSIENT:
             raise
-        told.counts[f"{name} in reconcile"] += 1
-        return
-    told.counts["runs of reconcile"] += 1
+        told.counts[f"{name} in {who}"] += 1
+
+
+def repair(told: Told) -> None:
+    """Reconcile once, and note what was found."""
+    with conflicts(told, "reconcile"):
+        try:
+            report = reconcile(batch_size=3)
+        except Interrupted as stop:
+            note(told, stop.report)
+            raise stop.__cause__ or stop from None
+        note(told, report)
+        told.counts["runs of reconcile"] += 1
+
+
+def note(told: Told, report: Report) -> None:
     for rule in report.rules:
         told.reported.update((rule.label, each.pk) for each in rule.examples)
         if rule.drifted > len(rule.examples):

@@ -183,7 +183,10 @@ def start(target: Target) -> tuple[Any, Connection]:
 
 def carried_out(target: Target, told: Connection) -> None:
     prepare()
-    target(told)
+    try:
+        target(told)
+    except Exception as error:  # noqa: BLE001 - told to the one who started the process
+        told.send(Told(failures=["".join(traceback.format_exception(error))]))
     connections.close_all()
 
 
