@@ -66,8 +66,6 @@ def find_route(change: Change) -> Route:
     plan = registry.plan()
     watching = dict.fromkeys(w.maintenance for w in plan.sources.get(change.model, ()))
     maintenances = tuple(each for each in watching if each.concerned([change]))
-    directs = plan.directs.get(change.model, {})
-    ways = {each: directs[each] for each in maintenances if each in directs}
     followed = tuple(
         (each, path)
         for each in maintenances
@@ -75,8 +73,10 @@ def find_route(change: Change) -> Route:
         for path in [each.followed(change)]
         if path is not None
     )
-    short = {*ways, *(each for each, _ in followed)}
-    others = tuple(each for each in maintenances if each not in short)
+    left = [each for each in maintenances if each not in dict(followed)]
+    directs = plan.directs.get(change.model, {})
+    ways = {each: directs[each] for each in left if each in directs}
+    others = tuple(each for each in left if each not in ways)
     return Route(maintenances, ways, followed, others)
 
 

@@ -7,7 +7,16 @@ from django.db import connection
 
 from syncfields import unsynced
 from tests.statements import sent
-from tests.testapp.models import Book, Cup, Publisher, Shelf, Tray, Unwatched
+from tests.testapp.models import (
+    Book,
+    Cup,
+    Mascot,
+    Publisher,
+    Shelf,
+    Team,
+    Tray,
+    Unwatched,
+)
 from tests.truth import assert_truth
 
 pytestmark = pytest.mark.django_db
@@ -181,6 +190,16 @@ def test_delete_of_many_rows(cups):
     before = ["SELECT testapp_cup"] if connection.vendor == "sqlite" else []
 
     assert extra(Cup.objects.filter(volume__gt=3).delete) == [*before, TRAY]
+    assert_truth()
+
+
+def test_a_copy_from_the_other_end_of_a_relation_is_written_once():
+    mascot = Mascot.objects.create(team=Team.objects.create(), name="fox")
+
+    with sent() as statements:
+        edit(mascot, name="wolf")()
+
+    assert statements.updates(Team) == 1
     assert_truth()
 
 
