@@ -15,8 +15,9 @@ from django.db import connections, models
 from django.db.models.deletion import Collector
 
 from syncfields import additions, engine, grouped, initial, registry, targets, tracking
+from syncfields.capture.deletes import is_copied
 from syncfields.changes import Change, reach
-from syncfields.locks import leads_to_one
+from syncfields.locks import leads_to_one, must_write, referring
 from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.copies import Copy
 from syncfields.maintenance.delta import Delta
@@ -25,7 +26,7 @@ from syncfields.maintenance.extreme import Extreme
 from syncfields.maintenance.folding import UNKNOWN
 from syncfields.maintenance.recompute import Recompute
 from syncfields.maintenance.tally import Tallied
-from syncfields.paths import Model, Path, column
+from syncfields.paths import Dependency, Model, Path, column
 from syncfields.samples import contribution, is_known
 from syncfields.trees import references
 
@@ -54,6 +55,8 @@ class Sending:
         self.features: Any = connections[using].features
         self.locks = self.features.has_select_for_update
         self.sent: list[str] = []
+        self.locks_more = False
+        """Whether rows are locked that are not counted."""
 
     def select(self, model: Model) -> None:
         self.sent.append(f"SELECT {model._meta.db_table}")
@@ -80,17 +83,16 @@ class Sending:
         followed: Sequence[tuple[Maintenance, Path]] = (),
         write: Callable[[], None] | None = None,
     ) -> None:
-        self.lock_parents(change, (*ways, *others))
+        self.lock_parents(change)
+        self.lock_hops(change, others)
         if others and change.kind != "insert" and not change.locked and self.locks:
             self.select(change.model)
-        self.lock_hops(change, others, {"update", "delete"})
         for each in others:
             self.look(each, change, before=True)
         if write is not None:
             write()
         touched = Touched()
         self.after_rows(change, ways, touched)
-        self.lock_hops(change, others, {"insert"})
         for each in others:
             self.look(each, change, before=False)
             note(each, change, touched)
@@ -98,46 +100,27 @@ class Sending:
             self.follow(each, path)
         self.apply(touched)
 
-    def lock_parents(self, change: Change, maintenances: Iterable[Maintenance]) -> None:
+    def lock_parents(self, change: Change) -> None:
         if connections[self.using].vendor != "mysql" or not change.rows:
             return
         last_hops = {
             dependency.path.after(len(dependency.path.hops) - 1): None
-            for maintenance in maintenances
+            for maintenance in engine.route(change).maintenances
             for dependency in maintenance.dependencies
             if dependency.path.hops and change.concerns(dependency)
         }
-        for path in last_hops:
-            (hop,) = path.hops
-            ((_, key), *_) = hop.columns
-            if hop.forward or hop.generic:
-                continue
-            if change.kind == "insert" or key in (change.columns or ()):
+        found = [path for path in last_hops if referring(path)]
+        if any(change.writes(referring(path)) for path in found):
+            for path in found:
                 self.select(path.target)
 
-    def lock_hops(
-        self, change: Change, maintenances: Iterable[Maintenance], kinds: Collection[str]
-    ) -> None:
-        if not self.locks or change.kind not in kinds:
-            return
-        done = set()
-        for maintenance in maintenances:
-            decisive = frozenset(each.path for each in maintenance.dependencies if each.columns)
-            for dependency in maintenance.dependencies:
-                key = (dependency.path, decisive)
-                if change.concerns(dependency) and key not in done:
-                    done.add(key)
-                    self.lock_around(dependency.path, maintenance)
-
-    def lock_around(self, path: Path, maintenance: Maintenance) -> None:
-        others = maintenance.dependencies
-        for other in sorted(others, key=lambda each: -len(each.path.hops)):
-            if other.columns and leads_to_one(path, other.path):
-                self.select(other.model)
-        for number in range(len(path.hops) - 1, 0, -1):
-            self.select(path.until(number).model)
-        if path.hops and any(each.columns and not each.path.hops for each in others):
-            self.select(path.target)
+    def lock_hops(self, change: Change, others: Iterable[Maintenance]) -> None:
+        """What is locked between and beyond is not counted: it depends on where the row leads."""
+        self.locks_more |= self.locks and any(
+            change.concerns(dependency) and is_on_the_way(dependency, each.dependencies)
+            for each in others
+            for dependency in each.dependencies
+        )
 
     def look(self, maintenance: Maintenance, change: Change, before: bool) -> None:
         """The SELECT for what a row contributes, or which targets it leads to."""
@@ -159,12 +142,18 @@ class Sending:
                 touched.add(maintenance, (part.attname for part in way.parts))
             else:
                 if change.kind != "insert":
-                    self.select(maintenance.target)
+                    self.look_at_extreme(maintenance, moved=way.key in (change.columns or ()))
                     if self.was_extreme:
                         touched.stale.add(maintenance)
                 stays = way.key not in (change.columns or ())
                 if change.kind != "delete" and not (maintenance in touched.stale and stays):
                     touched.add(maintenance, [maintenance.attname])
+
+    def look_at_extreme(self, maintenance: Maintenance, moved: bool) -> None:
+        """Whether the value that leaves is the stored one."""
+        if self.locks and (moved or must_write(self.using)):
+            self.select(maintenance.target)
+        self.select(maintenance.target)
 
     def read_again(self, change: Change, ways: Ways) -> None:
         """Where memory does not say what the row contributes now."""
@@ -202,12 +191,14 @@ class Sending:
     def recompute(self, maintenance: Maintenance) -> None:
         if self.locks:
             self.select(maintenance.target)
-            for dependency in maintenance.dependencies if isinstance(maintenance, Copy) else ():
-                for hop in dependency.path.hops:
-                    self.select(hop.model)
         columns = targets.written(maintenance.target, frozenset(maintenance.values))
         change = Change(maintenance.target, "update", ROW, columns, locked=True)
         self.perform(change, lambda: self.evaluate(maintenance, locked=True))
+
+    def recompute_late(self, maintenances: Iterable[Maintenance]) -> None:
+        for each in maintenances:
+            self.locks_more |= self.locks and isinstance(each, Copy)
+            self.recompute(each)
 
     def perform(self, change: Change, write: Callable[[], None]) -> None:
         """A write of the engine's own, with what follows from it."""
@@ -232,8 +223,7 @@ class Sending:
         change = Change(model, "insert", ROW, rows=({},), unordered=self.knows_keys(model))
         late = self.start(change, several=False)
         self.one(change)
-        for each in late:
-            self.recompute(each)
+        self.recompute_late(late)
 
     def knows_keys(self, model: Model) -> bool:
         known = not isinstance(model._meta.pk, models.AutoField) and (
@@ -258,6 +248,9 @@ class Sending:
                 is_late = True
             if is_late:
                 late.append(maintenance)
+            if isinstance(maintenance, Copy):
+                paths = [each.path for each in maintenance.dependencies]
+                self.locks_more |= self.locks and any(len(path.hops) > 1 for path in paths)
         if copied:
             source = next(iter(self.copied_from(change.model)), change.model)
             self.select(source)
@@ -306,6 +299,8 @@ class Sending:
         if ways and len(model._meta.pk_fields) == 1 and grouped.can_return(self.using, model):
             self.keep(change, ways, ())
             return
+        if self.locks and is_copied(model):
+            self.select(model)
         if registry.plan().columns[model]:
             self.select(model)
             change.locked = True
@@ -320,8 +315,7 @@ class Sending:
         if ways and not self.are_known(model, parts_of(ways.values())):
             ways, others = {}, list(found.maintenances)
         self.keep(change, ways, others)
-        for each in late:
-            self.recompute(each)
+        self.recompute_late(late)
 
     def bulk_create_partly(self, model: Model) -> None:
         """``ignore_conflicts``: only the database knows which rows are new."""
@@ -335,16 +329,14 @@ class Sending:
 
     def update_many(self, model: Model, columns: frozenset[str]) -> None:
         change = Change(model, "update", ROW, columns, rows=({},), locked=True)
-        if not engine.route(change).maintenances:
-            if not columns.isdisjoint(registry.plan().columns[model]):
-                self.select(model)
-            return
         self.select(model)
         ways = engine.short_ways(change)
         if ways and self.are_known(model, parts_of(ways.values())):
             self.keep(change, ways, ())
             return
         if ways and not self.locks:
+            self.select(model)
+        if connections[self.using].vendor == "mysql" and writes_keys(change):
             self.select(model)
         self.general(change)
 
@@ -367,6 +359,20 @@ class Sending:
 
 def parts_of(ways: Iterable[Direct]) -> Iterator[Part]:
     return (part for way in ways for part in way.parts)
+
+
+def is_on_the_way(dependency: Dependency, others: Iterable[Dependency]) -> bool:
+    """Whether there are rows between the end of the path and the target, or beyond."""
+    path = dependency.path
+    return len(path.hops) > 1 or any(
+        other.columns and (leads_to_one(path, other.path) or (path.hops and not other.path.hops))
+        for other in others
+    )
+
+
+def writes_keys(change: Change) -> bool:
+    fields = (column(change.model, name) for name in change.columns or ())
+    return any(each.is_relation for each in fields)
 
 
 def unsteady(model: Model) -> set[str]:

@@ -25,6 +25,7 @@ OTHERS = "save(update_fields=[...]) of other columns"
 NOTHING: frozenset[str] = frozenset()
 CASCADES = "rows of other models may go with it"
 EACH_ROW = "each row reads what it copies"
+LOCKS = "rows that lie between, or beyond, are locked"
 NO_KEYS = "it is not known which rows are new"
 PARENT_TABLES = "its rows of the parent tables are written too"
 
@@ -226,6 +227,7 @@ def cost(using: str, name: str, follow: Callable[[Sending], None], more: str = "
     follow(usual)
     follow(extreme)
     differs = len(extreme.sent) != len(usual.sent)
+    more = more or (LOCKS if usual.locks_more else "")
     return Write(name, (), tuple(usual.sent), tuple(extreme.sent) if differs else None, more)
 
 

@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import uuid
+from collections import Counter
 from decimal import Decimal
 
 import pytest
@@ -14,7 +15,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, models
 
 from syncfields import registry
-from syncfields.explain import OTHERS, UNCHANGED, explain, source, writable
+from syncfields.explain import LOCKS, OTHERS, UNCHANGED, explain, source, writable
 from tests.statements import sent
 from tests.testapp import models as zoo
 
@@ -158,6 +159,15 @@ def extra(write):
     return sorted(statements)
 
 
+def counted(sending, write, said):
+    """What was sent; without the locks of which it is said that there are more."""
+    if write.more == LOCKS:
+        locks = Counter(sending) - Counter(said)
+        assert all(each.startswith("SELECT") for each in locks), (write, sending)
+        sending = list((Counter(sending) - locks).elements())
+    return sorted(sending)
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize("model", EXACT, ids=lambda model: model.__name__)
 @pytest.mark.parametrize("extreme", [False, True], ids=["usual", "extreme"])
@@ -165,7 +175,7 @@ def test_just_what_is_said_is_sent(model, extreme):
     said, found = [], []
     for write in source(model, "default").writes:
         statements = write.where_extreme if extreme else write.statements
-        if statements is None or write.more:
+        if statements is None or write.more not in ("", LOCKS):
             continue
         for column in write.changed or [None]:
             nursery = Nursery()
@@ -173,7 +183,7 @@ def test_just_what_is_said_is_sent(model, extreme):
                 nursery.saved(model, level)
             carry_out = the_write(nursery, model, write.name, column)
             said.append((write.name, column, sorted(statements)))
-            found.append((write.name, column, extra(carry_out)))
+            found.append((write.name, column, counted(extra(carry_out), write, statements)))
             models.QuerySet(model).delete()
 
     assert found == said
@@ -185,8 +195,9 @@ def test_a_chain_is_counted_to_its_end(name):
     (write,) = [each for each in source(zoo.Line, "default").writes if each.name == name]
     carry_out = the_write(Nursery(), zoo.Line, name, None)
 
-    assert extra(carry_out) == sorted(write.where_extreme or write.statements)
-    assert "UPDATE testapp_customer" in write.statements
+    said = write.where_extreme or write.statements
+    assert counted(extra(carry_out), write, said) == sorted(said)
+    assert "UPDATE testapp_customer" in said
 
 
 @pytest.mark.django_db
@@ -196,8 +207,9 @@ def test_many_to_many():
     tracks = [zoo.Track.objects.create(minutes=number) for number in range(20, 23)]
     playlist = zoo.Playlist.objects.create()
 
-    assert extra(lambda: playlist.tracks.add(*tracks)) == sorted(adding.statements)
-    assert extra(lambda: playlist.tracks.remove(*tracks)) == sorted(removing.statements)
+    for write, carry_out in ((adding, playlist.tracks.add), (removing, playlist.tracks.remove)):
+        sending = extra(lambda carry_out=carry_out: carry_out(*tracks))
+        assert counted(sending, write, write.statements) == sorted(write.statements)
 
 
 @pytest.mark.django_db
