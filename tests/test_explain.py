@@ -268,6 +268,14 @@ def test_a_copy_that_must_be_there_at_the_insert_is_read_for_each_row():
 
 
 @pytest.mark.django_db
+def test_locks_on_the_way_are_said_but_not_counted():
+    near, far = (next(iter(source(model, "default").writes)) for model in (zoo.Book, zoo.Reaction))
+
+    assert near.more == ""
+    assert far.more == (LOCKS if connection.features.has_select_for_update else "")
+
+
+@pytest.mark.django_db
 def test_what_cascades_has_no_certain_number():
     writes = {each.name: each for each in source(zoo.Post, "default").writes}
 
