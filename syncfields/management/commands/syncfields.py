@@ -119,5 +119,5 @@ def what(write: Write) -> str:
         for statement, times in Counter(write.statements).items()
     ]
     if write.more:
-        parts.append(f"and more, because {write.more}")
+        parts.append(f"perhaps more: {write.more}")
     return ", ".join(parts)
