@@ -48,8 +48,8 @@ figures scatter). {versions}.
 
 How it is measured: each contestant has a process and a database of its own, because several of
 them change what every model does. They take turns within each repetition, in an order that
-rotates. Each single operation is timed by itself, and the median counts; a transaction and a bulk
-write are timed as a whole. A ratio is the median of the ratios within the repetitions. Loading the
+rotates. Each single operation is timed by itself, and the median counts; a bulk write is timed as a
+whole. A ratio is the median of the ratios within the repetitions. Loading the
 instances that are then saved is not timed; the garbage collector is off. Statements are counted
 and memory is taken in passes of their own. In the end the stored values of every contestant are
 compared with what a raw SQL query counts: **WRONG** says how many differ.
@@ -143,7 +143,9 @@ def goals(measured: Sequence[Measured]) -> Iterator[str]:
     yield ""
     yield from table(["workload", "", *(each.title for each in measured)], rows)
     yield ""
-    yield f"Missed: {'; '.join(missed)}." if missed else "None is missed."
+    yield "Missed:" if missed else "None is missed."
+    yield ""
+    yield from (f"- {each}" for each in missed)
 
 
 def outcome(goal: Goal, measured: Measured, missed: list[str]) -> str:

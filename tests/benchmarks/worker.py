@@ -8,7 +8,7 @@ import sys
 import traceback
 import tracemalloc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from cProfile import Profile
 from io import StringIO
 from multiprocessing import get_context
@@ -244,7 +244,7 @@ class Arena:
         workload, given = self.prepared(name, size)
         with without_gc():
             start, own = perf_counter(), process_time()
-            if workload.each and workload.singly:
+            if workload.each:
                 seconds = self.time_singly(workload, given)
             else:
                 workload.run(self.work, given)
@@ -252,13 +252,21 @@ class Arena:
             return seconds, process_time() - own
 
     def time_singly(self, workload: Workload, given: list[Any]) -> float:
-        """The median of the single times, for all of them."""
-        seconds = []
-        for item in given:
-            start = perf_counter()
-            workload.one(self.work, item)
-            seconds.append(perf_counter() - start)
-        return median(seconds) * len(seconds)
+        """The median of the single times, for all of them, and what goes around them.
+
+        So what else the machine does meanwhile is left out.
+        """
+        single = []
+        start = perf_counter()
+        with self.work.transaction() if workload.in_transaction else nullcontext():
+            begin = perf_counter()
+            for item in given:
+                before = perf_counter()
+                workload.one(self.work, item)
+                single.append(perf_counter() - before)
+            end = perf_counter()
+        around = (begin - start) + (perf_counter() - end)
+        return median(single) * len(single) + around
 
     def statements(self, name: str, size: int) -> dict[str, int]:
         """How often which kind of statement is sent, in all. BEGIN and COMMIT are left out."""

@@ -29,8 +29,8 @@ class Workload:
     repetitions: ClassVar[int] = 7
     each: ClassVar[bool] = True
     """Whether ``size`` operations are run one after the other."""
-    singly: ClassVar[bool] = True
-    """Whether each of them is timed by itself, so that what else the machine does is left out."""
+    in_transaction: ClassVar[bool] = False
+    """Whether all of them are one transaction."""
     holds_rows: ClassVar[bool] = False
     """Whether memory could grow with ``size``, so that its peak is worth a run."""
     fresh: ClassVar[bool] = False
@@ -77,9 +77,11 @@ class Create(Workload):
 
 
 class CreateAtomic(Create):
-    title = "create inside a transaction"
-    singly = False
-    repetitions = 14
+    title = "create inside a transaction, on ten parents"
+    in_transaction = True
+
+    def prepare(self, work: Any, size: int, number: int) -> Any:
+        return cycled(work.Post.objects.order_by("pk")[:10], size)
 
     def run(self, work: Any, given: Any) -> None:
         with work.transaction():
