@@ -64,7 +64,7 @@ def run(found: Measured, workers: dict[str, Worker], options: argparse.Namespace
         sources = (*scale.SOURCES, scale.MANY_SOURCES) if options.full else scale.SOURCES
         found.rows += printed(scale.rows(workers, sources, 5))
         found.rules += printed(scale.rules(workers, 5))
-    if options.scale and "syncfields" in workers:
+    if options.scale and found.name == "postgresql" and "syncfields" in workers:
         reconcile = (workers["syncfields"]("reconcile_many", MANY, each) for each in (1000, 1))
         found.reconciled += printed(reconcile)
 
@@ -132,7 +132,9 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--quick", action="store_true", help="a tenth of the rows, 3 repetitions")
     result.add_argument("--full", action="store_true", help="ten times the rows where it matters")
     result.add_argument(
-        "--scale", action="store_true", help="also reconcile a million targets of ten million rows"
+        "--scale",
+        action="store_true",
+        help="also reconcile a million targets of ten million rows, on PostgreSQL",
     )
     result.add_argument(
         "--profile", action="append", choices=CONTESTANTS, help="where its time goes, by function"
