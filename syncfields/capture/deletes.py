@@ -133,6 +133,7 @@ def changes_of(collector: Any, gone: list[Any]) -> Iterator[Change]:
     Rows of which the DELETE says all will be in ``gone`` instead.
     """
     using, plan = collector.using, registry.plan()
+    collector.sort()  # Rows before those that they refer to, as all their writers lock them.
     deleted: dict[Any, list[Any]] = defaultdict(list)
     for model, instances in collector.data.items():
         deleted[concrete(model)] += [instance.pk for instance in instances]
