@@ -16,7 +16,7 @@ from typing import Any
 from django.db import connections, models
 from django.db.models.deletion import Collector
 
-from syncfields import additions, engine, grouped, initial, registry, targets, tracking
+from syncfields import additions, grouped, initial, many, registry, routes, targets, tracking
 from syncfields.changes import Change, reach
 from syncfields.locks import leads_to_one, must_write, referring
 from syncfields.maintenance.base import Maintenance
@@ -69,12 +69,12 @@ class Sending:
 
     def one(self, change: Change) -> None:
         """A single row whose values are known, and that was read where that is needed."""
-        found = engine.route(change)
+        found = routes.route(change)
         read_again = partial(self.read_again, change, found.ways)
         self.keep(change, found.ways, found.others, found.followed, write=read_again)
 
     def general(self, change: Change) -> None:
-        self.keep(change, {}, engine.route(change).maintenances)
+        self.keep(change, {}, routes.route(change).maintenances)
 
     def keep(
         self,
@@ -106,7 +106,7 @@ class Sending:
             return
         last_hops = {
             dependency.path.after(len(dependency.path.hops) - 1): None
-            for maintenance in engine.route(change).maintenances
+            for maintenance in routes.route(change).maintenances
             for dependency in maintenance.dependencies
             if dependency.path.hops and change.concerns(dependency)
         }
@@ -203,7 +203,7 @@ class Sending:
 
     def perform(self, change: Change, write: Callable[[], None]) -> None:
         """A write of the engine's own, with what follows from it."""
-        self.keep(change, {}, engine.route(change).maintenances, write=write)
+        self.keep(change, {}, routes.route(change).maintenances, write=write)
 
     def evaluate(self, maintenance: Maintenance, locked: bool) -> None:
         target = maintenance.target
@@ -276,7 +276,7 @@ class Sending:
         change = Change(model, "update", ROW, named, rows=({},), saved=True)
         if not (model in plan.counted or named & plan.columns[model]):
             return
-        if not engine.route(change).maintenances:
+        if not routes.route(change).maintenances:
             return
         if plan.columns[model]:
             change.columns = columns | (named & unsteady(model))
@@ -296,7 +296,7 @@ class Sending:
     def delete(self, model: Model) -> None:
         change = Change(model, "delete", ROW)
         alone = Collector(using=self.using).can_fast_delete(model)  # type: ignore[arg-type]
-        ways = engine.ways_of_deleted(change) if alone else None
+        ways = many.ways_of_deleted(change) if alone else None
         if ways and len(model._meta.pk_fields) == 1 and grouped.can_return(self.using, model):
             self.keep(change, ways, ())
             return
@@ -311,7 +311,7 @@ class Sending:
     def bulk_create(self, model: Model) -> None:
         change = Change(model, "insert", ROW, rows=({},), unordered=self.knows_keys(model))
         late = self.start(change, several=True)
-        found = engine.route(change)
+        found = routes.route(change)
         ways = found.ways if grouped.fits(found.ways) else {}
         others = [each for each in found.maintenances if each not in ways]
         if ways and not self.are_known(model, parts_of(ways.values())):
@@ -325,14 +325,14 @@ class Sending:
 
     def bulk_create_unknown(self, model: Model) -> None:
         """A ``bulk_create()`` that does not say which rows it inserted."""
-        for maintenance in engine.route(Change(model, "insert", ROW)).maintenances:
+        for maintenance in routes.route(Change(model, "insert", ROW)).maintenances:
             if maintenance.reconcilable:
                 self.recompute(maintenance)
 
     def update_many(self, model: Model, columns: frozenset[str]) -> None:
         change = Change(model, "update", ROW, columns, rows=({},), locked=True)
         self.select(model)
-        ways = engine.short_ways(change)
+        ways = many.short_ways(change)
         if ways and self.are_known(model, parts_of(ways.values())):
             self.keep(change, ways, ())
             return
@@ -347,7 +347,7 @@ class Sending:
         if not Collector(using=self.using).can_fast_delete(model):  # type: ignore[arg-type]
             self.general(change)
             return
-        if ways := engine.ways_of_deleted(change):
+        if ways := many.ways_of_deleted(change):
             if not grouped.can_return(self.using, model):
                 self.select(model)
             self.keep(change, ways, ())

@@ -10,22 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeVar
 
 from django.db import connections, transaction
-from django.db.models import QuerySet
 
 from syncfields import grouped, initial, memory, pending, registry, scope, targets
 from syncfields.changes import Change
 from syncfields.locks import (
     connecting,
-    keep_to,
     lock,
     lock_between,
     lock_beyond,
-    lock_chosen,
     lock_path,
     lock_referred,
     referring,
@@ -33,64 +28,13 @@ from syncfields.locks import (
 from syncfields.maintenance.base import Effects, Maintenance
 from syncfields.maintenance.copies import Copy
 from syncfields.maintenance.direct import Direct
-from syncfields.paths import Dependency, Model, Path, concrete
+from syncfields.paths import Dependency, Model, Path
+from syncfields.routes import concerned, route
 from syncfields.single import Row
-from syncfields.statements import once
-from syncfields.trees import rows_with
 
 Result = TypeVar("Result")
 Gone = Sequence[tuple[grouped.Ways, Sequence[grouped.Group]]]
 """Rows that a DELETE has returned, and what they matter to."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Route:
-    """The maintenances that a kind of change matters to, in the order of the plan."""
-
-    maintenances: tuple[Maintenance, ...]
-    ways: Mapping[Maintenance, Direct]
-    """Those with a short way for a single row."""
-    followed: tuple[tuple[Maintenance, Path], ...]
-    """Those of which one UPDATE finds and evaluates the targets of a single row."""
-    others: tuple[Maintenance, ...]
-    """All the rest."""
-
-
-def route(change: Change) -> Route:
-    columns = change.columns
-    key = ("route", change.model, change.kind, columns, change.unordered, change.saved)
-    return once(key, lambda: find_route(change))
-
-
-def find_route(change: Change) -> Route:
-    plan = registry.plan()
-    watching = dict.fromkeys(w.maintenance for w in plan.sources.get(change.model, ()))
-    maintenances = tuple(each for each in watching if each.concerned([change]))
-    followed = tuple(
-        (each, path)
-        for each in maintenances
-        if isinstance(each, Copy) and not is_read(each)
-        for path in [each.followed(change)]
-        if path is not None
-    )
-    left = [each for each in maintenances if each not in dict(followed)]
-    directs = plan.directs.get(change.model, {})
-    ways = {each: directs[each] for each in left if each in directs}
-    others = tuple(each for each in left if each not in ways)
-    return Route(maintenances, ways, followed, others)
-
-
-def is_read(maintenance: Maintenance) -> bool:
-    """Whether other rules read what it keeps, and must be told which rows change."""
-    columns = registry.plan().columns.get(maintenance.target, frozenset())
-    return not columns.isdisjoint(maintenance.values)
-
-
-def concerned(changes: Sequence[Change]) -> Sequence[Maintenance]:
-    """The maintenances that the changes matter to."""
-    if len(changes) == 1:
-        return route(changes[0]).maintenances
-    return list(dict.fromkeys(each for change in changes for each in route(change).maintenances))
 
 
 def known_before(using: str, instances: Sequence[Any]) -> bool:
@@ -245,81 +189,6 @@ def perform(using: str, changes: Sequence[Change], write: Callable[[], Result]) 
         result = write()
         keeping.after()
     return result
-
-
-def short_ways(change: Change) -> grouped.Ways | None:
-    """The short ways of many rows, if there is nothing else to keep."""
-    found = route(change)
-    if found.others or found.followed or not grouped.fits(found.ways):
-        return None
-    return None if scope.repairing_drift() or scope.suspended() is not None else found.ways
-
-
-def update(
-    queryset: QuerySet[Any], changes: Sequence[Change], write: Callable[[QuerySet[Any]], int]
-) -> int:
-    """Carry out ``write``, the ``update()`` of a queryset; ``changes`` do not know the rows yet."""
-    using, model, change = queryset.db, concrete(queryset.model), changes[0]
-    connection = connections[using]
-    with together(connection):
-        pks, ways = None, short_ways(change)
-        if ways and len(changes) == 1 and change.model is model and change.values is not None:
-            pks, groups = grouped.read(queryset, model)
-            effects = grouped.came(using, model, ways, groups, change.values)
-            if effects is not None:
-                lock_parents(using, changes, [each.columns for each in groups])
-                result = write(queryset if pks is None else keep_to(queryset, pks))
-                if pks is not None and result != len(pks):  # Some did not match any longer.
-                    effects = Effects()
-                    grouped.moved(ways, grouped.left_over(using, model, pks), effects, 1)
-                grouped.moved(ways, groups, effects, -1)
-                settle(connection, partial(Effects.merge, later=effects))
-                return result
-        chosen = lock_chosen(queryset) if pks is None else pks
-        for each in changes:
-            each.pks, each.locked = chosen, each.model is model
-            if connection.vendor == "mysql" and each.rows:
-                former = rows_with(each.model, using, chosen)
-                each.rows = [*each.rows, *former.values(*registry.plan().columns[each.model])]
-        return perform(using, changes, lambda: write(keep_to(queryset, chosen)))
-
-
-def delete(queryset: QuerySet[Any], write: Callable[[QuerySet[Any]], int]) -> int:
-    """Carry out ``write``, which deletes the rows of a queryset and nothing else."""
-    using, model = queryset.db, concrete(queryset.model)
-    change = Change(model, "delete", locked=True)
-    with together(connections[using]):
-        if ways := ways_of_deleted(change):
-            groups = grouped.delete(queryset, model, write)
-            settle(connections[using], lambda effects: grouped.moved(ways, groups, effects, -1))
-            return sum(each.number for each in groups)
-        change.pks = pks = lock_chosen(queryset)
-        return perform(using, [change], lambda: write(rows_with(model, using, pks)))
-
-
-def delete_one(using: str, instance: Any, write: Callable[[], Result]) -> Result | int | None:
-    """Delete a row that nothing refers to. Returns what ``write`` did, or the number of rows where
-    it was not needed; None, and nothing is done, where there is more to keep.
-    """
-    model = concrete(type(instance))
-    ways = ways_of_deleted(Change(model, "delete"))
-    if not ways or len(model._meta.pk_fields) > 1:
-        return None
-    with together(connections[using]):
-        result: Result | int
-        if grouped.can_return(using, model):
-            groups = grouped.delete_one(using, model, instance.pk)
-            result = len(groups)
-        else:
-            groups = grouped.read_one(using, model, instance.pk)
-            result = write()
-        settle(connections[using], lambda effects: grouped.moved(ways, groups, effects, -1))
-    return result
-
-
-def ways_of_deleted(change: Change) -> grouped.Ways | None:
-    """The short ways, where what the rows held is all that must be known of their DELETE."""
-    return None if change.model in registry.plan().targets else short_ways(change)
 
 
 def insert(

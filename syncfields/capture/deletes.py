@@ -17,7 +17,7 @@ from django.db import connections, models
 from django.db.models import QuerySet
 from django.db.models.deletion import Collector
 
-from syncfields import engine, grouped, memory, registry, scope
+from syncfields import engine, grouped, many, memory, registry, routes, scope
 from syncfields.capture.querysets import COLLECTED
 from syncfields.capture.wrapping import wrap
 from syncfields.changes import Change
@@ -47,7 +47,7 @@ def collected(original: Callable[..., Any]) -> Callable[..., Any]:
             gone: list[Any] = []
             changes = list(changes_of(self, gone))
             if (suspension := scope.suspended()) is not None:
-                maintenances = engine.concerned(changes)
+                maintenances = routes.concerned(changes)
                 return suspension.watch(self.using, maintenances, changes, lambda: original(self))
             return delete_and_keep(self, changes, gone, lambda: original(self))
 
@@ -58,7 +58,7 @@ def delete_one(collector: Any, instance: Any, delete: Callable[[], Any]) -> Any:
     """What ``Collector.delete()`` returns; None where the usual way is to be taken."""
     memory.restore(instance)
     change = Change(concrete(type(instance)), "delete", [instance.pk])
-    result = engine.delete_one(collector.using, instance, delete)
+    result = many.delete_one(collector.using, instance, delete)
     if isinstance(result, int):
         setattr(instance, instance._meta.pk.attname, None)
         result = result, {instance._meta.label: result}
@@ -144,7 +144,7 @@ def changes_of(collector: Any, gone: list[Any]) -> Iterator[Change]:
     for number, queryset in enumerate(collector.fast_deletes):
         model = concrete(queryset.model)
         passed_on = bool(list(database_keys(model, set())))
-        ways = engine.ways_of_deleted(Change(model, "delete"))
+        ways = many.ways_of_deleted(Change(model, "delete"))
         if ways and not passed_on:
             vars(queryset)[COLLECTED] = partial(delete_noting, gone, ways)
         elif model in plan.sources or model in plan.targets or passed_on:

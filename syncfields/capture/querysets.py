@@ -13,7 +13,7 @@ from typing import Any
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Model, QuerySet, Value
 
-from syncfields import engine, registry, scope
+from syncfields import engine, many, registry, scope
 from syncfields.capture import conflicts
 from syncfields.capture.wrapping import wrap
 from syncfields.changes import Change
@@ -58,7 +58,7 @@ def updating(original: Callable[..., int]) -> Callable[..., int]:
             for owner, names in watched.items()
             for values in [constants(self.model, kwargs, plan.columns[owner])]
         ]
-        return engine.update(self, changes, lambda chosen: original(chosen, **kwargs))
+        return many.update(self, changes, lambda chosen: original(chosen, **kwargs))
 
     return update
 
@@ -196,7 +196,7 @@ def deleting(original: Callable[..., int]) -> Callable[..., int]:
         known = vars(self).get(COLLECTED)
         if known is True:
             return original(self, using)
-        delete = engine.delete if known is None else known
+        delete = many.delete if known is None else known
         return delete(self.using(using), lambda chosen: original(chosen, using))
 
     return _raw_delete

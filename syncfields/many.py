@@ -1,0 +1,96 @@
+"""Writes of any number of rows that may go the short way: see ``grouped.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from django.db import connections
+from django.db.models import QuerySet
+
+from syncfields import grouped, registry, scope
+from syncfields.changes import Change
+from syncfields.engine import lock_parents, perform, settle, together
+from syncfields.locks import keep_to, lock_chosen
+from syncfields.maintenance.base import Effects
+from syncfields.paths import concrete
+from syncfields.routes import route
+from syncfields.trees import rows_with
+
+Result = TypeVar("Result")
+
+
+def short_ways(change: Change) -> grouped.Ways | None:
+    """The short ways of many rows, if there is nothing else to keep."""
+    found = route(change)
+    if found.others or found.followed or not grouped.fits(found.ways):
+        return None
+    return None if scope.repairing_drift() or scope.suspended() is not None else found.ways
+
+
+def update(
+    queryset: QuerySet[Any], changes: Sequence[Change], write: Callable[[QuerySet[Any]], int]
+) -> int:
+    """Carry out ``write``, the ``update()`` of a queryset; ``changes`` do not know the rows yet."""
+    using, model, change = queryset.db, concrete(queryset.model), changes[0]
+    connection = connections[using]
+    with together(connection):
+        pks, ways = None, short_ways(change)
+        if ways and len(changes) == 1 and change.model is model and change.values is not None:
+            pks, groups = grouped.read(queryset, model)
+            effects = grouped.came(using, model, ways, groups, change.values)
+            if effects is not None:
+                lock_parents(using, changes, [each.columns for each in groups])
+                result = write(queryset if pks is None else keep_to(queryset, pks))
+                if pks is not None and result != len(pks):  # Some did not match any longer.
+                    effects = Effects()
+                    grouped.moved(ways, grouped.left_over(using, model, pks), effects, 1)
+                grouped.moved(ways, groups, effects, -1)
+                settle(connection, partial(Effects.merge, later=effects))
+                return result
+        chosen = lock_chosen(queryset) if pks is None else pks
+        for each in changes:
+            each.pks, each.locked = chosen, each.model is model
+            if connection.vendor == "mysql" and each.rows:
+                former = rows_with(each.model, using, chosen)
+                each.rows = [*each.rows, *former.values(*registry.plan().columns[each.model])]
+        return perform(using, changes, lambda: write(keep_to(queryset, chosen)))
+
+
+def delete(queryset: QuerySet[Any], write: Callable[[QuerySet[Any]], int]) -> int:
+    """Carry out ``write``, which deletes the rows of a queryset and nothing else."""
+    using, model = queryset.db, concrete(queryset.model)
+    change = Change(model, "delete", locked=True)
+    with together(connections[using]):
+        if ways := ways_of_deleted(change):
+            groups = grouped.delete(queryset, model, write)
+            settle(connections[using], lambda effects: grouped.moved(ways, groups, effects, -1))
+            return sum(each.number for each in groups)
+        change.pks = pks = lock_chosen(queryset)
+        return perform(using, [change], lambda: write(rows_with(model, using, pks)))
+
+
+def delete_one(using: str, instance: Any, write: Callable[[], Result]) -> Result | int | None:
+    """Delete a row that nothing refers to. Returns what ``write`` did, or the number of rows where
+    it was not needed; None, and nothing is done, where there is more to keep.
+    """
+    model = concrete(type(instance))
+    ways = ways_of_deleted(Change(model, "delete"))
+    if not ways or len(model._meta.pk_fields) > 1:
+        return None
+    with together(connections[using]):
+        result: Result | int
+        if grouped.can_return(using, model):
+            groups = grouped.delete_one(using, model, instance.pk)
+            result = len(groups)
+        else:
+            groups = grouped.read_one(using, model, instance.pk)
+            result = write()
+        settle(connections[using], lambda effects: grouped.moved(ways, groups, effects, -1))
+    return result
+
+
+def ways_of_deleted(change: Change) -> grouped.Ways | None:
+    """The short ways, where what the rows held is all that must be known of their DELETE."""
+    return None if change.model in registry.plan().targets else short_ways(change)

@@ -1,0 +1,64 @@
+"""Which maintenances a kind of change matters to, and by which way: found once, then looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from syncfields import registry
+from syncfields.changes import Change
+from syncfields.maintenance.base import Maintenance
+from syncfields.maintenance.copies import Copy
+from syncfields.maintenance.direct import Direct
+from syncfields.paths import Path
+from syncfields.statements import once
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Route:
+    """The maintenances that a kind of change matters to, in the order of the plan."""
+
+    maintenances: tuple[Maintenance, ...]
+    ways: Mapping[Maintenance, Direct]
+    """Those with a short way for a single row."""
+    followed: tuple[tuple[Maintenance, Path], ...]
+    """Those of which one UPDATE finds and evaluates the targets of a single row."""
+    others: tuple[Maintenance, ...]
+    """All the rest."""
+
+
+def route(change: Change) -> Route:
+    columns = change.columns
+    key = ("route", change.model, change.kind, columns, change.unordered, change.saved)
+    return once(key, lambda: find_route(change))
+
+
+def find_route(change: Change) -> Route:
+    plan = registry.plan()
+    watching = dict.fromkeys(w.maintenance for w in plan.sources.get(change.model, ()))
+    maintenances = tuple(each for each in watching if each.concerned([change]))
+    followed = tuple(
+        (each, path)
+        for each in maintenances
+        if isinstance(each, Copy) and not is_read(each)
+        for path in [each.followed(change)]
+        if path is not None
+    )
+    left = [each for each in maintenances if each not in dict(followed)]
+    directs = plan.directs.get(change.model, {})
+    ways = {each: directs[each] for each in left if each in directs}
+    others = tuple(each for each in left if each not in ways)
+    return Route(maintenances, ways, followed, others)
+
+
+def is_read(maintenance: Maintenance) -> bool:
+    """Whether other rules read what it keeps, and must be told which rows change."""
+    columns = registry.plan().columns.get(maintenance.target, frozenset())
+    return not columns.isdisjoint(maintenance.values)
+
+
+def concerned(changes: Sequence[Change]) -> Sequence[Maintenance]:
+    """The maintenances that the changes matter to."""
+    if len(changes) == 1:
+        return route(changes[0]).maintenances
+    return list(dict.fromkeys(each for change in changes for each in route(change).maintenances))
