@@ -69,10 +69,10 @@ class IsDistinct(Func):
         return self.as_sql(compiler, connection, arg_joiner=" <=> ", template=template, **extra)
 
 
-def differs(field: Any, name: str, truth: str, vendor: str) -> Q:
+def differs(field: Any, name: str, truth: str, vendor: str, exact: bool) -> Q:
     """The condition that the column ``name`` is not at the annotation ``truth``."""
     stored, expected = F(name), F(truth)
-    if isinstance(field, FloatField):
+    if isinstance(field, FloatField) and not exact:
         distance = Abs(stored - expected)
         allowed = (Abs(stored) + Abs(expected)) * Value(FLOAT_TOLERANCE)
         if vendor == "mysql":  # A subquery gives an average with nine decimal places.
@@ -145,13 +145,16 @@ def compared(
 
 
 def apart(
-    target: Model, values: Mapping[str, Any], queryset: QuerySet[Any]
+    target: Model, values: Mapping[str, Any], queryset: QuerySet[Any], exact: bool = False
 ) -> tuple[QuerySet[Any], Mapping[str, Q]]:
-    """The rows in which any of the fields has drifted, and the condition that each one has."""
+    """The rows in which any of the fields has drifted, and the condition that each one has.
+
+    ``exact``: floats are to be just what was evaluated, as they are where that is written at once.
+    """
     vendor = connections[queryset.db].vendor
     fields = {field.attname: field for field in target._meta.concrete_fields}
     conditions = {
-        name: differs(fields[name], name, f"_syncfields_{name}", vendor) for name in values
+        name: differs(fields[name], name, f"_syncfields_{name}", vendor, exact) for name in values
     }
     expected = as_stored(target, values, vendor)
     # Naming the columns before the aggregates keeps GROUP BY to them.
@@ -170,10 +173,10 @@ def candidates(
 
 
 def differing(
-    target: Model, values: Mapping[str, Any], queryset: QuerySet[Any]
+    target: Model, values: Mapping[str, Any], queryset: QuerySet[Any], exact: bool = False
 ) -> Iterator[tuple[PrimaryKey, dict[str, Drift]]]:
     """The rows in which any of the fields has drifted: ``(pk, {attname: Drift})``."""
-    found, conditions = apart(target, values, queryset)
+    found, conditions = apart(target, values, queryset, exact)
     names, count = list(values), len(values)
     if count > 1:  # which of them?
         found = found.annotate(
@@ -202,6 +205,7 @@ def repair(
     queryset: QuerySet[Any],
     scans: Sequence[Mapping[str, Any]] = (),
     locked: bool = False,
+    exact: bool = True,
 ) -> dict[str, list[Drift]]:
     """Lock the rows, evaluate in a later statement, and write only what still differs.
 
@@ -213,7 +217,7 @@ def repair(
             pks = list(locking(queryset.order_by("pk")).values_list("pk", flat=True))
             queryset = rows_with(target, using, pks)
         for each in scans or [values]:
-            for pk, drifts in differing(target, each, queryset):
+            for pk, drifts in differing(target, each, queryset, exact):
                 drifted.setdefault(pk, {}).update(drifts)
         write(using, target, values, drifted)
     found: dict[str, list[Drift]] = defaultdict(list)

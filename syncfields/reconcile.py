@@ -228,7 +228,7 @@ def repaired(task: Task, pks: list[Any]) -> Found:
     chosen = rows_with(task.model, using, pks)
 
     def repair() -> Found:
-        return drift.repair(using, task.model, task.values, chosen, task.scans)
+        return drift.repair(using, task.model, task.values, chosen, task.scans, exact=False)
 
     with scope.repairs():
         return engine.perform(using, [change], repair)

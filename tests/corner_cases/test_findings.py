@@ -13,7 +13,7 @@ from django.db.models.signals import post_save
 from syncfields import coalesce, reconcile
 from syncfields.testing import assert_in_sync
 from tests.testapp import models as zoo
-from tests.testapp.models import Book, Gadget, Licence, Maker, Part, Shelf
+from tests.testapp.models import Book, Comment, Gadget, Licence, Maker, Part, Post, Shelf
 from tests.truth import assert_truth
 
 pytestmark = pytest.mark.django_db
@@ -181,3 +181,13 @@ def test_case_36_loaddata_of_children_before_their_parents(tmp_path):
         assert_truth()
 
     assert reconcile().drifted == 0
+
+
+def test_a_small_change_of_a_large_float_is_written():
+    post = Post.objects.create()
+    for heat in (1e9, 1.5):
+        comment = Comment.objects.create(post=post, heat=heat)
+
+    Comment.objects.filter(pk=comment.pk).update(heat=2.0)
+
+    assert Post.objects.get().heat == 1e9 + 2

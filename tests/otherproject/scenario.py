@@ -15,7 +15,8 @@ from syncfields.rules import Declaration, Rule
 from syncfields.testing import assert_in_sync
 from tests.otherproject.models import TABLES, Auditor, Card, Ledger, Member, Note, Posting, Shelf
 
-pytestmark = pytest.mark.django_db
+# Checks ask each database what it is.
+pytestmark = pytest.mark.django_db(databases="__all__")
 
 
 @pytest.fixture(scope="session", autouse=True)
