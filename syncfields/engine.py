@@ -178,6 +178,9 @@ def settle(connection: Any, collect: Callable[[Effects], None], at_once: bool = 
 
 def perform(using: str, changes: Sequence[Change], write: Callable[[], Result]) -> Result:
     """Carry out ``write``, which makes ``changes``, and keep all targets right."""
+    for change in changes:
+        if change.previous is not None:  # Before a transaction is begun for nothing.
+            change.columns = Row(using, change, change.previous).changed(change.values or {})
     maintenances = concerned(changes)
     if not maintenances:
         return write()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -77,11 +78,13 @@ def all_parts(model: Model) -> list[Part]:
 class Row:
     """One row of a source model, before and after a write."""
 
-    def __init__(self, using: str, change: Change) -> None:
+    def __init__(
+        self, using: str, change: Change, columns: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
         self.using = using
         self.change = change
         self.model = change.model
-        self.columns: dict[str, Any] = {}
+        self.columns = columns
         self.contributions: dict[Part, Any] = {}
         self.now: Row | None = None
 
@@ -100,7 +103,7 @@ class Row:
 
     def remember(self, previous: Mapping[str, Any], written: Mapping[str, Any]) -> bool:
         """Take the old values from memory. False where they do not say all that must be known."""
-        self.columns = dict(previous)
+        self.columns = previous
         changed = self.changed(written)
         for way in registry.plan().directs.get(self.model, {}).values():
             if way.columns.isdisjoint(changed):

@@ -229,6 +229,23 @@ def test_save_of_a_loaded_row_with_memory_tracking(cup):
     assert_truth()
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("values", "expected"), [({"title": "other"}, False), ({"volume": 8}, True)]
+)
+def test_a_transaction_is_begun_with_memory_tracking_where_it_is_needed(cup, values, expected):
+    cup, seen = Cup.objects.get(pk=cup.pk), set()
+
+    def look(execute, sql, params, many, context):
+        seen.add(connection.in_atomic_block)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(look):
+        edit(cup, **values)()
+
+    assert (True in seen) is expected
+
+
 def test_a_model_that_no_rule_reads_is_free():
     row = Unwatched()
 
