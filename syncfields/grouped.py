@@ -112,6 +112,10 @@ def delete(
         pks, groups = read(queryset, model)
         write(queryset if pks is None else rows_with(model, using, pks))
         return groups
+    if connections[using].vendor == "postgresql":
+        # A DELETE by itself locks its rows as it finds them.
+        ordered = rows_of(queryset).select_for_update().values("pk")
+        queryset = rows(model, using).filter(pk__in=ordered)
     try:
         statement = statements.delete(queryset, contents(rows(model, using)))
     except EmptyResultSet:

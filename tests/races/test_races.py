@@ -30,7 +30,10 @@ def test_no_drift(races, isolation, apply):
 
 @SERVER
 def test_single_writes_of_hot_rows_do_not_deadlock(races):
-    outcome = races("--seconds", SECONDS, "--autocommit", 1, "--worlds", "hot shelves")
+    outcome = races(
+        *("--seconds", SECONDS, "--autocommit", 1, "--worlds", "hot shelves"),
+        *("--acts", "create", "save", "save_stale", "delete", "delete_first"),
+    )
 
     assert outcome["deadlock"] == 0
     assert outcome["failures"] == outcome["healed"] == outcome["drift"] == []
