@@ -11,6 +11,7 @@ from tests.benchmarks.results import Measured
 from tests.benchmarks.workloads import WORKLOADS
 
 LABELS, PANEL, GAP, ROW, TOP = 250, 270, 40, 26, 96
+MARGIN = 30
 LOW, HIGH = 0.2, 50.0
 TICKS = (0.2, 0.5, 1, 2, 5, 10, 20, 50)
 LIBRARIES = ("computedfields", "denorm", "denormalized")
@@ -43,7 +44,8 @@ def draw(measured: list[Measured]) -> str:
     names = [name for name in WORKLOADS if name not in LEFT_OUT]
     width = LABELS + len(measured) * (PANEL + GAP)
     height = TOP + ROW * len(names) + 34
-    size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
+    size = f'width="{width + MARGIN}" height="{height}"'
+    size += f' viewBox="{-MARGIN} 0 {width + MARGIN} {height}"'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">',
         "<title>Time of each workload, as a ratio, by database</title>",
