@@ -198,7 +198,7 @@ def insert(
     using: str, change: Change, instances: Sequence[Any], write: Callable[[], Result]
 ) -> Result:
     """Insert targets: their synced fields start at the values of their expressions."""
-    with transaction.atomic(using=using, savepoint=False):
+    with together(connections[using]):
         late = initial.assign(using, change, instances)
         result = perform(using, [change], write)
         for maintenance in late:
@@ -302,7 +302,7 @@ def apply(using: str, effects: Effects) -> None:
 
 def evaluate(using: str, maintenance: Maintenance, pks: set[Any]) -> None:
     """Evaluate anew what was not followed step by step, with all that copies read locked."""
-    with transaction.atomic(using=using, savepoint=False):
+    with together(connections[using]):
         if isinstance(maintenance, Copy):
             for dependency in maintenance.dependencies:
                 lock_path(dependency.path, using, pks)
@@ -311,7 +311,7 @@ def evaluate(using: str, maintenance: Maintenance, pks: set[Any]) -> None:
 
 def recompute(using: str, maintenance: Maintenance, pks: set[Any]) -> None:
     """Evaluate the rules of a maintenance anew for the targets ``pks``."""
-    with transaction.atomic(using=using, savepoint=False):
+    with together(connections[using]):
         lock(maintenance.target, using, pks)
         if (waiting := pending.known(connections[using])) is not None:
             waiting.discard(maintenance.target, pks, maintenance.values.keys())

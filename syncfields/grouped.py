@@ -26,7 +26,7 @@ from syncfields.maintenance.recompute import Recompute
 from syncfields.paths import Model
 from syncfields.single import all_parts, contents, fold, key_in_memory, reader, selected
 from syncfields.statements import Param, Statement, once
-from syncfields.trees import rows, rows_with
+from syncfields.trees import rows, rows_with, tables
 
 Ways = Mapping[Maintenance, Direct]
 
@@ -100,7 +100,7 @@ def can_return(using: str, model: Model) -> bool:
 
 def is_one_table(queryset: QuerySet[Any]) -> bool:
     queryset.query.get_compiler(queryset.db).as_sql()
-    return sum(map(bool, queryset.query.alias_refcount.values())) == 1
+    return tables(queryset) == 1
 
 
 def delete(

@@ -42,7 +42,7 @@ from django.db.models import F, QuerySet
 
 from syncfields import statements
 from syncfields.paths import Dependency, Model, Path, concrete
-from syncfields.trees import among, connected, rows, rows_with
+from syncfields.trees import among, connected, rows, rows_with, tables
 
 
 def locking(queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -98,8 +98,13 @@ def rows_of(queryset: QuerySet[Any]) -> QuerySet[Any]:
     them still.
     """
     query = queryset.query
-    several = sum(map(bool, query.alias_refcount.values())) > 1
-    if not (several or query.is_sliced or query.distinct or query.combinator or query.group_by):
+    if not (
+        tables(queryset) > 1
+        or query.is_sliced
+        or query.distinct
+        or query.combinator
+        or query.group_by
+    ):
         return queryset.order_by("pk")
     model = concrete(queryset.model)
     return rows(model, queryset.db).filter(pk__in=queryset.order_by().values("pk")).order_by("pk")

@@ -147,6 +147,11 @@ def among(using: str, model: Model, pks: Collection[Any], path: Path | None = No
     return Q((lookup, pks))
 
 
+def tables(queryset: QuerySet[Any]) -> int:
+    """How many tables it reads, subqueries apart."""
+    return sum(map(bool, queryset.query.alias_refcount.values()))
+
+
 def rows_with(model: Model, using: str, pks: Collection[Any]) -> QuerySet[Any]:
     return rows(model, using).filter(among(using, model, pks))
 

@@ -13,7 +13,7 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
-from django.db import connections, transaction
+from django.db import connections
 from django.db.models import Model, Q, QuerySet, UniqueConstraint
 from django.db.models.sql import InsertQuery
 
@@ -81,7 +81,7 @@ def create(
     if (suspension := scope.suspended()) is not None and not suspension.noting:
         return write()
     watching = list(dict.fromkeys(watch.maintenance for watch in plan.sources.get(model, ())))
-    with transaction.atomic(using=using, savepoint=False):
+    with engine.together(connections[using]):
         new = Change(model, "insert", rows=[vars(obj) for obj in objs], partial=True)
         # One by one: rows that come back without their keys cannot be evaluated afterwards.
         late: list[Maintenance] = []
