@@ -1,15 +1,14 @@
 """The UPDATE that adds deltas to targets, and lets values join an extreme.
 
-One statement for a batch of rows of one target model, whatever the number of rules. Those for one
-or two rows, which is what saving and moving one source row needs, are compiled once.
+One statement for a batch of rows of one target model, whatever the number of rules. Those for few
+rows are compiled once. Of more than two rows there are as many as the next power of two, the last
+one being named again, so that few numbers of rows occur.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from operator import or_
 from typing import Any
 
 from django.db import connections
@@ -28,15 +27,18 @@ from django.db.models import (
 )
 from django.db.models.fields import PositiveIntegerRelDbTypeMixin
 from django.db.models.functions import Coalesce, Now, Round
+from django.db.models.lookups import In
 
 from syncfields import registry, statements
 from syncfields.expressions import Tally
 from syncfields.locks import locking
 from syncfields.paths import Model, column
 from syncfields.statements import Param, Statement, once
-from syncfields.trees import references, renamed, rows
+from syncfields.trees import among, one_of, references, renamed, rows
 
-COMPILED_ROWS = 2
+COMPILED_ROWS = 64
+PAIR = 2
+"""What moving one source row needs, whatever of it is added to which."""
 NEW = "_syncfields_new_"
 
 
@@ -51,6 +53,11 @@ class Shape:
     """Column, which of the rows it concerns, whether it may fall."""
     extremes: tuple[tuple[str, tuple[bool, ...], str], ...]
     """Column, which of the rows it concerns, the lookup by which one value beats another."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the same columns of all rows are added to, and nothing else."""
+        return not self.extremes and all(all(mask) for _, mask, _ in self.deltas)
 
 
 class AtLeast(Func):
@@ -70,6 +77,9 @@ def add(
     if len(pks) == 1 and not extremes and (added := add_numbers(using, target, pks[0], deltas)):
         return added
     shape = shape_of(using, target, pks, deltas, extremes)
+    if PAIR < shape.rows <= COMPILED_ROWS and shape.is_full:
+        pks = [*pks, *[pks[-1]] * (2 ** (shape.rows - 1).bit_length() - shape.rows)]
+        shape = shape_of(using, target, pks, deltas, extremes)
     values: dict[str, Any] = {}
     for number, pk in enumerate(pks):
         values[f"pk{number}"] = pk
@@ -78,9 +88,10 @@ def add(
         for name, (_, value) in extremes.get(pk, {}).items():
             values[f"{name}{number}"] = value
     plain = not any(hasattr(each, "resolve_expression") for each in values.values())
-    if plain and len(pks) <= COMPILED_ROWS and len(target._meta.pk_fields) == 1:
+    compiled = shape.rows <= PAIR or (shape.rows <= COMPILED_ROWS and shape.is_full)
+    if plain and compiled and len(target._meta.pk_fields) == 1:
         return once(shape, lambda: build(shape, Params(target))).update(**values)
-    return build(shape, Values(target, values)).update()
+    return build(shape, Values(using, target, values)).update()
 
 
 def add_numbers(using: str, target: Model, pk: Any, deltas: Mapping[Any, Any]) -> int:
@@ -148,14 +159,20 @@ class Params:
     def amount(self, name: str, number: int) -> Any:
         return Param(f"{name}{number}", column(self.target, name))
 
-    def alike(self, name: str, mask: Sequence[bool]) -> bool:
-        return len(mask) == 1
+    def amounts(self, name: str, mask: Sequence[bool]) -> list[tuple[Q, Any, int]]:
+        """The amounts, each with a condition for the rows that it is added to, and their number."""
+        return [
+            (Q(pk=self.pk(number)), self.amount(name, number), 1)
+            for number, concerned in enumerate(mask)
+            if concerned
+        ]
 
 
 class Values:
     """The values of a statement that is used once."""
 
-    def __init__(self, target: Model, values: Mapping[str, Any]) -> None:
+    def __init__(self, using: str, target: Model, values: Mapping[str, Any]) -> None:
+        self.using = using
         self.target = target
         self.values = values
 
@@ -168,16 +185,21 @@ class Values:
             return value
         return Value(value, output_field=column(self.target, name))
 
-    def alike(self, name: str, mask: Sequence[bool]) -> bool:
-        if len(mask) == 1:
-            return True
-        first = self.values.get(f"{name}0")
-        if hasattr(first, "resolve_expression"):
-            return False
-        return all(
-            concerned and self.values[f"{name}{number}"] == first
-            for number, concerned in enumerate(mask)
-        )
+    def amounts(self, name: str, mask: Sequence[bool]) -> list[tuple[Q, Any, int]]:
+        alike: dict[Any, list[int]] = {}
+        for number, concerned in enumerate(mask):
+            if concerned:
+                value = self.values[f"{name}{number}"]
+                key = id(value) if hasattr(value, "resolve_expression") else ("value", value)
+                alike.setdefault(key, []).append(number)
+        return [
+            (
+                among(self.using, self.target, [self.pk(number) for number in numbers]),
+                self.amount(name, numbers[0]),
+                len(numbers),
+            )
+            for numbers in alike.values()
+        ]
 
 
 def build(shape: Shape, given: Params | Values) -> Statement:
@@ -218,14 +240,14 @@ def chosen(shape: Shape, given: Params | Values) -> QuerySet[Any]:
     pks = [given.pk(number) for number in range(shape.rows)]
     if len(pks) == 1:
         return rows(shape.target, shape.using).filter(pk=pks[0])
-    if isinstance(given, Params):  # Which "in" does not take where the key is a relation.
-        queryset = rows(shape.target, shape.using).filter(reduce(or_, (Q(pk=pk) for pk in pks)))
+    queryset = rows(shape.target, shape.using)
+    if isinstance(given, Params):  # Not pk__in, which takes no expressions where it is a relation.
+        queryset = queryset.filter(In(F("pk"), pks))
     else:
-        queryset = rows(shape.target, shape.using).filter(pk__in=pks)
+        queryset = queryset.filter(among(shape.using, shape.target, pks))
     # PostgreSQL updates in whatever order it scans. MariaDB and MySQL follow the primary key.
     if connections[shape.using].vendor == "postgresql":
-        ordered = locking(queryset.order_by("pk").values("pk"))
-        return rows(shape.target, shape.using).filter(pk__in=ordered)
+        return rows(shape.target, shape.using).filter(one_of(locking(queryset.order_by("pk"))))
     return queryset
 
 
@@ -233,18 +255,13 @@ def per_row(
     given: Params | Values, name: str, mask: Sequence[bool], field: Any, sign: int = 1
 ) -> Any:
     """One amount where it is the same for all rows, else a CASE by primary key."""
-
-    def signed(number: int) -> Any:
-        amount = given.amount(name, number)
-        return amount if sign == 1 else Negated(amount)
-
-    if given.alike(name, mask):
-        return signed(0)
-    whens = (
-        When(pk=given.pk(number), then=signed(number))
-        for number, concerned in enumerate(mask)
-        if concerned
-    )
+    amounts = [
+        (condition, amount if sign == 1 else Negated(amount), number)
+        for condition, amount, number in given.amounts(name, mask)
+    ]
+    if len(amounts) == 1 and amounts[0][2] == len(mask):
+        return amounts[0][1]
+    whens = (When(condition, then=amount) for condition, amount, _ in amounts)
     return Case(*whens, default=Value(0), output_field=field if sign == 1 else IntegerField())
 
 

@@ -31,6 +31,7 @@ from syncfields.maintenance.direct import Direct
 from syncfields.paths import Dependency, Model, Path
 from syncfields.routes import concerned, route
 from syncfields.single import Row
+from syncfields.statements import once
 
 Result = TypeVar("Result")
 Gone = Sequence[tuple[grouped.Ways, Sequence[grouped.Group]]]
@@ -289,15 +290,16 @@ def apply(using: str, effects: Effects) -> None:
     """Write the effects to the targets, the nearest targets first."""
     plan = registry.plan()
     added = effects.deltas.keys() | effects.extremes.keys()
+    if len(added) == 1 and not effects.stale:
+        (target,) = added
+        add(using, target, effects.deltas.get(target, {}), effects.extremes.get(target, {}))
+        return
     order = {*effects.stale, *(plan.targets[target][0] for target in added)}
     for maintenance in sorted(order, key=plan.position.__getitem__):
         target = maintenance.target
         if stale := effects.stale.pop(maintenance, None):
             recompute(using, maintenance, stale)
-        deltas = effects.deltas.pop(target, {})
-        extremes = effects.extremes.pop(target, {})
-        if deltas or extremes:
-            add(using, target, deltas, extremes)
+        add(using, target, effects.deltas.pop(target, {}), effects.extremes.pop(target, {}))
 
 
 def evaluate(using: str, maintenance: Maintenance, pks: set[Any]) -> None:
@@ -323,8 +325,13 @@ def recompute(using: str, maintenance: Maintenance, pks: set[Any]) -> None:
 def add(using: str, target: Model, deltas: dict[Any, Any], extremes: dict[Any, Any]) -> None:
     """Apply deltas, and values that joined an extreme, to the rows of one target model."""
     pks = sorted_pks(deltas.keys() | extremes.keys())
-    names = {name for rows in (deltas, extremes) for row in rows.values() for name in row}
-    columns = targets.written(target, frozenset(names))
+    if not pks:
+        return
+    names = frozenset([name for rows in (deltas, extremes) for pk in rows for name in rows[pk]])
+    if is_unread(target, names):
+        targets.add(using, target, pks, deltas, extremes)
+        return
+    columns = targets.written(target, names)
     change = Change(target, "update", pks, columns)
 
     healed = perform(using, [change], lambda: targets.add(using, target, pks, deltas, extremes))
@@ -333,6 +340,15 @@ def add(using: str, target: Model, deltas: dict[Any, Any], extremes: dict[Any, A
         again = Change(target, "update", healed, columns, locked=True)
         with scope.repairs():
             perform(using, [again], lambda: None)
+
+
+def is_unread(target: Model, names: frozenset[str]) -> bool:
+    """Whether no rule reads what an addition to these fields writes."""
+
+    def find() -> bool:
+        return not concerned([Change(target, "update", (), targets.written(target, names))])
+
+    return once(("unread", target, names), find)
 
 
 def sorted_pks(pks: Any) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -52,6 +53,26 @@ def reader(using: str, model: Model, lock: bool) -> Statement:
     return once(("read", using, model, lock), make)
 
 
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What ``contents()`` selects of each row of a model."""
+
+    names: tuple[str, ...]
+    parts: tuple[Part, ...]
+    stock: frozenset[str]
+    """The columns of Django's own fields. Others may store another value than they were given."""
+
+
+def contents_of(model: Model) -> Contents:
+    def make() -> Contents:
+        names = sorted(registry.plan().columns[model])
+        types = ((name, type(model._meta.get_field(name))) for name in names)
+        stock = (name for name, kind in types if kind.__module__.startswith("django."))
+        return Contents(tuple(names), tuple(all_parts(model)), frozenset(stock))
+
+    return once(("contents", model), make)
+
+
 def fold(part: Part, model: Model, row: Mapping[str, Any], using: str) -> Any:
     """What a row contributes, as far as memory says it."""
     ask = once(("fold", part, using), lambda: folding(part, model, connections[using].vendor))
@@ -75,6 +96,13 @@ def all_parts(model: Model) -> list[Part]:
     return [part for way in registry.plan().directs.get(model, {}).values() for part in way.parts]
 
 
+def is_same(old: Any, new: Any) -> bool:
+    """Whether a column that holds ``old`` is left as it is by writing ``new``."""
+    if type(new) is not type(old) or isinstance(new, (dict, list)):  # Where 1 equals True.
+        return False
+    return old is new or bool(new == old)
+
+
 class Row:
     """One row of a source model, before and after a write."""
 
@@ -90,15 +118,16 @@ class Row:
 
     def read(self, lock: bool) -> bool:
         """Read the row and, if wanted, lock it. False where there is none."""
-        pk = self.change.pks[0]
-        key = pk if len(self.model._meta.pk_fields) > 1 else (pk,)
-        values = {f"pk{number}": value for number, value in enumerate(key)}
-        found = reader(self.using, self.model, lock).row(**values)
+        pk, statement = self.change.pks[0], reader(self.using, self.model, lock)
+        if len(self.model._meta.pk_fields) > 1:
+            found = statement.row(**{f"pk{number}": value for number, value in enumerate(pk)})
+        else:
+            found = statement.row(pk0=pk)
         if found is None:
             return False
-        names = sorted(registry.plan().columns[self.model])
-        self.columns = dict(zip(names, found, strict=False))
-        self.contributions = dict(zip(all_parts(self.model), found[len(names) :], strict=True))
+        what = contents_of(self.model)
+        self.columns = dict(zip(what.names, found, strict=False))
+        self.contributions = dict(zip(what.parts, found[len(what.names) :], strict=True))
         return True
 
     def remember(self, previous: Mapping[str, Any], written: Mapping[str, Any]) -> bool:
@@ -117,19 +146,14 @@ class Row:
 
     def changed(self, written: Mapping[str, Any]) -> frozenset[str]:
         """The columns that matter and that the write may change."""
+        stock = contents_of(self.model).stock
         return frozenset(
-            name
-            for name, old in self.columns.items()
-            if name in written and not self.same(name, old, written[name])
+            [
+                name
+                for name, old in self.columns.items()
+                if name in written and not (name in stock and is_same(old, written[name]))
+            ]
         )
-
-    def same(self, name: str, old: Any, new: Any) -> bool:
-        # A field of somebody else's may store another value than it was given.
-        if not type(self.model._meta.get_field(name)).__module__.startswith("django."):
-            return False
-        if isinstance(new, (dict, list)):  # Where 1 equals True, in Python.
-            return False
-        return old is new or (type(new) is type(old) and bool(new == old))
 
     def after(self, ways: Mapping[Maintenance, Direct], effects: Effects) -> None:
         """Add to ``effects`` what the write of this row did, way by way."""

@@ -7,8 +7,7 @@ next are ``Param`` expressions; the SQL is the ORM's own, so it is right on ever
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from copy import copy
-from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from django.db import connections
@@ -25,6 +24,7 @@ from syncfields.paths import is_stock
 
 Row = tuple[Any, ...]
 Made = TypeVar("Made")
+NONE: Mapping[int, Any] = MappingProxyType({})
 
 
 class Param(Expression):
@@ -35,30 +35,33 @@ class Param(Expression):
         self.name = name
         stored = getattr(field, "target_field", field)
         self.takes_integers = isinstance(stored, IntegerField) and is_stock(stored)
+        """Just as they are."""
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
         return "%s", (self,)
 
-    def adapted(self, value: Any, connection: Any) -> Any:
-        if self.takes_integers and type(value) is int:
-            return value
-        return self.output_field.get_db_prep_value(value, connection, prepared=False)
 
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Statement:
-    using: str
-    sql: str
-    params: tuple[Any, ...]
-    compiler: Any = None
-    converters: Any = None
+    """SQL, the values that it always has, and those that it is given."""
+
+    __slots__ = ("converters", "given", "params", "sql", "using")
+
+    def __init__(
+        self, using: str, sql: str, params: Sequence[Any], converters: Mapping[int, Any] = NONE
+    ) -> None:
+        self.using = using
+        self.sql = sql
+        self.params = list(params)
+        self.given = [(n, each) for n, each in enumerate(params) if isinstance(each, Param)]
+        self.converters = list(converters.items())
 
     def execute(self, cursor: Any, values: Mapping[str, Any]) -> None:
-        connection = cursor.db
-        params = [
-            each.adapted(values[each.name], connection) if type(each) is Param else each
-            for each in self.params
-        ]
+        params = self.params.copy()
+        for number, param in self.given:
+            value = values[param.name]
+            if type(value) is not int or not param.takes_integers:
+                value = param.output_field.get_db_prep_value(value, cursor.db, prepared=False)
+            params[number] = value
         cursor.execute(self.sql, params)
 
     def row(self, **values: Any) -> Row | None:
@@ -66,22 +69,25 @@ class Statement:
         with connections[self.using].cursor() as cursor:
             self.execute(cursor, values)
             found = cursor.fetchone()
-        return None if found is None else self.converted([found])[0]
+            return None if found is None else self.converted(found, cursor.db)
 
     def rows(self, **values: Any) -> list[Row]:
         """All rows that are returned."""
         with connections[self.using].cursor() as cursor:
             self.execute(cursor, values)
-            return self.converted(cursor.fetchall())
+            return [self.converted(row, cursor.db) for row in cursor.fetchall()]
 
-    def converted(self, found: Sequence[Row]) -> list[Row]:
+    def converted(self, found: Row, connection: Any) -> Row:
+        """As the ORM's compiler does it, which would give converters the connection of the thread
+        that compiled.
+        """
         if not self.converters:
-            return list(map(tuple, found))
-        # Converters are given their compiler's connection: here that of the thread that compiled. A
-        # copy, because other threads read by the same statement.
-        compiler = copy(self.compiler)
-        compiler.connection = connections[self.using]
-        return list(map(tuple, compiler.apply_converters(found, self.converters)))
+            return tuple(found)
+        row = list(found)
+        for number, (functions, expression) in self.converters:
+            for function in functions:
+                row[number] = function(row[number], expression, connection)
+        return tuple(row)
 
     def update(self, **values: Any) -> int:
         """Execute an UPDATE; the number of rows matched."""
@@ -112,7 +118,7 @@ def select(queryset: QuerySet[Any]) -> Statement:
     text, params = compiler.as_sql()
     columns = [each[0] for each in compiler.select[: compiler.col_count]]
     converters = compiler.get_converters(columns)
-    return Statement(queryset.db, text, tuple(params), compiler, converters)
+    return Statement(queryset.db, text, params, converters)
 
 
 def delete(queryset: QuerySet[Any], returned: QuerySet[Any]) -> Statement:
@@ -126,7 +132,7 @@ def delete(queryset: QuerySet[Any], returned: QuerySet[Any]) -> Statement:
     given = [each for _, (_, given), _ in compiler.select for each in given]
     converters = compiler.get_converters([each for each, _, _ in compiler.select])
     text = f"{text} RETURNING {', '.join(columns)}"
-    return Statement(queryset.db, text, (*params, *given), compiler, converters)
+    return Statement(queryset.db, text, [*params, *given], converters)
 
 
 def update(queryset: QuerySet[Any], values: Mapping[str, Any]) -> Statement:
@@ -134,7 +140,7 @@ def update(queryset: QuerySet[Any], values: Mapping[str, Any]) -> Statement:
     query: Any = queryset.query.chain(sql.UpdateQuery)
     query.add_update_values(dict(values))
     text, params = query.get_compiler(queryset.db).as_sql()
-    return Statement(queryset.db, text, tuple(params))
+    return Statement(queryset.db, text, params)
 
 
 def takes_arrays(using: str, fields: Sequence[Any]) -> bool:

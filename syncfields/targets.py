@@ -125,7 +125,8 @@ def add(
     Returns the rows of which a value had drifted.
     """
     healed: list[Any] = []
-    for batch in batches(pks):
+    for start in range(0, len(pks), BATCH):
+        batch = pks[start : start + BATCH]
         if additions.add(using, target, batch, deltas, extremes) != len(batch):
             columns = {
                 name for rows in (deltas, extremes) for pk in batch for name in rows.get(pk, ())

@@ -130,6 +130,13 @@ class Among(In):
 Field.register_lookup(Among)
 
 
+class Found(In):
+    """``IN`` a subquery that PostgreSQL carries out before all else, which plans faster, too."""
+
+    def get_rhs_op(self, connection: Any, rhs: str) -> str:
+        return f"= ANY(ARRAY{rhs})"
+
+
 def in_lookup(using: str, model: Model, pks: Collection[Any]) -> str:
     """The lookup for that many primary keys: SQLite runs out of variables, and all databases
     take their time to read a long statement.
@@ -145,6 +152,15 @@ def among(using: str, model: Model, pks: Collection[Any], path: Path | None = No
     """The condition that a row is one of those, or reaches one of those along a path."""
     lookup = (path or Path(model)).pk_lookup(in_lookup(using, model, pks))
     return Q((lookup, pks))
+
+
+def one_of(ordered: QuerySet[Any]) -> Any:
+    """The condition that a row is one of a queryset, whose rows PostgreSQL is to lock in order."""
+    keys = ordered.values("pk")
+    if len(ordered.model._meta.pk_fields) > 1:
+        return Q(pk__in=keys)
+    # Not by name, which a primary key that is a relation does not have.
+    return Found(F("pk"), keys.query)
 
 
 def tables(queryset: QuerySet[Any]) -> int:
