@@ -55,14 +55,14 @@ def run(found: Measured, workers: dict[str, Worker], options: argparse.Namespace
     print(f"\n{found.name} {found.version}")
     for name, reason in found.absent.items():
         print(f"  {name}: not available: {reason}")
-    for name in (name for name in WORKLOADS if name in wanted):
-        run_workload(found, workers, name, options)
+    for name, workload in WORKLOADS.items():
+        if name in wanted and found.name in workload.databases:
+            run_workload(found, workers, name, options)
     if "contention" in wanted:
         several = contention.run(found.name, workers, 0.3 if options.quick else 0.7)
         found.contention += printed(several)
     if "scale" in wanted:
-        sources = (*scale.SOURCES, scale.MANY_SOURCES) if options.full else scale.SOURCES
-        found.rows += printed(scale.rows(workers, sources, 5))
+        found.rows += printed(scale.rows(workers, scale.SOURCES, 5))
         found.rules += printed(scale.rules(workers, 5))
     if options.scale and found.name == "postgresql" and "syncfields" in workers:
         reconcile = (workers["syncfields"]("reconcile_many", MANY, each) for each in (1000, 1))
@@ -73,7 +73,7 @@ def run_workload(
     found: Measured, workers: dict[str, Worker], name: str, options: argparse.Namespace
 ) -> None:
     workload, start = WORKLOADS[name], time.perf_counter()
-    size = (options.full and workload.full) or workload.size
+    size = workload.size
     if options.quick and not workload.each:
         size //= 10
     found.sizes[name] = size
@@ -130,7 +130,6 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--workload", choices=[*WORKLOADS, *PARTS], **choose)
     result.add_argument("--contestant", choices=CONTESTANTS, **choose)
     result.add_argument("--quick", action="store_true", help="a tenth of the rows, 3 repetitions")
-    result.add_argument("--full", action="store_true", help="ten times the rows where it matters")
     result.add_argument(
         "--scale",
         action="store_true",

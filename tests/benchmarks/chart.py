@@ -15,7 +15,14 @@ MARGIN = 30
 LOW, HIGH = 0.2, 50.0
 TICKS = (0.2, 0.5, 1, 2, 5, 10, 20, 50)
 LIBRARIES = ("computedfields", "denorm", "denormalized")
-LEFT_OUT = ("create_1", "create_2", "create_3")
+LEFT_OUT = (
+    "create_1",
+    "create_2",
+    "create_3",
+    "bulk_create_more",
+    "reconcile_more",
+    "reconcile_few_of_more",
+)
 
 # Those drawn first lie below.
 SERIES = {

@@ -32,6 +32,7 @@ GOALS = (
     Goal("save_fields", "syncfields", 1.05, 1.05, statements=1),
     Goal("delete", "syncfields", 2.5, 1.7),
     Goal("bulk_create", "syncfields", 1.1, None),
+    Goal("bulk_create_more", "syncfields", 1.1, None),
     Goal("update", "syncfields", 1.5, 3),
     Goal("delete_many", "syncfields", 5, 2.5, statements=4),
     Goal("copy", "syncfields", 2.3, None),
@@ -39,4 +40,6 @@ GOALS = (
     Goal("load", "syncfields", 1.03, 1.03),
     Goal("reconcile", "syncfields", 1.5, None, megabytes=20),
     Goal("reconcile_few", "syncfields", 1.5, None, megabytes=20),
+    Goal("reconcile_more", "syncfields", 1.5, None, megabytes=20),
+    Goal("reconcile_few_of_more", "syncfields", 1.5, None, megabytes=20),
 )

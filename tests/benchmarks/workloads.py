@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, ClassVar
 
+from tests.benchmarks.contestants import ALL
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -24,8 +26,6 @@ class Workload:
     title: str
     size: ClassVar[int] = 50
     """Operations, or rows, in one run."""
-    full: ClassVar[int | None] = None
-    """The same with ``--full``."""
     repetitions: ClassVar[int] = 7
     each: ClassVar[bool] = True
     """Whether ``size`` operations are run one after the other."""
@@ -37,6 +37,7 @@ class Workload:
     """Whether each run needs the rows as they were."""
     only: ClassVar[tuple[str, ...]] = ()
     """The contestants that make sense here; all if empty."""
+    databases: ClassVar[tuple[str, ...]] = ALL
     base: ClassVar[str] = "none"
     """The contestant that ratios are to."""
 
@@ -157,7 +158,6 @@ class Delete(Flip):
 class BulkCreate(Workload):
     title = "bulk_create()"
     size = 10_000
-    full = 100_000
     repetitions = 3
     each = False
     holds_rows = True
@@ -167,6 +167,13 @@ class BulkCreate(Workload):
 
     def run(self, work: Any, given: Any) -> None:
         work.bulk_create(given)
+
+
+class BulkCreateMore(BulkCreate):
+    title = "bulk_create(), ten times as many"
+    size = 100_000
+    only = ("none", "sql", "careful", "syncfields")
+    databases = ("postgresql",)
 
 
 class Update(Workload):
@@ -246,7 +253,6 @@ class Load(Workload):
 class Reconcile(Workload):
     title = "reconcile, every target wrong"
     size = 100_000
-    full = 1_000_000
     repetitions = 5
     each = False
     holds_rows = True
@@ -270,6 +276,19 @@ class ReconcileFew(Reconcile):
     wrong = 1000
 
 
+class ReconcileMore(Reconcile):
+    title = "reconcile, every target wrong, ten times as many"
+    size = 1_000_000
+    repetitions = 3
+    only = ("sql", "syncfields")
+    databases = ("postgresql",)
+
+
+class ReconcileFewOfMore(ReconcileMore):
+    title = "reconcile, 0.1 % wrong, ten times as many"
+    wrong = 1000
+
+
 WORKLOADS: dict[str, Workload] = {
     "create": Create(),
     "create_atomic": CreateAtomic(),
@@ -282,6 +301,7 @@ WORKLOADS: dict[str, Workload] = {
     "save_fields": SaveFields(),
     "delete": Delete(),
     "bulk_create": BulkCreate(),
+    "bulk_create_more": BulkCreateMore(),
     "update": Update(),
     "delete_many": DeleteMany(),
     "copy": Copy(),
@@ -289,6 +309,8 @@ WORKLOADS: dict[str, Workload] = {
     "load": Load(),
     "reconcile": Reconcile(),
     "reconcile_few": ReconcileFew(),
+    "reconcile_more": ReconcileMore(),
+    "reconcile_few_of_more": ReconcileFewOfMore(),
 }
 
 
