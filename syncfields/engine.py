@@ -30,7 +30,7 @@ from syncfields.maintenance.copies import Copy
 from syncfields.maintenance.direct import Direct
 from syncfields.paths import Dependency, Model, Path
 from syncfields.routes import concerned, route
-from syncfields.single import Row
+from syncfields.single import Row, changed
 from syncfields.statements import once
 
 Result = TypeVar("Result")
@@ -47,11 +47,17 @@ def known_before(using: str, instances: Sequence[Any]) -> bool:
 class Keeping:
     """The steps around one write: ``before()``, then the write itself, then ``after()``."""
 
-    def __init__(self, using: str, changes: Sequence[Change], gone: Gone = ()) -> None:
+    def __init__(
+        self,
+        using: str,
+        changes: Sequence[Change],
+        gone: Gone = (),
+        maintenances: Sequence[Maintenance] | None = None,
+    ) -> None:
         self.using = using
         self.connection: Any = connections[using]
         self.changes = changes
-        self.maintenances = concerned(changes)
+        self.maintenances = concerned(changes) if maintenances is None else maintenances
         self.known: list[Any] = []
         self.row: Row | None = None
         self.ways: Mapping[Maintenance, Direct] = {}
@@ -75,31 +81,34 @@ class Keeping:
 
     def take_short_ways(self, change: Change) -> None:
         """Read a single row at once with all that is known of it; what did not change is left."""
-        if change.kind == "insert" and len(change.rows) > 1 and not change.partial:
+        inserts = change.kind == "insert"
+        if inserts and len(change.rows) > 1 and not change.partial:
             found = route(change)
             self.ways = found.ways if grouped.fits(found.ways) else {}
             self.maintenances = [each for each in found.maintenances if each not in self.ways]
             return
-        single = change.kind == "insert" or len(change.pks) == 1
+        single = inserts or len(change.pks) == 1
         if not single or (change.values is None and change.kind != "delete"):
             return
         self.row = Row(self.using, change)
-        if change.kind != "insert" and registry.plan().columns[change.model]:
-            if not self.read_row(self.row, change):  # Django will insert it, or it is gone.
-                self.maintenances = ()
-                change.pks = ()
-                return
-            if change.kind == "update":
-                change.columns = self.row.changed(change.values or {})
+        reads = not inserts and registry.plan().columns[change.model]
+        if reads and not self.read_row(self.row, change):  # Django will insert it, or it is gone.
+            self.maintenances = ()
+            change.pks = ()
+            return
         found = route(change)
         self.ways, self.followed, self.maintenances = found.ways, found.followed, found.others
 
     def read_row(self, row: Row, change: Change) -> bool:
         """Read the old values. False where there is no such row."""
         change.locked = True
-        if change.previous is not None and row.remember(change.previous, change.values or {}):
+        if change.previous is not None and row.remember(change.previous, change.columns or ()):
             return True
-        return row.read(lock=True)
+        if not row.read(lock=True):
+            return False
+        if change.kind == "update":
+            change.columns = changed(change.model, row.columns, change.values or {})
+        return True
 
     def after(self) -> None:
         settle(self.connection, self.collect, at_once=self.repairs)
@@ -166,10 +175,11 @@ def together(connection: Any) -> AbstractContextManager[Any]:
 
 def settle(connection: Any, collect: Callable[[Effects], None], at_once: bool = False) -> None:
     """Collect effects, and write them, or let them wait."""
-    if pending.waits(connection) and not at_once:
+    if not at_once and pending.waits(connection):
         effects = pending.of(connection, apply).effects()
         collect(effects)
-        effects.leave_extremes(registry.plan().targets)
+        if effects.extremes:
+            effects.leave_extremes(registry.plan().targets)
         return
     effects = Effects()
     collect(effects)
@@ -181,13 +191,13 @@ def perform(using: str, changes: Sequence[Change], write: Callable[[], Result]) 
     """Carry out ``write``, which makes ``changes``, and keep all targets right."""
     for change in changes:
         if change.previous is not None:  # Before a transaction is begun for nothing.
-            change.columns = Row(using, change, change.previous).changed(change.values or {})
+            change.columns = changed(change.model, change.previous, change.values or {})
     maintenances = concerned(changes)
     if not maintenances:
         return write()
     if (suspension := scope.suspended()) is not None:
         return suspension.watch(using, maintenances, changes, write)
-    keeping = Keeping(using, changes)
+    keeping = Keeping(using, changes, maintenances=maintenances)
     with together(keeping.connection):
         keeping.before()
         result = write()
@@ -288,12 +298,12 @@ def is_connected_anew(change: Change, dependency: Dependency, others: Sequence[D
 
 def apply(using: str, effects: Effects) -> None:
     """Write the effects to the targets, the nearest targets first."""
+    if not effects.stale and not effects.extremes and len(effects.deltas) == 1:
+        ((target, deltas),) = effects.deltas.items()
+        add(using, target, deltas, {})
+        return
     plan = registry.plan()
     added = effects.deltas.keys() | effects.extremes.keys()
-    if len(added) == 1 and not effects.stale:
-        (target,) = added
-        add(using, target, effects.deltas.get(target, {}), effects.extremes.get(target, {}))
-        return
     order = {*effects.stale, *(plan.targets[target][0] for target in added)}
     for maintenance in sorted(order, key=plan.position.__getitem__):
         target = maintenance.target
@@ -324,7 +334,7 @@ def recompute(using: str, maintenance: Maintenance, pks: set[Any]) -> None:
 
 def add(using: str, target: Model, deltas: dict[Any, Any], extremes: dict[Any, Any]) -> None:
     """Apply deltas, and values that joined an extreme, to the rows of one target model."""
-    pks = sorted_pks(deltas.keys() | extremes.keys())
+    pks = sorted_pks(deltas.keys() | extremes.keys() if extremes else deltas)
     if not pks:
         return
     names = frozenset([name for rows in (deltas, extremes) for pk in rows for name in rows[pk]])
@@ -352,6 +362,8 @@ def is_unread(target: Model, names: frozenset[str]) -> bool:
 
 
 def sorted_pks(pks: Any) -> list[Any]:
+    if len(pks) == 1:
+        return list(pks)
     try:
         return sorted(pks)
     except TypeError:

@@ -82,8 +82,10 @@ def restore(instance: models.Model) -> None:
     ``save()`` of an instance with deferred fields writes only those that are loaded, tells the
     receivers so, and cannot insert.
     """
-    dropped = vars(instance._state).pop(DROPPED, None)
-    missing = [name for name in dropped or () if name not in instance.__dict__]
+    dropped = instance._state.__dict__.pop(DROPPED, None)
+    if not dropped:
+        return
+    missing = [name for name in dropped if name not in instance.__dict__]
     if not missing:
         return
     model, found = type(instance), None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -103,16 +102,26 @@ def is_same(old: Any, new: Any) -> bool:
     return old is new or bool(new == old)
 
 
+def changed(model: Model, columns: Mapping[str, Any], written: Mapping[str, Any]) -> frozenset[str]:
+    """The columns that matter and that a write may change, of a row that holds ``columns``."""
+    stock = contents_of(model).stock
+    return frozenset(
+        [
+            name
+            for name, old in columns.items()
+            if name in written and not (name in stock and is_same(old, written[name]))
+        ]
+    )
+
+
 class Row:
     """One row of a source model, before and after a write."""
 
-    def __init__(
-        self, using: str, change: Change, columns: Mapping[str, Any] = MappingProxyType({})
-    ) -> None:
+    def __init__(self, using: str, change: Change) -> None:
         self.using = using
         self.change = change
         self.model = change.model
-        self.columns = columns
+        self.columns: Mapping[str, Any] = {}
         self.contributions: dict[Part, Any] = {}
         self.now: Row | None = None
 
@@ -130,10 +139,9 @@ class Row:
         self.contributions = dict(zip(what.parts, found[len(what.names) :], strict=True))
         return True
 
-    def remember(self, previous: Mapping[str, Any], written: Mapping[str, Any]) -> bool:
+    def remember(self, previous: Mapping[str, Any], changed: Collection[str]) -> bool:
         """Take the old values from memory. False where they do not say all that must be known."""
         self.columns = previous
-        changed = self.changed(written)
         for way in registry.plan().directs.get(self.model, {}).values():
             if way.columns.isdisjoint(changed):
                 continue
@@ -144,27 +152,16 @@ class Row:
                 self.contributions[part] = old
         return True
 
-    def changed(self, written: Mapping[str, Any]) -> frozenset[str]:
-        """The columns that matter and that the write may change."""
-        stock = contents_of(self.model).stock
-        return frozenset(
-            [
-                name
-                for name, old in self.columns.items()
-                if name in written and not (name in stock and is_same(old, written[name]))
-            ]
-        )
-
     def after(self, ways: Mapping[Maintenance, Direct], effects: Effects) -> None:
         """Add to ``effects`` what the write of this row did, way by way."""
-        change, written = self.change, dict(self.columns)
+        change = self.change
         if not change.pks:
             return
-        if change.kind != "delete":
-            written.update(change.values or {})
+        inserted, deleted = change.kind == "insert", change.kind == "delete"
+        written = self.columns if deleted else {**self.columns, **(change.values or {})}
         for maintenance, way in ways.items():
-            before = None if change.kind == "insert" else self.columns.get(way.key)
-            after = None if change.kind == "delete" else self.key(way, written)
+            before = None if inserted else self.columns.get(way.key)
+            after = None if deleted else self.key(way, written)
             if isinstance(maintenance, Recompute):
                 effects.stale[maintenance] |= {before, after} - {None}
                 continue

@@ -8,20 +8,45 @@ statement for each update and is exact only as long as instances are not stale.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
 
 from django.db import models
 from model_utils import FieldTracker
+from model_utils.tracker import FieldInstanceTracker, lightweight_deepcopy
 
 from syncfields import conf
 from syncfields.plan import Plan
 
 NAME = "syncfields_tracker"
+IMMUTABLE = {type(None), bool, int, float, str, Decimal, date, datetime}
+
+
+class Remembered(FieldInstanceTracker):
+    """What one instance was loaded with; what is deferred is not tracked.
+
+    As little as possible is done for instances that are loaded and perhaps never saved.
+    """
+
+    def set_saved_fields(self, fields: Iterable[str] | None = None) -> None:
+        held = vars(self.instance)
+        if fields is None:
+            self.saved_data = {}
+        if self.instance.pk is None:
+            return
+        for name in self.fields if fields is None else fields:
+            if name in held:
+                value = held[name]
+                known = type(value) in IMMUTABLE
+                self.saved_data[name] = value if known else lightweight_deepcopy(value)
 
 
 class Tracker(FieldTracker):
-    """Attached to a finished class, and without descriptors: what is deferred is not tracked."""
+    """Attached to a finished class, without descriptors. Saves are noted by the capture of them."""
+
+    tracker_class = Remembered
 
     def finalize_class(self, sender: type[models.Model], **kwargs: object) -> None:
         self.name, self.attname = NAME, f"_{NAME}"
@@ -30,7 +55,7 @@ class Tracker(FieldTracker):
         self.model_class = sender
         setattr(sender, self.name, self)
         self.patch_init(sender)
-        self.patch_save(sender)
+        self._patch(sender, "refresh_from_db", "fields")
 
 
 def attach(plan: Plan) -> None:
@@ -56,15 +81,21 @@ def remembered(instance: models.Model, columns: frozenset[str]) -> Mapping[str, 
     tracker = getattr(instance, NAME, None)
     if tracker is None or instance._state.adding:
         return None
-    saved = cast("Mapping[str, Any]", tracker.saved_data)
-    return dict(saved) if columns <= saved.keys() else None
+    saved: dict[str, Any] = tracker.saved_data
+    return saved.copy() if columns <= saved.keys() else None
 
 
 def remember(instance: models.Model, written: Mapping[str, Any]) -> None:
-    """Note what was just written. FieldTracker itself misses a key named by its column."""
+    """Note what was just written."""
     if (tracker := getattr(instance, NAME, None)) is not None:
         for name, value in written.items():
             if name in tracker.fields and not hasattr(value, "resolve_expression"):
                 tracker.saved_data[name] = value
             else:
                 tracker.saved_data.pop(name, None)
+
+
+def remember_inserted(instance: models.Model, attname: str, pk: Any) -> None:
+    """Note a row just inserted, whose key Django is yet to set on the instance."""
+    if hasattr(instance, NAME):
+        remember(instance, {**vars(instance), attname: pk})

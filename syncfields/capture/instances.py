@@ -61,7 +61,9 @@ def inserting(original: Callable[..., Any]) -> Callable[..., Any]:
 
         def write() -> Any:
             result = original(self, manager, using, fields, returning, raw)
-            change.pks = [primary_key(self, model, result, returning)]
+            pk = primary_key(self, model, result, returning)
+            change.pks = [pk]
+            tracking.remember_inserted(self, model._meta.pk.attname, pk)
             return result
 
         change = Change(
@@ -112,12 +114,11 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
         elif owned:
             values = [each for each in values if each[0].attname not in owned]
         args = (self, base_qs, using, pk_val, values, update_fields, *rest)
-        if model not in plan.sources or not (
-            model in plan.counted
-            or any(field.attname in plan.columns[model] for field, _, _ in values)
-        ):
+        if model not in plan.sources:
             return original(*args)
         written = {field.attname: value for field, _, value in values}
+        if plan.columns[model].isdisjoint(written) and model not in plan.counted:
+            return original(*args)
         change = Change(
             model,
             "update",
