@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.db import connections
@@ -39,6 +40,7 @@ from syncfields.trees import among, one_of, references, renamed, rows
 COMPILED_ROWS = 64
 PAIR = 2
 """What moving one source row needs, whatever of it is added to which."""
+NUMBERS = (int, Decimal)
 NEW = "_syncfields_new_"
 
 
@@ -53,11 +55,6 @@ class Shape:
     """Column, which of the rows it concerns, whether it may fall."""
     extremes: tuple[tuple[str, tuple[bool, ...], str], ...]
     """Column, which of the rows it concerns, the lookup by which one value beats another."""
-
-    @property
-    def is_full(self) -> bool:
-        """Whether the same columns of all rows are added to, and nothing else."""
-        return not self.extremes and all(all(mask) for _, mask, _ in self.deltas)
 
 
 class AtLeast(Func):
@@ -74,39 +71,46 @@ def add(
     extremes: Mapping[Any, Mapping[str, tuple[str, Any]]],
 ) -> int:
     """Add to the rows ``pks``; the number of rows that the UPDATE matched."""
-    if len(pks) == 1 and not extremes and (added := add_numbers(using, target, pks[0], deltas)):
+    if not extremes and (added := add_numbers(using, target, pks, deltas)):
         return added
     shape = shape_of(using, target, pks, deltas, extremes)
-    if PAIR < shape.rows <= COMPILED_ROWS and shape.is_full:
-        pks = [*pks, *[pks[-1]] * (2 ** (shape.rows - 1).bit_length() - shape.rows)]
-        shape = shape_of(using, target, pks, deltas, extremes)
     values: dict[str, Any] = {}
     for number, pk in enumerate(pks):
-        values[f"pk{number}"] = pk
+        values[f"pk {number}"] = pk
         for name, amount in deltas.get(pk, {}).items():
-            values[f"{name}{number}"] = amount
+            values[f"{name} {number}"] = amount
         for name, (_, value) in extremes.get(pk, {}).items():
-            values[f"{name}{number}"] = value
+            values[f"{name} {number}"] = value
     plain = not any(hasattr(each, "resolve_expression") for each in values.values())
-    compiled = shape.rows <= PAIR or (shape.rows <= COMPILED_ROWS and shape.is_full)
-    if plain and compiled and len(target._meta.pk_fields) == 1:
+    if plain and shape.rows <= PAIR and len(target._meta.pk_fields) == 1:
         return once(shape, lambda: build(shape, Params(target))).update(**values)
     return build(shape, Values(using, target, values)).update()
 
 
-def add_numbers(using: str, target: Model, pk: Any, deltas: Mapping[Any, Any]) -> int:
-    """The most frequent shape, one row and integers, asked for without building its ``Shape``.
-
-    0 if it is another shape, or if no row matched.
+def add_numbers(
+    using: str, target: Model, pks: Sequence[Any], deltas: Mapping[Any, Mapping[str, Any]]
+) -> int:
+    """The most frequent shape, numbers for the same columns of few rows, asked for without building
+    its ``Shape``. 0 if it is another shape, or if no row matched.
     """
-    values, signs = {"pk0": pk}, []
-    for name, amount in deltas[pk].items():
-        if type(amount) is not int:
+    if len(pks) > COMPILED_ROWS:
+        return 0
+    if len(pks) > PAIR:
+        pks = [*pks, *[pks[-1]] * (2 ** (len(pks) - 1).bit_length() - len(pks))]
+    names, values, falling = deltas[pks[0]].keys(), {}, set()
+    for number, pk in enumerate(pks):
+        row = deltas[pk]
+        if row.keys() != names:
             return 0
-        values[name + "0"] = amount
-        signs.append((name, amount < 0))
-    key = ("add", using, target, *signs)
-    statement = once(key, lambda: of_numbers(shape_of(using, target, [pk], deltas, {})))
+        values[f"pk {number}"] = pk
+        for name, amount in row.items():
+            if type(amount) not in NUMBERS:
+                return 0
+            values[f"{name} {number}"] = amount
+            if amount < 0:
+                falling.add(name)
+    key = ("add", using, target, len(pks), (*names,), frozenset(falling))
+    statement = once(key, lambda: of_numbers(shape_of(using, target, pks, deltas, {})))
     return statement.update(**values) if statement is not None else 0
 
 
@@ -148,16 +152,16 @@ def falls(amount: Any) -> bool:
 
 
 class Params:
-    """The values of a statement that is compiled once."""
+    """The values of a statement that is compiled once: by column and row, as ``"total 3"``."""
 
     def __init__(self, target: Model) -> None:
         self.target = target
 
     def pk(self, number: int) -> Any:
-        return Param(f"pk{number}", self.target._meta.pk)
+        return Param(f"pk {number}", self.target._meta.pk)
 
     def amount(self, name: str, number: int) -> Any:
-        return Param(f"{name}{number}", column(self.target, name))
+        return Param(f"{name} {number}", column(self.target, name))
 
     def amounts(self, name: str, mask: Sequence[bool]) -> list[tuple[Q, Any, int]]:
         """The amounts, each with a condition for the rows that it is added to, and their number."""
@@ -177,10 +181,10 @@ class Values:
         self.values = values
 
     def pk(self, number: int) -> Any:
-        return self.values[f"pk{number}"]
+        return self.values[f"pk {number}"]
 
     def amount(self, name: str, number: int) -> Any:
-        value = self.values[f"{name}{number}"]
+        value = self.values[f"{name} {number}"]
         if hasattr(value, "resolve_expression"):
             return value
         return Value(value, output_field=column(self.target, name))
@@ -189,7 +193,7 @@ class Values:
         alike: dict[Any, list[int]] = {}
         for number, concerned in enumerate(mask):
             if concerned:
-                value = self.values[f"{name}{number}"]
+                value = self.values[f"{name} {number}"]
                 key = id(value) if hasattr(value, "resolve_expression") else ("value", value)
                 alike.setdefault(key, []).append(number)
         return [

@@ -115,6 +115,7 @@ def populate(using: str = "default") -> None:  # noqa: C901 - long, but a list
     for cents in (10, 20, 30):
         make(zoo.Entry, wallet=wallet, amount=Decimal(cents) / 100, weight=cents / 100)
     make(zoo.Book, shelf=make(zoo.Shelf), publisher=make(zoo.Publisher), pages=600)
+    make(zoo.Receipt, till=make(zoo.Till), amount=30, tip=2)
     make(zoo.Cup, tray=make(zoo.Tray), volume=3)
 
     tracks = [make(zoo.Track, minutes=minutes) for minutes in (3, 10, 20)]

@@ -379,6 +379,12 @@ def publisher(all_: Snapshot, row: Row) -> dict[str, Any]:
     return {"thick_count": sum(book.pages >= 500 for book in books)}
 
 
+@truth(zoo.Till)
+def till(all_: Snapshot, row: Row) -> dict[str, Any]:
+    receipts = all_.where(zoo.Receipt, till_id=row.id)
+    return {"sales": sum(known(receipts, "amount")), "sales1": sum(known(receipts, "tip"))}
+
+
 @truth(zoo.Tray)
 def tray(all_: Snapshot, row: Row) -> dict[str, Any]:
     cups = all_.where(zoo.Cup, tray_id=row.id)

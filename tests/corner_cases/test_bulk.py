@@ -15,7 +15,7 @@ from django.db import connection, models
 from django.db.migrations.state import ModelState, ProjectState
 from django.db.models import Case, F, OuterRef, Q, Subquery, Value, When
 
-from syncfields import reconcile
+from syncfields import coalesce, reconcile
 from tests.statements import sent
 from tests.testapp import models as zoo
 from tests.testapp.models import Blog, Book, Comment, Post, Publisher, Reaction, Shelf
@@ -578,3 +578,24 @@ def test_case_34_more_rows_than_a_statement_has_variables(monkeypatch):
     zoo.Book.objects.filter(pages__lt=8).delete()
 
     assert_truth()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 12, 40, 70, 600])
+@pytest.mark.parametrize("alike", [True, False])
+def test_any_number_of_targets_and_amounts(count, alike):
+    tills = zoo.Till.objects.bulk_create(zoo.Till() for _ in range(count))
+
+    def receipts():
+        for number, till in enumerate(tills):
+            amount = 3 if alike else number + 1
+            yield zoo.Receipt(till=till, amount=amount, tip=-2 * amount)
+
+    with sent() as creating:
+        zoo.Receipt.objects.bulk_create(receipts())
+
+    assert creating.updates(zoo.Till) == -(-count // 500)
+    assert_truth(zoo.Till)
+    with coalesce():
+        for receipt in zoo.Receipt.objects.all()[:50]:
+            receipt.delete()
+    assert_truth(zoo.Till)

@@ -549,6 +549,19 @@ class Book(models.Model):
     title = models.CharField(max_length=40, default="")
 
 
+class Till(models.Model):
+    """The name of one field is that of the other and a digit."""
+
+    sales = synced(models.IntegerField(default=0), Sum("receipts__amount"))
+    sales1 = synced(models.IntegerField(default=0), Sum("receipts__tip"))
+
+
+class Receipt(models.Model):
+    till = models.ForeignKey(Till, models.CASCADE, related_name="receipts")
+    amount = models.IntegerField(default=0)
+    tip = models.IntegerField(default=0)
+
+
 class Tray(models.Model):
     """As Shelf, with old values from memory."""
 
