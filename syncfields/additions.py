@@ -8,7 +8,7 @@ one being named again, so that few numbers of rows occur.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -35,7 +35,7 @@ from syncfields.expressions import Tally
 from syncfields.locks import locking
 from syncfields.paths import Model, column
 from syncfields.statements import Param, Statement, once
-from syncfields.trees import among, one_of, references, renamed, rows
+from syncfields.trees import among, one_of, references, renamed, rows, rows_with
 
 COMPILED_ROWS = 64
 PAIR = 2
@@ -52,7 +52,7 @@ class Shape:
     target: Model
     rows: int
     deltas: tuple[tuple[str, tuple[bool, ...], bool], ...]
-    """Column, which of the rows it concerns, whether it may fall."""
+    """Column, which of the rows it concerns (if they are few), whether it may fall."""
     extremes: tuple[tuple[str, tuple[bool, ...], str], ...]
     """Column, which of the rows it concerns, the lookup by which one value beats another."""
 
@@ -73,18 +73,19 @@ def add(
     """Add to the rows ``pks``; the number of rows that the UPDATE matched."""
     if not extremes and (added := add_numbers(using, target, pks, deltas)):
         return added
-    shape = shape_of(using, target, pks, deltas, extremes)
-    values: dict[str, Any] = {}
-    for number, pk in enumerate(pks):
-        values[f"pk {number}"] = pk
-        for name, amount in deltas.get(pk, {}).items():
-            values[f"{name} {number}"] = amount
-        for name, (_, value) in extremes.get(pk, {}).items():
-            values[f"{name} {number}"] = value
-    plain = not any(hasattr(each, "resolve_expression") for each in values.values())
-    if plain and shape.rows <= PAIR and len(target._meta.pk_fields) == 1:
-        return once(shape, lambda: build(shape, Params(target))).update(**values)
-    return build(shape, Values(using, target, values)).update()
+    if len(pks) <= PAIR and len(target._meta.pk_fields) == 1:
+        shape = shape_of(using, target, pks, deltas, extremes)
+        values: dict[str, Any] = {}
+        for number, pk in enumerate(pks):
+            values[f"pk {number}"] = pk
+            for name, amount in deltas.get(pk, {}).items():
+                values[f"{name} {number}"] = amount
+            for name, (_, value) in extremes.get(pk, {}).items():
+                values[f"{name} {number}"] = value
+        if not any(map(is_expression, values.values())):
+            return once(shape, lambda: build(shape, Params(target))).update(**values)
+    given = Values(using, target, pks, deltas, extremes)
+    return build(given.shape, given).update()
 
 
 def add_numbers(
@@ -148,7 +149,11 @@ def shape_of(using: str, target: Model, pks: Sequence[Any], deltas: Any, extreme
 
 
 def falls(amount: Any) -> bool:
-    return hasattr(amount, "resolve_expression") or amount < 0
+    return is_expression(amount) or amount < 0
+
+
+def is_expression(value: Any) -> bool:
+    return hasattr(value, "resolve_expression")
 
 
 class Params:
@@ -163,47 +168,55 @@ class Params:
     def amount(self, name: str, number: int) -> Any:
         return Param(f"{name} {number}", column(self.target, name))
 
-    def amounts(self, name: str, mask: Sequence[bool]) -> list[tuple[Q, Any, int]]:
-        """The amounts, each with a condition for the rows that it is added to, and their number."""
-        return [
-            (Q(pk=self.pk(number)), self.amount(name, number), 1)
-            for number, concerned in enumerate(mask)
-            if concerned
-        ]
+    def amounts(self, name: str, mask: Sequence[bool]) -> list[tuple[Q, Any]]:
+        """Each amount, and the condition that the rows meet that it is for; none for all rows."""
+        if len(mask) == 1:
+            return [(Q(), self.amount(name, 0))]
+        numbers = (number for number, concerned in enumerate(mask) if concerned)
+        return [(Q(pk=self.pk(number)), self.amount(name, number)) for number in numbers]
 
 
 class Values:
-    """The values of a statement that is used once."""
+    """The values of a statement that is used once. Rows to which the same is added go together."""
 
-    def __init__(self, using: str, target: Model, values: Mapping[str, Any]) -> None:
-        self.using = using
-        self.target = target
-        self.values = values
+    def __init__(
+        self, using: str, target: Model, pks: Sequence[Any], deltas: Any, extremes: Any
+    ) -> None:
+        self.pks = pks
+        self.extremes = extremes
+        self.alike: dict[str, dict[Any, tuple[Any, list[Any]]]] = {}
+        for pk in pks:
+            for name, amount in deltas.get(pk, {}).items():
+                key = id(amount) if is_expression(amount) else ("value", amount)
+                self.alike.setdefault(name, {}).setdefault(key, (amount, []))[1].append(pk)
+        falling = {
+            name: any(falls(amount) for amount, _ in alike.values())
+            for name, alike in self.alike.items()
+        }
+        self.shape = replace(
+            shape_of(using, target, pks if extremes else (), {}, extremes),
+            rows=len(pks),
+            deltas=tuple((name, (), falling[name]) for name in sorted(falling)),
+        )
 
     def pk(self, number: int) -> Any:
-        return self.values[f"pk {number}"]
+        return self.pks[number]
 
     def amount(self, name: str, number: int) -> Any:
-        value = self.values[f"{name} {number}"]
-        if hasattr(value, "resolve_expression"):
-            return value
-        return Value(value, output_field=column(self.target, name))
+        _, value = self.extremes[self.pks[number]][name]
+        return self.value(name, value)
 
-    def amounts(self, name: str, mask: Sequence[bool]) -> list[tuple[Q, Any, int]]:
-        alike: dict[Any, list[int]] = {}
-        for number, concerned in enumerate(mask):
-            if concerned:
-                value = self.values[f"{name} {number}"]
-                key = id(value) if hasattr(value, "resolve_expression") else ("value", value)
-                alike.setdefault(key, []).append(number)
+    def amounts(self, name: str, mask: Sequence[bool]) -> list[tuple[Q, Any]]:
+        using, target, every = self.shape.using, self.shape.target, len(self.pks)
         return [
-            (
-                among(self.using, self.target, [self.pk(number) for number in numbers]),
-                self.amount(name, numbers[0]),
-                len(numbers),
-            )
-            for numbers in alike.values()
+            (Q() if len(pks) == every else among(using, target, pks), self.value(name, amount))
+            for amount, pks in self.alike[name].values()
         ]
+
+    def value(self, name: str, value: Any) -> Any:
+        if is_expression(value):
+            return value
+        return Value(value, output_field=column(self.shape.target, name))
 
 
 def build(shape: Shape, given: Params | Values) -> Statement:
@@ -241,14 +254,13 @@ def build(shape: Shape, given: Params | Values) -> Statement:
 
 def chosen(shape: Shape, given: Params | Values) -> QuerySet[Any]:
     """The rows to update; their locks are taken in the order of their keys."""
-    pks = [given.pk(number) for number in range(shape.rows)]
-    if len(pks) == 1:
-        return rows(shape.target, shape.using).filter(pk=pks[0])
-    queryset = rows(shape.target, shape.using)
+    if shape.rows == 1:
+        return rows(shape.target, shape.using).filter(pk=given.pk(0))
     if isinstance(given, Params):  # Not pk__in, which takes no expressions where it is a relation.
-        queryset = queryset.filter(In(F("pk"), pks))
+        pks = [given.pk(number) for number in range(shape.rows)]
+        queryset = rows(shape.target, shape.using).filter(In(F("pk"), pks))
     else:
-        queryset = queryset.filter(among(shape.using, shape.target, pks))
+        queryset = rows_with(shape.target, shape.using, given.pks)
     # PostgreSQL updates in whatever order it scans. MariaDB and MySQL follow the primary key.
     if connections[shape.using].vendor == "postgresql":
         return rows(shape.target, shape.using).filter(one_of(locking(queryset.order_by("pk"))))
@@ -259,13 +271,14 @@ def per_row(
     given: Params | Values, name: str, mask: Sequence[bool], field: Any, sign: int = 1
 ) -> Any:
     """One amount where it is the same for all rows, else a CASE by primary key."""
-    amounts = [
-        (condition, amount if sign == 1 else Negated(amount), number)
-        for condition, amount, number in given.amounts(name, mask)
-    ]
-    if len(amounts) == 1 and amounts[0][2] == len(mask):
-        return amounts[0][1]
-    whens = (When(condition, then=amount) for condition, amount, _ in amounts)
+
+    def signed(amount: Any) -> Any:
+        return amount if sign == 1 else Negated(amount)
+
+    amounts = given.amounts(name, mask)
+    if not amounts[0][0]:
+        return signed(amounts[0][1])
+    whens = (When(condition, then=signed(amount)) for condition, amount in amounts)
     return Case(*whens, default=Value(0), output_field=field if sign == 1 else IntegerField())
 
 

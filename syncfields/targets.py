@@ -18,10 +18,20 @@ from syncfields.locks import reading, snapshot_is_old
 from syncfields.maintenance.base import Maintenance
 from syncfields.paths import Model, Path
 from syncfields.statements import Param, Statement, once
-from syncfields.trees import connected, nodes, references, renamed, rows, rows_with, settable
+from syncfields.trees import (
+    connected,
+    in_lookup,
+    nodes,
+    references,
+    renamed,
+    rows,
+    rows_with,
+    settable,
+)
 
 logger = logging.getLogger("syncfields.drift")
 BATCH = 500
+MANY = 10_000
 
 
 def batches(items: Iterable[Any], size: int = BATCH) -> Iterator[list[Any]]:
@@ -125,14 +135,34 @@ def add(
     Returns the rows of which a value had drifted.
     """
     healed: list[Any] = []
-    for start in range(0, len(pks), BATCH):
-        batch = pks[start : start + BATCH]
+    for batch in batches_to_add(using, target, pks, deltas, extremes):
         if additions.add(using, target, batch, deltas, extremes) != len(batch):
             columns = {
                 name for rows in (deltas, extremes) for pk in batch for name in rows.get(pk, ())
             }
             healed += heal(using, target, columns, batch, deltas)
     return healed
+
+
+def batches_to_add(
+    using: str,
+    target: Model,
+    pks: Sequence[Any],
+    deltas: Mapping[Any, Mapping[str, Any]],
+    extremes: Mapping[Any, Mapping[str, Any]],
+) -> Iterable[Sequence[Any]]:
+    """Batches of rows: large ones where few different amounts are added, each of which is a branch
+    of the UPDATE.
+    """
+    if len(pks) <= BATCH:
+        return [pks]
+    if extremes or in_lookup(using, target, pks) == "in":
+        return batches(pks)
+    found: list[Sequence[Any]] = []
+    for batch in batches(pks, MANY):
+        amounts = {amount for pk in batch for amount in deltas[pk].values()}
+        found += batches(batch) if len(amounts) > BATCH else [batch]
+    return found
 
 
 def heal(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import reduce
 from operator import or_
@@ -150,8 +151,10 @@ def in_lookup(using: str, model: Model, pks: Collection[Any]) -> str:
 
 def among(using: str, model: Model, pks: Collection[Any], path: Path | None = None) -> Q:
     """The condition that a row is one of those, or reaches one of those along a path."""
-    lookup = (path or Path(model)).pk_lookup(in_lookup(using, model, pks))
-    return Q((lookup, pks))
+    name = in_lookup(using, model, pks)
+    lookup = (path or Path(model)).pk_lookup(name)
+    # In a list Django would look for expressions, one item after the other.
+    return Q((lookup, deque(pks) if name == Among.lookup_name else pks))
 
 
 def one_of(ordered: QuerySet[Any]) -> Any:

@@ -58,6 +58,8 @@ class Effects:
     def drop_zeros(self) -> None:
         for targets in self.deltas.values():
             for pk, row in list(targets.items()):
+                if all(row.values()):
+                    continue
                 for attname, amount in list(row.items()):
                     if not hasattr(amount, "resolve_expression") and not amount:
                         del row[attname]
