@@ -34,7 +34,7 @@ from syncfields.single import Row, changed
 from syncfields.statements import once
 
 Result = TypeVar("Result")
-Gone = Sequence[tuple[grouped.Ways, Sequence[grouped.Group]]]
+Gone = Sequence[tuple[grouped.Ways, grouped.Groups]]
 """Rows that a DELETE has returned, and what they matter to."""
 
 

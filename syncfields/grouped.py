@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connections
 from django.db.models import Count, QuerySet
+from django.db.models.constants import LOOKUP_SEP
 
 from syncfields import registry, statements
 from syncfields.locks import locking, reading, rows_of
@@ -22,22 +24,41 @@ from syncfields.maintenance.base import Effects, Maintenance
 from syncfields.maintenance.direct import Direct, Part
 from syncfields.maintenance.extreme import Extreme
 from syncfields.maintenance.folding import UNKNOWN
-from syncfields.maintenance.recompute import Recompute
-from syncfields.paths import Model
+from syncfields.paths import Model, column
 from syncfields.single import all_parts, contents, fold, key_in_memory, reader, selected
-from syncfields.statements import Param, Statement, once
-from syncfields.trees import rows, rows_with, tables
+from syncfields.statements import Param, Row, Statement, once
+from syncfields.trees import references, rows, rows_with, tables
 
 Ways = Mapping[Maintenance, Direct]
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """Rows with the same values, and what each of them contributes."""
+class Groups:
+    """Rows of one model. Those with the same values are one, with their number."""
 
-    columns: Mapping[str, Any]
-    contributions: Mapping[Part, Any]
-    number: int
+    model: Model
+    rows: Sequence[Row]
+    """Columns and contributions, as ``contents()`` selects them, or columns alone."""
+    numbers: Sequence[int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.numbers)
+
+    def columns(self) -> list[dict[str, Any]]:
+        names = names_of(self.model)
+        return [dict(zip(names, row, strict=False)) for row in self.rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What each of some groups contributes, by one part of a short way."""
+
+    maintenance: Maintenance
+    part: Part | None
+    """None where the targets are evaluated anew."""
+    keys: Sequence[Any]
+    amounts: Sequence[Any]
 
 
 def fits(ways: Ways) -> bool:
@@ -45,30 +66,32 @@ def fits(ways: Ways) -> bool:
     return bool(ways) and not any(isinstance(maintenance, Extreme) for maintenance in ways)
 
 
-def group(model: Model, found: Iterable[Sequence[Any]]) -> list[Group]:
-    """Rows as ``contents()`` selects them."""
+def names_of(model: Model) -> list[str]:
+    return sorted(registry.plan().columns[model])
+
+
+def group(model: Model, found: Iterable[Row]) -> Groups:
     found = list(found)
     try:
-        return [group_of(model, row, number) for row, number in Counter(found).items()]
+        numbers = Counter(found)
     except TypeError:  # A value that cannot be hashed, like a JSON document.
-        return [group_of(model, row, 1) for row in found]
+        return Groups(model, found, [1] * len(found))
+    return Groups(model, list(numbers), list(numbers.values()))
 
 
-def group_of(model: Model, row: Sequence[Any], number: int) -> Group:
-    names = sorted(registry.plan().columns[model])
-    contributions = zip(all_parts(model), row[len(names) :], strict=False)
-    return Group(dict(zip(names, row, strict=False)), dict(contributions), number)
+def counted(model: Model, found: Sequence[Row]) -> Groups:
+    """Rows that the database has grouped, their number last."""
+    return Groups(model, [row[:-1] for row in found], [row[-1] for row in found])
 
 
-def read(queryset: QuerySet[Any], model: Model) -> tuple[list[Any] | None, list[Group]]:
+def read(queryset: QuerySet[Any], model: Model) -> tuple[list[Any] | None, Groups]:
     """The rows of a queryset before a write: their keys, locked in order, and what they hold.
 
     SQLite has one writer at a time: there the database groups them, and the keys are None.
     """
     if not connections[queryset.db].features.has_select_for_update:
         chosen = contents(rows_of(queryset).order_by())
-        counted = chosen.annotate(_syncfields_number=Count("*"))
-        return None, [group_of(model, row, number) for *row, number in counted]
+        return None, counted(model, list(chosen.annotate(_syncfields_number=Count("*"))))
     names, parts = selected(model)
     keys = [field.attname for field in model._meta.pk_fields]
     width = len(keys)
@@ -78,14 +101,14 @@ def read(queryset: QuerySet[Any], model: Model) -> tuple[list[Any] | None, list[
     return pks, group(model, (row[width:] for row in found))
 
 
-def left_over(using: str, model: Model, pks: Sequence[Any]) -> list[Group]:
+def left_over(using: str, model: Model, pks: Sequence[Any]) -> Groups:
     """What locked rows hold now, those that are there."""
     return group(model, reading(contents(rows_with(model, using, pks))))
 
 
-def read_one(using: str, model: Model, pk: Any) -> list[Group]:
+def read_one(using: str, model: Model, pk: Any) -> Groups:
     row = reader(using, model, lock=True).row(pk0=pk)
-    return [] if row is None else [group_of(model, row, 1)]
+    return group(model, () if row is None else (row,))
 
 
 def can_return(using: str, model: Model) -> bool:
@@ -103,9 +126,7 @@ def is_one_table(queryset: QuerySet[Any]) -> bool:
     return tables(queryset) == 1
 
 
-def delete(
-    queryset: QuerySet[Any], model: Model, write: Callable[[QuerySet[Any]], Any]
-) -> list[Group]:
+def delete(queryset: QuerySet[Any], model: Model, write: Callable[[QuerySet[Any]], Any]) -> Groups:
     """Delete the rows of a queryset; what they held."""
     using = queryset.db
     if not can_return(using, model):
@@ -119,11 +140,13 @@ def delete(
     try:
         statement = statements.delete(queryset, contents(rows(model, using)))
     except EmptyResultSet:
-        return []
+        return group(model, ())
+    if statements.can_count(statement):
+        return counted(model, statements.counted(statement).rows())
     return group(model, statement.rows())
 
 
-def delete_one(using: str, model: Model, pk: Any) -> list[Group]:
+def delete_one(using: str, model: Model, pk: Any) -> Groups:
     def make() -> Statement:
         key = Param("pk", model._meta.pk)
         return statements.delete(rows(model, using).filter(pk=key), contents(rows(model, using)))
@@ -131,46 +154,106 @@ def delete_one(using: str, model: Model, pk: Any) -> list[Group]:
     return group(model, once(("delete", using, model), make).rows(pk=pk))
 
 
-def in_memory(model: Model, instances: Sequence[Mapping[str, Any]]) -> list[Group]:
+def in_memory(model: Model, instances: Sequence[Mapping[str, Any]]) -> Groups:
     """Instances by what their columns are going to be."""
-    names = sorted(registry.plan().columns[model])
+    names = names_of(model)
     return group(model, (tuple(row.get(name, UNKNOWN) for name in names) for row in instances))
 
 
-def moved(ways: Ways, groups: Iterable[Group], effects: Effects, sign: int) -> None:
+def moved(ways: Ways, groups: Groups, effects: Effects, sign: int) -> None:
     """The rows are gone (-1), or found to be there (1)."""
-    for each in groups:
-        for maintenance, way in ways.items():
-            key = each.columns[way.key]
-            if isinstance(maintenance, Recompute):
-                effects.stale[maintenance] |= {key} - {None}
-            for part in way.parts:
-                add(effects, maintenance, part, key, each.contributions[part], sign * each.number)
+    places = [*names_of(groups.model), *all_parts(groups.model)]
+
+    def values_of(name: str | Part) -> list[Any]:
+        return list(map(itemgetter(places.index(name)), groups.rows))
+
+    for maintenance, way in ways.items():
+        keys = values_of(way.key)
+        for part in way.parts or (None,):
+            amounts = [] if part is None else values_of(part)
+            add(effects, Share(maintenance, part, keys, amounts), groups.numbers, sign)
 
 
 def came(
-    using: str, model: Model, ways: Ways, groups: Iterable[Group], values: Mapping[str, Any]
+    using: str, model: Model, ways: Ways, groups: Groups, values: Mapping[str, Any]
 ) -> Effects | None:
     """The rows are there, with new ``values``; None where memory does not say what they add."""
+    shares = foreseen(using, ways, groups, values)
+    if shares is None:
+        return None
     effects = Effects()
-    for each in groups:
-        written = {**each.columns, **values}
-        for maintenance, way in ways.items():
-            key = key_in_memory(way, written)
-            if key is UNKNOWN:
-                return None
-            if isinstance(maintenance, Recompute):
-                effects.stale[maintenance] |= {key} - {None}
-            for part in way.parts:
-                amount = fold(part, model, written, using)
-                if amount is UNKNOWN or hasattr(amount, "resolve_expression"):
-                    return None
-                add(effects, maintenance, part, key, amount, each.number)
+    add_all(effects, shares, groups)
     return effects
 
 
-def add(
-    effects: Effects, maintenance: Maintenance, part: Part, key: Any, amount: Any, number: int
-) -> None:
-    if key is not None and amount is not None:
-        effects.add(maintenance.target, key, part.attname, part.sign * amount * number)
+def foreseen(
+    using: str, ways: Ways, groups: Groups, values: Mapping[str, Any]
+) -> list[Share] | None:
+    """What the rows will contribute, with new ``values``; None where memory does not say that."""
+    shares: list[Share] = []
+    for maintenance, way in ways.items():
+        keys = keys_in_memory(way, groups, values)
+        if any(key is UNKNOWN for key in keys):
+            return None
+        for part in way.parts or (None,):
+            amounts = [] if part is None else folded(using, part, groups, values)
+            if amounts is None:
+                return None
+            shares.append(Share(maintenance, part, keys, amounts))
+    return shares
+
+
+def keys_in_memory(way: Direct, groups: Groups, values: Mapping[str, Any]) -> list[Any]:
+    name = way.key
+    if name in values:
+        return [key_in_memory(way, values)] * len(groups.rows)
+    held = map(itemgetter(names_of(groups.model).index(name)), groups.rows)
+    return [
+        key if type(key) is int and way.key_is_integer else key_in_memory(way, {name: key})
+        for key in held
+    ]
+
+
+def folded(using: str, part: Part, groups: Groups, values: Mapping[str, Any]) -> list[Any] | None:
+    """What each group will contribute, asked once for those that are alike in what the part reads.
+
+    None where memory does not say it.
+    """
+    model, names = groups.model, names_of(groups.model)
+    read = once(("columns", part), lambda: columns_read(part, model)) - values.keys()
+    places = [place for place, name in enumerate(names) if name in read]
+    kinds: Sequence[Any] = [tuple(row[place] for place in places) for row in groups.rows]
+    try:
+        samples = dict(zip(kinds, groups.rows, strict=True))
+    except TypeError:  # As in group().
+        kinds, samples = range(len(kinds)), dict(enumerate(groups.rows))
+    amounts = {
+        kind: fold(part, model, {**dict(zip(names, row, strict=False)), **values}, using)
+        for kind, row in samples.items()
+    }
+    if any(each is UNKNOWN or hasattr(each, "resolve_expression") for each in amounts.values()):
+        return None
+    return [amounts[kind] for kind in kinds]
+
+
+def columns_read(part: Part, model: Model) -> frozenset[str]:
+    first = {name.split(LOOKUP_SEP)[0] for name in references(part.expression, model)}
+    pk = model._meta.pk
+    return frozenset((pk if each == "pk" else column(model, each)).attname for each in first)
+
+
+def add_all(effects: Effects, shares: Iterable[Share], groups: Groups) -> None:
+    for share in shares:
+        add(effects, share, groups.numbers, 1)
+
+
+def add(effects: Effects, share: Share, numbers: Iterable[int], sign: int) -> None:
+    if share.part is None:
+        effects.stale[share.maintenance] |= {*share.keys} - {None}
+        return
+    name, sign = share.part.attname, sign * share.part.sign
+    deltas = effects.deltas[share.maintenance.target]
+    for key, amount, number in zip(share.keys, share.amounts, numbers, strict=True):
+        if key is not None and amount:
+            row = deltas[key]
+            row[name] = row.get(name, 0) + sign * amount * number

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, TypeVar
 
 from django.db import connections
@@ -39,15 +38,20 @@ def update(
         pks, ways = None, short_ways(change)
         if ways and len(changes) == 1 and change.model is model and change.values is not None:
             pks, groups = grouped.read(queryset, model)
-            effects = grouped.came(using, model, ways, groups, change.values)
-            if effects is not None:
-                lock_parents(using, changes, [each.columns for each in groups])
+            shares = grouped.foreseen(using, ways, groups, change.values)
+            if shares is not None:
+                if connection.vendor == "mysql":
+                    lock_parents(using, changes, groups.columns())
                 result = write(queryset if pks is None else keep_to(queryset, pks))
-                if pks is not None and result != len(pks):  # Some did not match any longer.
-                    effects = Effects()
-                    grouped.moved(ways, grouped.left_over(using, model, pks), effects, 1)
-                grouped.moved(ways, groups, effects, -1)
-                settle(connection, partial(Effects.merge, later=effects))
+
+                def collect(effects: Effects) -> None:
+                    if pks is None or result == len(pks):
+                        grouped.add_all(effects, shares, groups)
+                    else:  # Some did not match any longer.
+                        grouped.moved(ways, grouped.left_over(using, model, pks), effects, 1)
+                    grouped.moved(ways, groups, effects, -1)
+
+                settle(connection, collect)
                 return result
         chosen = lock_chosen(queryset) if pks is None else pks
         for each in changes:
@@ -66,7 +70,7 @@ def delete(queryset: QuerySet[Any], write: Callable[[QuerySet[Any]], int]) -> in
         if ways := ways_of_deleted(change):
             groups = grouped.delete(queryset, model, write)
             settle(connections[using], lambda effects: grouped.moved(ways, groups, effects, -1))
-            return sum(each.number for each in groups)
+            return groups.total
         change.pks = pks = lock_chosen(queryset)
         return perform(using, [change], lambda: write(rows_with(model, using, pks)))
 
@@ -83,7 +87,7 @@ def delete_one(using: str, instance: Any, write: Callable[[], Result]) -> Result
         result: Result | int
         if grouped.can_return(using, model):
             groups = grouped.delete_one(using, model, instance.pk)
-            result = len(groups)
+            result = groups.total
         else:
             groups = grouped.read_one(using, model, instance.pk)
             result = write()

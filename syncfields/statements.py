@@ -7,7 +7,7 @@ next are ``Param`` expressions; the SQL is the ORM's own, so it is right on ever
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from types import MappingProxyType
+from copy import copy
 from typing import Any, TypeVar
 
 from django.db import connections
@@ -24,7 +24,6 @@ from syncfields.paths import is_stock
 
 Row = tuple[Any, ...]
 Made = TypeVar("Made")
-NONE: Mapping[int, Any] = MappingProxyType({})
 
 
 class Param(Expression):
@@ -44,16 +43,27 @@ class Param(Expression):
 class Statement:
     """SQL, the values that it always has, and those that it is given."""
 
-    __slots__ = ("converters", "given", "params", "sql", "using")
+    __slots__ = ("converters", "given", "params", "selected", "sql", "using")
 
     def __init__(
-        self, using: str, sql: str, params: Sequence[Any], converters: Mapping[int, Any] = NONE
+        self, using: str, sql: str, params: Sequence[Any], compiler: Any = None, count: int = 0
     ) -> None:
+        """``compiler``: that of the SELECT, the first ``count`` columns of which are returned."""
         self.using = using
         self.sql = sql
         self.params = list(params)
         self.given = [(n, each) for n, each in enumerate(params) if isinstance(each, Param)]
-        self.converters = list(converters.items())
+        self.selected: list[Any] = []
+        self.converters: list[Any] = []
+        if compiler is not None:
+            self.selected = [expression for expression, _, _ in compiler.select[:count]]
+            self.converters = list(compiler.get_converters(self.selected).items())
+
+    def with_sql(self, text: str) -> Statement:
+        """Another statement that is given the same and returns the same first columns."""
+        other = copy(self)
+        other.sql = text
+        return other
 
     def execute(self, cursor: Any, values: Mapping[str, Any]) -> None:
         params = self.params.copy()
@@ -116,9 +126,7 @@ def forget_all() -> None:
 def select(queryset: QuerySet[Any]) -> Statement:
     compiler: Any = queryset.query.get_compiler(queryset.db)
     text, params = compiler.as_sql()
-    columns = [each[0] for each in compiler.select[: compiler.col_count]]
-    converters = compiler.get_converters(columns)
-    return Statement(queryset.db, text, params, converters)
+    return Statement(queryset.db, text, params, compiler, compiler.col_count)
 
 
 def delete(queryset: QuerySet[Any], returned: QuerySet[Any]) -> Statement:
@@ -130,9 +138,21 @@ def delete(queryset: QuerySet[Any], returned: QuerySet[Any]) -> Statement:
     text, params = query.get_compiler(queryset.db).as_sql()
     columns = [column for _, (column, _), _ in compiler.select]
     given = [each for _, (_, given), _ in compiler.select for each in given]
-    converters = compiler.get_converters([each for each, _, _ in compiler.select])
     text = f"{text} RETURNING {', '.join(columns)}"
-    return Statement(queryset.db, text, [*params, *given], converters)
+    return Statement(queryset.db, text, [*params, *given], compiler, len(columns))
+
+
+def can_count(statement: Statement) -> bool:
+    """Whether the database can count the rows that a statement returns, by their values."""
+    fields = [expression.output_field for expression in statement.selected]
+    return takes_arrays(statement.using, fields)
+
+
+def counted(statement: Statement) -> Statement:
+    """The rows that a statement returns, those that are alike as one, with their number."""
+    names = ", ".join(f"v{number}" for number, _ in enumerate(statement.selected))
+    found = f"WITH found ({names}) AS ({statement.sql})"
+    return statement.with_sql(f"{found} SELECT {names}, COUNT(*) FROM found GROUP BY {names}")  # noqa: S608
 
 
 def update(queryset: QuerySet[Any], values: Mapping[str, Any]) -> Statement:

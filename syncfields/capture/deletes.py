@@ -173,7 +173,7 @@ def delete_noting(
     """Delete the rows of a queryset; ``gone`` is for the one who keeps the targets afterwards."""
     groups = grouped.delete(queryset, concrete(queryset.model), delete)
     gone.append((ways, groups))
-    return sum(each.number for each in groups)
+    return groups.total
 
 
 def is_copied(model: Any) -> bool:
