@@ -173,9 +173,16 @@ def candidates(
 
 
 def differing(
-    target: Model, values: Mapping[str, Any], queryset: QuerySet[Any], exact: bool = False
+    target: Model,
+    values: Mapping[str, Any],
+    queryset: QuerySet[Any],
+    exact: bool = False,
+    repaired: bool = False,
 ) -> Iterator[tuple[PrimaryKey, dict[str, Drift]]]:
-    """The rows in which any of the fields has drifted: ``(pk, {attname: Drift})``."""
+    """The rows in which any of the fields has drifted: ``(pk, {attname: Drift})``.
+
+    ``repaired``: they are set to what is expected by the statement that finds them.
+    """
     found, conditions = apart(target, values, queryset, exact)
     names, count = list(values), len(values)
     if count > 1:  # which of them?
@@ -185,7 +192,11 @@ def differing(
                 for name, each in conditions.items()
             }
         )
-    for pk, *row in found:
+    drifted: Iterable[Any] = found
+    if repaired:
+        places = {column(target, name): 1 + count + n for n, name in enumerate(names)}
+        drifted = statements.assign_selected(statements.select(found), target, places).rows()
+    for pk, *row in drifted:
         stored, expected = row[:count], row[count : 2 * count]
         which = row[2 * count :] or [True]
         yield (
@@ -198,6 +209,13 @@ def differing(
         )
 
 
+def repairs_at_once(using: str, target: Model, values: Iterable[str]) -> bool:
+    """Whether the statement that finds drift can repair it, whatever the number of rows."""
+    fields = [target._meta.pk, *(column(target, name) for name in values)]
+    own = all(field in target._meta.local_concrete_fields for field in fields)
+    return own and statements.takes_arrays(using, fields)
+
+
 def repair(
     using: str,
     target: Model,
@@ -206,20 +224,24 @@ def repair(
     scans: Sequence[Mapping[str, Any]] = (),
     locked: bool = False,
     exact: bool = True,
+    many: bool = False,
 ) -> dict[str, list[Drift]]:
     """Lock the rows, evaluate in a later statement, and write only what still differs.
 
-    ``scans`` are the ``values`` as they can be asked together, where that is faster.
+    ``scans`` are the ``values`` as they can be asked together, where that is faster. ``many``: most
+    of the rows are expected to differ.
     """
     drifted: dict[PrimaryKey, dict[str, Drift]] = {}
     with transaction.atomic(using=using, savepoint=False):
         if connections[using].features.has_select_for_update and not locked:
             pks = list(locking(queryset.order_by("pk")).values_list("pk", flat=True))
             queryset = rows_with(target, using, pks)
+        at_once = many and repairs_at_once(using, target, values)
         for each in scans or [values]:
-            for pk, drifts in differing(target, each, queryset, exact):
+            for pk, drifts in differing(target, each, queryset, exact, repaired=at_once):
                 drifted.setdefault(pk, {}).update(drifts)
-        write(using, target, values, drifted)
+        if not at_once:
+            write(using, target, values, drifted)
     found: dict[str, list[Drift]] = defaultdict(list)
     for drifts in drifted.values():
         for name, drift in drifts.items():

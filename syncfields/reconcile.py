@@ -20,6 +20,7 @@ from django.db.models import Model, QuerySet
 from syncfields import drift, engine, pending, registry, scope, targets
 from syncfields.changes import Change
 from syncfields.drift import Drift
+from syncfields.locks import lock
 from syncfields.maintenance.base import Maintenance
 from syncfields.paths import concrete
 from syncfields.rules import Rule
@@ -28,6 +29,7 @@ from syncfields.trees import rows, rows_with
 # Rows looked at together, without a lock; of those that differ, as many are locked together.
 BATCH_SIZE = 10_000
 LOCKED = 2_000
+LOCKED_AT_ONCE = 10_000  # where one statement evaluates and repairs them
 EXAMPLES = 5
 ATTEMPTS = 3
 NOT_RECONCILABLE = "not reconcilable: counts events"
@@ -164,16 +166,16 @@ def run(
         return
     remaining = task.queryset if after is None else task.queryset.filter(pk__gt=after)
     total, done = remaining.count() if progress else 0, 0
-    for pks in chunks(task, batch_size, after):
-        found = persistently(partial(scan, task, pks, repair=not check), task.queryset.db)
-        done += len(pks)
+    for chunk in chunks(task, batch_size, after):
+        found = persistently(partial(scan, task, chunk.rows, repair=not check), task.queryset.db)
+        done += chunk.number
         for name in task.values:
             report = reports[labels[name]]
-            report.scanned += len(pks)
+            report.scanned += chunk.number
             report.note_drift(found.get(name, []), repaired=not check)
         if progress:
             progress(task.model._meta.label, done, max(total, done))
-        yield pks[-1]
+        yield chunk.last
 
 
 def persistently(attempt: Callable[[], Found], using: str) -> Found:
@@ -187,24 +189,41 @@ def persistently(attempt: Callable[[], Found], using: str) -> Found:
     return attempt()
 
 
-def chunks(task: Task, size: int, after: Any) -> Iterator[list[Any]]:
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Rows that are looked at together, by their primary keys."""
+
+    rows: QuerySet[Any]
+    last: Any
+    number: int
+
+
+def chunks(task: Task, size: int, after: Any) -> Iterator[Chunk]:
+    whole = not task.queryset.query.where
     while True:
-        found = task.queryset if after is None else task.queryset.filter(pk__gt=after)
-        pks = list(found.order_by("pk").values_list("pk", flat=True)[:size])
-        if not pks:
+        left = task.queryset if after is None else task.queryset.filter(pk__gt=after)
+        keys = left.order_by("pk").values_list("pk", flat=True)
+        # Of a whole table not all keys need be known, only the last one.
+        if whole and (ends := list(keys[size - 1 : size])):
+            last, number = ends[0], size
+        elif pks := list(keys[:size]):
+            last, number = pks[-1], len(pks)
+        else:
             return
-        yield pks
-        if len(pks) < size:
+        if whole:
+            chosen = rows(task.model, left.db).filter(pk__lte=last)
+            chosen = chosen if after is None else chosen.filter(pk__gt=after)
+        else:
+            chosen = rows_with(task.model, left.db, pks)
+        yield Chunk(chosen, last, number)
+        if number < size:
             return
-        after = pks[-1]
+        after = last
 
 
-def scan(task: Task, pks: list[Any], repair: bool) -> Found:
+def scan(task: Task, chunk: QuerySet[Any], repair: bool) -> Found:
     """The drift among some rows, repaired if wanted: ``{attname: [Drift]}``."""
     using = task.queryset.db
-    chunk = rows(task.model, using).filter(pk__gte=pks[0], pk__lte=pks[-1])
-    if task.queryset.query.where:
-        chunk = rows_with(task.model, using, pks)
     found: Found = defaultdict(list)
     if not repair:
         for values in task.scans:
@@ -212,10 +231,11 @@ def scan(task: Task, pks: list[Any], repair: bool) -> Found:
                 for name, each in drifts.items():
                     found[name].append(each)
         return found
-    keys = dict.fromkeys(
-        pk for values in task.scans for pk in drift.candidates(task.model, values, chunk)
+    keys = engine.sorted_pks(
+        {pk for values in task.scans for pk in drift.candidates(task.model, values, chunk)}
     )
-    for batch in targets.batches(keys, LOCKED):
+    at_once = drift.repairs_at_once(using, task.model, task.values)
+    for batch in targets.batches(keys, LOCKED_AT_ONCE if at_once else LOCKED):
         for name, repairs in repaired(task, batch).items():
             found[name] += repairs
     return found
@@ -224,13 +244,17 @@ def scan(task: Task, pks: list[Any], repair: bool) -> Found:
 def repaired(task: Task, pks: list[Any]) -> Found:
     """The drift that is still there once the rows are locked, repaired."""
     using = task.queryset.db
-    change = Change(task.model, "update", pks, frozenset(task.values))
+    change = Change(task.model, "update", pks, frozenset(task.values), locked=True)
     chosen = rows_with(task.model, using, pks)
 
     def repair() -> Found:
-        return drift.repair(using, task.model, task.values, chosen, task.scans, exact=False)
+        many = len(pks) > drift.FEW
+        return drift.repair(
+            using, task.model, task.values, chosen, task.scans, locked=True, exact=False, many=many
+        )
 
-    with scope.repairs():
+    with scope.repairs(), engine.together(connections[using]):
+        lock(task.model, using, pks)
         return engine.perform(using, [change], repair)
 
 

@@ -163,6 +163,20 @@ def update(queryset: QuerySet[Any], values: Mapping[str, Any]) -> Statement:
     return Statement(queryset.db, text, params)
 
 
+def assign_selected(selected: Statement, target: Any, columns: Mapping[Any, int]) -> Statement:
+    """Set each field of ``columns`` to one column of what a SELECT finds, whose first column is the
+    primary key. The rows that it finds are returned, with the old values.
+    """
+    quote = connections[selected.using].ops.quote_name
+    table, key = quote(target._meta.db_table), quote(target._meta.pk.column)
+    names = ", ".join(f"v{number}" for number in range(len(selected.compiler.select)))
+    sets = ", ".join(f"{quote(field.column)} = v{place}" for field, place in columns.items())
+    found = f"found ({names}) AS MATERIALIZED ({selected.sql})"
+    update = f"UPDATE {table} SET {sets} FROM found WHERE {table}.{key} = v0"  # noqa: S608
+    text = f"WITH {found}, written AS ({update}) SELECT * FROM found"  # noqa: S608
+    return replace(selected, sql=text)
+
+
 def takes_arrays(using: str, fields: Sequence[Any]) -> bool:
     """Whether the database takes values of all these fields as one array each."""
     return connections[using].vendor == "postgresql" and all(
