@@ -348,7 +348,7 @@ class Sending:
             self.general(change)
             return
         if ways := many.ways_of_deleted(change):
-            if not grouped.can_return(self.using, model):
+            if not grouped.can_return_many(self.using, model):
                 self.select(model)
             self.keep(change, ways, ())
             return

@@ -27,7 +27,7 @@ from syncfields.maintenance.folding import UNKNOWN
 from syncfields.paths import Model, column
 from syncfields.single import all_parts, contents, fold, key_in_memory, reader, selected
 from syncfields.statements import Param, Row, Statement, once
-from syncfields.trees import references, rows, rows_with, tables
+from syncfields.trees import one_of, references, rows, rows_with, tables
 
 Ways = Mapping[Maintenance, Direct]
 
@@ -113,30 +113,35 @@ def read_one(using: str, model: Model, pk: Any) -> Groups:
 
 def can_return(using: str, model: Model) -> bool:
     """Whether a DELETE of rows of the model can return what they hold."""
-    connection = connections[using]
-    # SQLite's RETURNING takes "column IS NULL" for false after DELETE (seen with 3.40). The others
-    # return rows from DELETE if they do from INSERT.
-    if connection.vendor == "sqlite" or not connection.features.can_return_columns_from_insert:
+    # The databases return rows from DELETE if they do from INSERT.
+    if not connections[using].features.can_return_columns_from_insert:
         return False
-    return once(("one table", using, model), lambda: is_one_table(contents(rows(model, using))))
+    return once(("can return", using, model), lambda: returns(contents(rows(model, using))))
 
 
-def is_one_table(queryset: QuerySet[Any]) -> bool:
-    queryset.query.get_compiler(queryset.db).as_sql()
-    return tables(queryset) == 1
+def returns(queryset: QuerySet[Any]) -> bool:
+    compiler = queryset.query.get_compiler(queryset.db)
+    compiler.as_sql()
+    # SQLite's RETURNING takes "column IS NULL" for false after DELETE (seen with 3.40).
+    asks_null = any(" IS " in text for _, (text, _), _ in compiler.select)
+    return tables(queryset) == 1 and not (asks_null and compiler.connection.vendor == "sqlite")
+
+
+def can_return_many(using: str, model: Model) -> bool:
+    """Whether it is to return many rows. SQLite groups them faster, before they are deleted."""
+    return connections[using].features.has_select_for_update and can_return(using, model)
 
 
 def delete(queryset: QuerySet[Any], model: Model, write: Callable[[QuerySet[Any]], Any]) -> Groups:
     """Delete the rows of a queryset; what they held."""
     using = queryset.db
-    if not can_return(using, model):
+    if not can_return_many(using, model):
         pks, groups = read(queryset, model)
         write(queryset if pks is None else rows_with(model, using, pks))
         return groups
     if connections[using].vendor == "postgresql":
         # A DELETE by itself locks its rows as it finds them.
-        ordered = rows_of(queryset).select_for_update().values("pk")
-        queryset = rows(model, using).filter(pk__in=ordered)
+        queryset = rows(model, using).filter(one_of(rows_of(queryset).select_for_update()))
     try:
         statement = statements.delete(queryset, contents(rows(model, using)))
     except EmptyResultSet:

@@ -169,12 +169,12 @@ def assign_selected(selected: Statement, target: Any, columns: Mapping[Any, int]
     """
     quote = connections[selected.using].ops.quote_name
     table, key = quote(target._meta.db_table), quote(target._meta.pk.column)
-    names = ", ".join(f"v{number}" for number in range(len(selected.compiler.select)))
+    names = ", ".join(f"v{number}" for number, _ in enumerate(selected.selected))
     sets = ", ".join(f"{quote(field.column)} = v{place}" for field, place in columns.items())
     found = f"found ({names}) AS MATERIALIZED ({selected.sql})"
     update = f"UPDATE {table} SET {sets} FROM found WHERE {table}.{key} = v0"  # noqa: S608
     text = f"WITH {found}, written AS ({update}) SELECT * FROM found"  # noqa: S608
-    return replace(selected, sql=text)
+    return selected.with_sql(text)
 
 
 def takes_arrays(using: str, fields: Sequence[Any]) -> bool:
