@@ -11,7 +11,7 @@ import os
 import pytest
 from django.db import connection
 
-from tests.races.parts import SCENERIES, WORLDS
+from tests.races.parts import WORLDS
 from tests.races.refusals import TRANSIENT, meaning
 from tests.races.stage import Actor, play
 
@@ -81,14 +81,14 @@ UNORDERED_PARTS = {
 
 
 def pairs():
-    for world, parts in WORLDS.items():
-        chosen = CHOSEN[world]
+    for name, world in WORLDS.items():
+        chosen = CHOSEN[name]
         if os.environ.get("SYNCFIELDS_TEST_RACES") == "all":
-            chosen = [(a, b) for a in parts for b in parts if a <= b]
-        elif connection.vendor == "sqlite" and world != "topics":
+            chosen = [(a, b) for a in world.parts for b in world.parts if a <= b]
+        elif connection.vendor == "sqlite" and name != "topics":
             continue  # One writer at a time: there is little to try.
         for pair in chosen:
-            yield pytest.param(world, pair, id=f"{world}-{'-'.join(pair)}")
+            yield pytest.param(name, pair, id=f"{name}-{'-'.join(pair)}")
 
 
 @pytest.fixture
@@ -118,4 +118,5 @@ def play_pair(world, pair, actors):
         # A row may be deleted that another one is about to refer to: so it is without the library.
         return meaning(error) != "refused" and not (unordered and meaning(error) in TRANSIENT)
 
-    play(actors, SCENERIES[world], [WORLDS[world][name] for name in pair], is_wrong)
+    parts = [WORLDS[world].parts[name] for name in pair]
+    play(actors, WORLDS[world], parts, is_wrong)

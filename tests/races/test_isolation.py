@@ -12,7 +12,7 @@ from functools import wraps
 import pytest
 from django.db import connection, transaction
 
-from tests.races.parts import SCENERIES, WORLDS
+from tests.races.parts import WORLDS
 from tests.races.refusals import meaning
 from tests.races.stage import Actor, play
 from tests.testapp import models as zoo
@@ -48,9 +48,9 @@ def pairs():
     if os.environ.get("SYNCFIELDS_TEST_RACES") == "all":
         chosen = [
             (world, first, second)
-            for world, parts in WORLDS.items()
-            for first in parts
-            for second in parts
+            for world, each in WORLDS.items()
+            for first in each.parts
+            for second in each.parts
             if first <= second
         ]
     for world, first, second in chosen:
@@ -84,6 +84,6 @@ def actors(request):
 
 @pytest.mark.parametrize(("world", "pair"), list(pairs()))
 def test_no_silent_drift(world, pair, actors):
-    parts = [with_snapshot(WORLDS[world][name]) for name in pair]
+    parts = [with_snapshot(WORLDS[world].parts[name]) for name in pair]
 
-    play(actors, SCENERIES[world], parts, lambda error: meaning(error) is None)
+    play(actors, WORLDS[world], parts, lambda error: meaning(error) is None)

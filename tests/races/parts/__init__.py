@@ -1,0 +1,28 @@
+"""The worlds in which two transactions meet, one in each file, with their parts in it."""
+
+from __future__ import annotations
+
+from tests.races.parts import (
+    blogs,
+    categories,
+    musicians,
+    orders,
+    playlists,
+    shelves,
+    silos,
+    topics,
+    users,
+)
+from tests.races.parts.world import World
+
+WORLDS: dict[str, World] = {
+    "blogs": blogs.world,
+    "users": users.world,
+    "playlists": playlists.world,
+    "musicians": musicians.world,
+    "categories": categories.world,
+    "orders": orders.world,
+    "shelves": shelves.world,
+    "silos": silos.world,
+    "topics": topics.world,
+}
