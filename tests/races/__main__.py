@@ -135,7 +135,7 @@ def run(options: argparse.Namespace, server: servers.Server | None) -> dict[str,
 
     from syncfields import engine
     from tests.races import crashes, live, restarts, workers, worlds
-    from tests.races.verdict import drift, settle
+    from tests.races.verdict import drift, miscounted, settle, totals
 
     chosen = options.worlds or list(worlds.WORLDS)
     load = workers.Load(
@@ -153,6 +153,7 @@ def run(options: argparse.Namespace, server: servers.Server | None) -> dict[str,
     if options.broken == "transactions":
         engine.transaction = SimpleNamespace(atomic=lambda **options: nullcontext())
     wrong: list[str] = []
+    before, quiet = totals(), None
     started = time.monotonic()
     if options.kills:
         told = crashes.crash(load, options.processes, options.kills)
@@ -172,9 +173,12 @@ def run(options: argparse.Namespace, server: servers.Server | None) -> dict[str,
     if options.reconcile:
         live.repair(told)
     wrong += drift(worlds.models_of(chosen))
+    if not (options.kills or options.without or server):  # Who is killed tells nothing.
+        wrong += miscounted(before, told.events if quiet is None else told.events + quiet.events)
     worlds.clear()
     outcome = {
         **{name: told.counts[name] for name in COUNTS},
+        "events": told.events.total(),
         "steps per second": round(told.counts["steps"] / seconds),
         "conflicts": [f"{n} {each}" for each, n in told.counts.most_common() if " in " in each],
         "failures": told.failures,
@@ -182,7 +186,7 @@ def run(options: argparse.Namespace, server: servers.Server | None) -> dict[str,
         "drift": wrong,
         "examples": told.examples if options.examples else [],
     }
-    if options.reconcile:
+    if quiet is not None:
         outcome["writers' seconds, alone"] = latency(quiet)
         outcome["writers' seconds, reconcile running"] = latency(told)
         outcome["planted"] = told.planted.total()

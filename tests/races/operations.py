@@ -9,11 +9,15 @@ from typing import Any
 from django.db import models
 
 from syncfields import flush
-from tests.races.worlds import WORLDS, Kind, Model, keys, made
+from tests.races.worlds import TALLIES, WORLDS, Kind, Model, keys, made
 from tests.testapp import models as zoo
 
 STALE = 30
 """So many instances are kept by each process, to be saved when they are old."""
+
+
+Event = tuple[Model, str, Any]
+"""The model, column and primary key where an event is counted."""
 
 
 class Writer:
@@ -32,6 +36,8 @@ class Writer:
             for model, kind in WORLDS[world].items()
             if kind.edits
         ]
+        self.events: list[Event] = []
+        """What tallies have to count, of the transaction that is under way."""
         self.links = [zoo.Playlist, zoo.Musician]
         self.links = [model for model in self.links if any(model is each for each, *_ in self.born)]
 
@@ -87,6 +93,13 @@ class Writer:
             self.remove(model, self.random.choice(found))
         elif (instance := made(model, kind, self.random)) is not None:
             instance.save()
+            self.note_event(instance)
+
+    def note_event(self, instance: models.Model) -> None:
+        if type(instance) in TALLIES:
+            column, model, name = TALLIES[type(instance)]
+            if (pk := getattr(instance, column)) is not None:
+                self.events.append((model, name, pk))
 
     def save(self) -> None:
         model, kind = self.pick(self.changed)
@@ -105,9 +118,12 @@ class Writer:
         for name, value in values.items():
             setattr(instance, name, value)
         if values and self.random.random() < 0.25:
-            instance.save(update_fields=list(values))
+            # Otherwise a stale instance would not know for which row the event is counted.
+            known = [TALLIES[type(instance)][0]] if type(instance) in TALLIES else []
+            instance.save(update_fields=[*values, *known])
         else:
             instance.save()
+        self.note_event(instance)
 
     def save_stale(self) -> None:
         """Save an instance loaded long ago; a row that is gone comes back by it."""
@@ -161,7 +177,10 @@ class Writer:
             return
         count = 1 if kind.first else self.random.randint(1, 4)
         rows = [made(model, kind, self.random) for _ in range(count)]
-        models.QuerySet(model).bulk_create([each for each in rows if each is not None])
+        complete = [each for each in rows if each is not None]
+        models.QuerySet(model).bulk_create(complete)
+        for each in complete:
+            self.note_event(each)
 
     def delete_many(self) -> None:
         model, _ = self.pick(self.born)

@@ -25,6 +25,7 @@ def test_no_drift(races, isolation, apply):
     outcome = races("--seconds", SECONDS, "--isolation", isolation, "--apply", apply)
 
     assert outcome["steps"]
+    assert outcome["events"]
     assert outcome["failures"] == outcome["healed"] == outcome["drift"] == []
 
 

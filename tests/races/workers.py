@@ -17,7 +17,7 @@ from django.db import connection, connections, transaction
 
 from syncfields import coalesce, unsynced
 from syncfields.signals import drift_found
-from tests.races.operations import Writer
+from tests.races.operations import Event, Writer
 from tests.races.refusals import TRANSIENT, meaning
 
 # Processes and not threads: each has its own connection, and can be killed. Forked, because the
@@ -52,6 +52,8 @@ class Told:
     """How long each transaction took."""
     failures: list[str] = field(default_factory=list)
     """Exceptions that should not have happened."""
+    events: Counter[Event] = field(default_factory=Counter)
+    """What it has committed that tallies count."""
     healed: list[str] = field(default_factory=list)
     """Values that a write found wrong, and repaired."""
     reported: Counter[Value] = field(default_factory=Counter)
@@ -65,6 +67,7 @@ class Told:
         self.counts += other.counts
         self.seconds += other.seconds
         self.failures += other.failures
+        self.events += other.events
         self.healed += other.healed
         self.reported += other.reported
         self.planted += other.planted
@@ -100,10 +103,12 @@ class Work:
         self.told.healed.append(f"{rule}: {drifts!r}, found by {self.doing}")
 
     def one(self) -> None:
+        self.writer.events.clear()
         try:
             steps = self.single() if self.random.random() < self.load.autocommit else self.block()
             self.told.counts["steps"] += steps
             self.told.counts["transactions"] += 1
+            self.told.events.update(self.writer.events)
         except Exception as error:  # noqa: BLE001 - told to the one who started the process
             name = meaning(error)
             self.told.counts[name or "failure"] += 1
@@ -135,6 +140,7 @@ class Work:
             if self.random.random() < 0.15:
                 raise UndoError
             return steps
+        self.writer.events.clear()
         return 0
 
     def single_in_block(self) -> int:
@@ -142,13 +148,14 @@ class Work:
         return 1
 
     def savepoint(self) -> int:
-        steps = self.random.randint(1, 2)
+        steps, events = self.random.randint(1, 2), len(self.writer.events)
         with refusals_pass(), transaction.atomic():
             for _ in range(steps):
                 self.step()
             if self.random.random() < 0.4:
                 raise UndoError
             return steps
+        del self.writer.events[events:]
         return 0
 
 

@@ -257,6 +257,16 @@ WORLDS: dict[str, dict[Model, Kind]] = {
             first={"content_type_id": content_type},
         ),
     },
+    # Events, which are counted and not derived: see TALLIES.
+    "hives": {
+        zoo.TallyHive: Kind(limit=4, churn=0),
+        zoo.TallyBee: Kind(
+            limit=20,
+            churn=14,
+            edits=20,
+            values={"hive_id": key(zoo.TallyHive, nulls=5), "honey": size},
+        ),
+    },
     # Keys that become NULL with their parent.
     "grains": {
         zoo.Farm: Kind(limit=3, churn=1),
@@ -276,6 +286,11 @@ WORLDS: dict[str, dict[Model, Kind]] = {
         ),
     },
 }
+
+TALLIES = {zoo.TallyBee: ("hive_id", zoo.TallyHive, "total")}
+"""Models whose every ``save()`` is an event: the column that says for which row of which model, and
+where it is counted. Those rows stay, so that nothing that was counted is lost with them.
+"""
 
 
 def models_of(worlds: list[str]) -> list[Model]:
