@@ -18,20 +18,15 @@ from queue import Empty, SimpleQueue
 from threading import Event
 from typing import Any
 
-from django.db import ProgrammingError, connection, connections
+from django.db import ProgrammingError, connection, connections, models, transaction
 
-from tests.races.parts.world import Act, Part, World
 from tests.statements import shape
+from tests.truth import drifts
 
 PATIENCE = 60
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What came of an act: what it returned, or why it failed."""
-
-    returned: Any = None
-    error: Exception | None = None
+Act = Callable[[], Any]
+Part = Callable[[], Act]
+"""A write that can meet another: it loads what it needs, and gives back what it will do then."""
 
 
 class Actor:
@@ -44,7 +39,9 @@ class Actor:
         self.stop_before = 0
         self.said: SimpleQueue[str] = SimpleQueue()
         self.go_on = Event()
-        self.result: Future[Outcome] | None = None
+        self.result: Future[Exception | None] | None = None
+        self.returned: Any = None
+        """What the act gave back, if it did not fail."""
         self.connection_id = self.thread.submit(self.connect).result(PATIENCE)
 
     def connect(self) -> int | None:
@@ -92,11 +89,14 @@ class Actor:
         self.go_on.clear()
         self.result = self.thread.submit(self.perform, act)
 
-    def perform(self, act: Act) -> Outcome:
+    def perform(self, act: Act) -> Exception | None:
+        self.returned = None
         try:
-            return Outcome(returned=act())
+            self.returned = act()
         except Exception as error:  # noqa: BLE001 - the test judges
-            return Outcome(error=error)
+            return error
+        else:
+            return None
         finally:
             self.said.put("done")
 
@@ -115,7 +115,7 @@ class Actor:
             else:
                 return
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> Exception | None:
         assert self.result is not None
         return self.result.result(PATIENCE)
 
@@ -161,24 +161,77 @@ class Scene:
     first: list[str]
     stopped: int
     second: list[str]
-    outcomes: tuple[Outcome, Outcome]
+    outcomes: tuple[Exception | None, Exception | None]
+    returned: tuple[Any, Any]
 
     def __str__(self) -> str:
         before, after = self.first[: self.stopped - 1], self.first[self.stopped - 1 :]
         return "\n".join(
             [
                 f"the first stopped after {', '.join(before) or 'nothing'}",
-                f"then the second did {', '.join(self.second)}: {self.outcomes[1].error!r}",
-                f"then the first did {', '.join(after)}: {self.outcomes[0].error!r}",
+                f"then the second did {', '.join(self.second)}: {self.outcomes[1]!r}",
+                f"then the first did {', '.join(after)}: {self.outcomes[0]!r}",
             ]
         )
 
 
-def scenes(first: Actor, second: Actor, parts: Sequence[Part], world: World) -> Iterator[Scene]:
+class Scenery:
+    """Rows of some models, put back as they were as often as one likes, by plain SQL."""
+
+    def __init__(
+        self,
+        build: Callable[[], None],
+        *,
+        rows: Sequence[type[models.Model]],
+        targets: Sequence[type[models.Model]],
+    ) -> None:
+        self.build = build
+        self.models = rows
+        self.targets = targets
+        self.kept: dict[str, tuple[list[str], list[Any]]] = {}
+
+    def keep(self) -> None:
+        quote = connection.ops.quote_name
+        with connection.cursor() as cursor:
+            for model in self.models:
+                table = quote(model._meta.db_table)
+                cursor.execute(f"SELECT * FROM {table} ORDER BY {quote(model._meta.pk.column)}")
+                columns = [quote(each[0]) for each in cursor.description]
+                self.kept[table] = columns, list(cursor.fetchall())
+
+    def put_back(self) -> None:
+        if not self.kept:
+            self.build()
+            self.keep()
+        with (
+            connection.constraint_checks_disabled(),
+            transaction.atomic(),
+            connection.cursor() as cursor,
+        ):
+            for table in self.kept:
+                cursor.execute(f"DELETE FROM {table}")
+            for table, (columns, rows) in self.kept.items():
+                places = ", ".join([f"({', '.join(['%s'] * len(columns))})"] * len(rows))
+                if rows:
+                    cursor.execute(
+                        f"INSERT INTO {table} ({', '.join(columns)}) VALUES {places}",
+                        [value for row in rows for value in row],
+                    )
+
+    def forget(self) -> None:
+        """All tables are empty again."""
+        self.kept = {}
+
+    def wrong(self, returned: Sequence[Any]) -> list[str]:
+        """What is not as it has to be, after acts that gave this back."""
+        return drifts(*self.targets)
+
+
+def scenes(first: Actor, second: Actor, parts: Sequence[Part], scenery: Scenery) -> Iterator[Scene]:
     """The second one's part, before each step of the first one's."""
     stop = 1
     while True:
-        world.put_back()
+        scenery.put_back()
         act, other_act = first.prepare(parts[0]), second.prepare(parts[1])
         first.start(act, stop_before=stop)
         if first.wait() == "done":
@@ -188,13 +241,14 @@ def scenes(first: Actor, second: Actor, parts: Sequence[Part], world: World) -> 
         second.wait_or_meet_lock()
         first.go_on.set()
         outcomes = first.outcome(), second.outcome()
-        yield Scene(first.steps, stop, second.steps, outcomes)
+        returned = first.returned, second.returned
+        yield Scene(first.steps, stop, second.steps, outcomes, returned)
         stop += 1
 
 
 def play(
     actors: Sequence[Actor],
-    world: World,
+    scenery: Scenery,
     parts: Sequence[Part],
     is_wrong: Callable[[Exception], bool],
 ) -> None:
@@ -203,10 +257,9 @@ def play(
     first, second = parts
     for order in [parts] if first is second else [parts, (second, first)]:
         names = " and ".join(part.__name__ for part in order)
-        for scene in scenes(*actors, order, world):
-            errors = [each.error for each in scene.outcomes if each.error is not None]
-            found = [repr(each) for each in errors if is_wrong(each)]
-            found += world.wrong([each.returned for each in scene.outcomes])
+        for scene in scenes(*actors, order, scenery):
+            found = [repr(each) for each in scene.outcomes if each and is_wrong(each)]
+            found += scenery.wrong(scene.returned)
             if found:
                 wrong.append("\n".join([f"{names}:", str(scene), *found]))
     assert not wrong, "\n\n" + "\n\n".join(wrong)

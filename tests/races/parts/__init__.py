@@ -5,11 +5,14 @@ from __future__ import annotations
 from tests.races.parts import (
     blogs,
     categories,
+    hives,
     musicians,
     orders,
+    places,
     playlists,
     shelves,
     silos,
+    tags,
     topics,
     users,
 )
@@ -23,6 +26,9 @@ WORLDS: dict[str, World] = {
     "categories": categories.world,
     "orders": orders.world,
     "shelves": shelves.world,
+    "hives": hives.world,
     "silos": silos.world,
+    "places": places.world,
+    "tags": tags.world,
     "topics": topics.world,
 }

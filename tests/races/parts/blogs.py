@@ -12,9 +12,6 @@ from tests.races.parts.world import World, later
 from tests.testapp import models as zoo
 
 User = get_user_model()
-world = World(
-    rows=(User, zoo.Blog, zoo.Post, zoo.Comment, zoo.Reaction), targets=(zoo.Blog, zoo.Post)
-)
 
 
 def post(title: str) -> zoo.Post:
@@ -25,7 +22,6 @@ def comment(text: str) -> zoo.Comment:
     return zoo.Comment.objects.get(text=text)
 
 
-@world.build
 def build():
     ann, bob = (User.objects.create(username=name) for name in ("ann", "bob"))
     one, two = (zoo.Blog.objects.create(name=name) for name in ("one", "two"))
@@ -38,6 +34,11 @@ def build():
             post=parent, text=text, author=author, score=number, created=later(number)
         )
         zoo.Reaction.objects.create(comment=made)
+
+
+world = World(
+    build, rows=(User, zoo.Blog, zoo.Post, zoo.Comment, zoo.Reaction), targets=(zoo.Blog, zoo.Post)
+)
 
 
 @world.part

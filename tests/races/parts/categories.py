@@ -5,15 +5,15 @@ from __future__ import annotations
 from tests.races.parts.world import World
 from tests.testapp import models as zoo
 
-world = World(rows=(zoo.Category,), targets=(zoo.Category,))
 
-
-@world.build
 def build():
     root = zoo.Category.objects.create(name="root")
     child = zoo.Category.objects.create(name="child", parent=root)
     zoo.Category.objects.create(name="leaf", parent=child, weight=5)
     zoo.Category.objects.create(name="other")
+
+
+world = World(build, rows=(zoo.Category,), targets=(zoo.Category,))
 
 
 def category(name: str) -> zoo.Category:

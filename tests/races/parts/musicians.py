@@ -5,19 +5,20 @@ from __future__ import annotations
 from tests.races.parts.world import World
 from tests.testapp import models as zoo
 
-world = World(
-    rows=(zoo.Musician, zoo.Musician.friends.through, zoo.Band, zoo.Membership),
-    targets=(zoo.Musician, zoo.Band),
-)
 
-
-@world.build
 def build():
     one, two, three = (zoo.Musician.objects.create(fame=fame) for fame in (1, 2, 4))
     one.friends.add(two)
     band = zoo.Band.objects.create()
     zoo.Membership.objects.create(band=band, musician=one)
     zoo.Membership.objects.create(band=band, musician=three, active=False)
+
+
+world = World(
+    build,
+    rows=(zoo.Musician, zoo.Musician.friends.through, zoo.Band, zoo.Membership),
+    targets=(zoo.Musician, zoo.Band),
+)
 
 
 def musicians() -> list[zoo.Musician]:

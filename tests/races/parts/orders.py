@@ -5,12 +5,10 @@ from __future__ import annotations
 from django.db import connection
 
 from tests.races.parts.world import World, later
+from tests.races.stage import Act
 from tests.testapp import models as zoo
 
-world = World(rows=(zoo.Customer, zoo.Order, zoo.Line), targets=(zoo.Customer, zoo.Order))
 
-
-@world.build
 def build():
     customers = [zoo.Customer.objects.create(code=code) for code in "ab"]
     orders = [zoo.Order.objects.create(customer=each) for each in (*customers, customers[0])]
@@ -19,6 +17,9 @@ def build():
             zoo.Line.objects.create(
                 order=order, qty=qty, price="1.10", date=later(number).date(), exact=qty == 2
             )
+
+
+world = World(build, rows=(zoo.Customer, zoo.Order, zoo.Line), targets=(zoo.Customer, zoo.Order))
 
 
 def orders() -> list[zoo.Order]:
@@ -69,11 +70,37 @@ def create_order():
 
 
 @world.part
-def upsert_orders():
+def create_orders_unless_there():
     first = orders()[0]
     return lambda: zoo.Order.objects.bulk_create(
-        [zoo.Order(pk=first.pk, customer_id="b"), zoo.Order(customer_id="a")],
+        [zoo.Order(pk=901, customer_id="b"), zoo.Order(pk=first.pk, customer_id="b")],
+        ignore_conflicts=True,
+    )
+
+
+def upsert(*all_: zoo.Order) -> Act:
+    return lambda: zoo.Order.objects.bulk_create(
+        all_,
         update_conflicts=True,
         update_fields=["customer"],
         **({} if connection.vendor == "mysql" else {"unique_fields": ["id"]}),
     )
+
+
+@world.part
+def upsert_orders():
+    return upsert(zoo.Order(pk=orders()[0].pk, customer_id="b"), zoo.Order(customer_id="a"))
+
+
+@world.part
+def upsert_new_orders():
+    """Which another one may insert in the meantime."""
+    return upsert(zoo.Order(pk=901, customer_id="a"), zoo.Order(pk=902, customer_id="b"))
+
+
+@world.part
+def change_customers():
+    both = orders()[:2]
+    for order, code in zip(both, "ba", strict=True):
+        order.customer_id = code
+    return lambda: zoo.Order.objects.bulk_update(both[::-1], ["customer"])

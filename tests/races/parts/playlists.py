@@ -5,16 +5,18 @@ from __future__ import annotations
 from tests.races.parts.world import World
 from tests.testapp import models as zoo
 
-world = World(
-    rows=(zoo.Track, zoo.Playlist, zoo.Playlist.tracks.through), targets=(zoo.Track, zoo.Playlist)
-)
 
-
-@world.build
 def build():
     tracks = [zoo.Track.objects.create(minutes=minutes) for minutes in (3, 12, 20)]
     for chosen in (tracks[:2], tracks[1:]):
         zoo.Playlist.objects.create().tracks.set(chosen)
+
+
+world = World(
+    build,
+    rows=(zoo.Track, zoo.Playlist, zoo.Playlist.tracks.through),
+    targets=(zoo.Track, zoo.Playlist),
+)
 
 
 def playlists() -> list[zoo.Playlist]:

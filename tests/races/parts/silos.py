@@ -5,18 +5,19 @@ from __future__ import annotations
 from tests.races.parts.world import World
 from tests.testapp import models as zoo
 
-world = World(
-    rows=(zoo.Farm, zoo.Market, zoo.Label, zoo.Silo, zoo.Grain),
-    targets=(zoo.Farm, zoo.Market, zoo.Grain),
-)
 
-
-@world.build
 def build():
     market, label = zoo.Market.objects.create(), zoo.Label.objects.create(name="rye")
     silos = [zoo.Silo.objects.create(farm=zoo.Farm.objects.create()) for _ in range(2)]
     for silo in silos:
         zoo.Grain.objects.create(silo=silo, market=market, label=label, weight=3)
+
+
+world = World(
+    build,
+    rows=(zoo.Farm, zoo.Market, zoo.Label, zoo.Silo, zoo.Grain),
+    targets=(zoo.Farm, zoo.Market, zoo.Grain),
+)
 
 
 @world.part
@@ -40,3 +41,32 @@ def delete_silo():
 @world.part
 def delete_label():
     return zoo.Label.objects.get().delete
+
+
+@world.part
+def delete_silos():
+    return lambda: zoo.Silo.objects.all().delete()
+
+
+@world.part
+def move_silo():
+    first, second = zoo.Silo.objects.order_by("pk")
+    first.farm = second.farm
+    return first.save
+
+
+@world.part
+def delete_farm():
+    return zoo.Farm.objects.earliest("pk").delete
+
+
+@world.part
+def delete_market():
+    return zoo.Market.objects.get().delete
+
+
+@world.part
+def rename_label():
+    label = zoo.Label.objects.get()
+    label.name = "oat"
+    return label.save

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from django.db import transaction
+
 from syncfields import unsynced
 from tests.races.parts.world import World
 from tests.testapp import models as zoo
 
-world = World(rows=(zoo.Topic, zoo.Reply), targets=(zoo.Topic,))
 
-
-@world.build
 def build():
     topic = zoo.Topic.objects.create()
     for weight in (2, 4):
         zoo.Reply.objects.create(topic=topic, weight=weight)
+
+
+world = World(build, rows=(zoo.Topic, zoo.Reply), targets=(zoo.Topic,))
 
 
 @world.part
@@ -66,9 +68,12 @@ def retract_from_drifted():
     """A count that cannot fall any further is evaluated anew."""
     reply = zoo.Reply.objects.latest("weight")
 
+    @transaction.atomic
     def retract():
         with unsynced():
             zoo.Topic.objects.update(reply_count=0)
-        reply.delete()
+        (deleted, _) = reply.delete()
+        if not deleted:  # By somebody else: then it falls no further.
+            raise zoo.Reply.DoesNotExist
 
     return retract

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from django.contrib.auth import get_user_model
+from django.db import connection
 
 from syncfields import reconcile
 from tests.races.parts.world import World
 from tests.testapp import models as zoo
 
 User = get_user_model()
-world = World(
-    rows=(User, zoo.Badge, zoo.Profile, zoo.Card, zoo.Passport),
-    targets=(User, zoo.Profile, zoo.Card, zoo.Passport),
-)
 
 
-@world.build
 def build():
     ann, _bob = (
         User.objects.create(username=name, email=f"{name}@x.org", first_name=name)
@@ -24,6 +20,13 @@ def build():
     profile = zoo.Profile.objects.create(user=ann, nickname="nan")
     zoo.Card.objects.create(profile=profile)
     zoo.Badge.objects.create(holder=ann)
+
+
+world = World(
+    build,
+    rows=(User, zoo.Badge, zoo.Profile, zoo.Card, zoo.Passport),
+    targets=(User, zoo.Profile, zoo.Card, zoo.Passport),
+)
 
 
 @world.part
@@ -57,6 +60,32 @@ def bulk_create_profiles():
     return lambda: zoo.Profile.objects.bulk_create(
         [zoo.Profile(user=bob), zoo.Profile(nickname="nobody")]
     )
+
+
+@world.part
+def create_profiles_unless_there():
+    users = list(User.objects.order_by("username"))
+    return lambda: zoo.Profile.objects.bulk_create(
+        [zoo.Profile(user=user) for user in users], ignore_conflicts=True
+    )
+
+
+@world.part
+def upsert_profiles():
+    """One is there, and one may be inserted in the meantime by another."""
+    users = list(User.objects.order_by("username"))
+    return lambda: zoo.Profile.objects.bulk_create(
+        [zoo.Profile(user=user, nickname="both") for user in users],
+        update_conflicts=True,
+        update_fields=["nickname"],
+        **({} if connection.vendor == "mysql" else {"unique_fields": ["user"]}),
+    )
+
+
+@world.part
+def update_or_create_profile():
+    bob = User.objects.get(username="bob")
+    return lambda: zoo.Profile.objects.update_or_create({"nickname": "bobby"}, user=bob)
 
 
 @world.part

@@ -1,0 +1,274 @@
+"""Which pairs of writes may end in a deadlock, on which database, and why.
+
+Each of these was seen to; any other deadlock fails ``test_interleavings.py``. A pair may stay here
+that has learnt to get along: where all pairs are played, those are told at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+POSTGRESQL, MARIADB = ("postgresql",), ("mysql",)
+BOTH = POSTGRESQL + MARIADB
+Pair = tuple[str, str]
+
+CASCADE = (
+    "A delete locks the row before the rows that go with it, since who changes what is copied from"
+    " it goes that way; who writes one of these rows locks it before the one it refers to."
+)
+TWO_WAYS = (
+    "Along one relation of a table with itself values go up and down: who writes the child locks"
+    " it before the parent, who writes the parent before the child."
+)
+LATE = (
+    "bulk_create() and a move lock the row that is copied from when they hold a place in a unique"
+    " index, and on MariaDB the shared lock of the foreign key; others lock that row first."
+)
+PARENTS = (
+    "MariaDB has the parents that a row comes to refer to locked before the INSERT or UPDATE, and"
+    " what else the rules read partly after it, while others lock that first. Of events (tallies)"
+    " and of rows found by a join the parents are not locked before."
+)
+JOIN = (
+    "Rows that join two sides are found from either side, and so inserted, and on MariaDB locked,"
+    " in two orders: without the library, too."
+)
+MIRROR = (
+    "A friendship is two rows, and Django inserts them one after the other: what follows from the"
+    " first is locked before what the second refers to."
+)
+CONFLICT = (
+    "Which rows are there already is known when the INSERT meets them, and these are locked before"
+    " or after what they refer to."
+)
+OWN_ORDER = (
+    "Several writes in one transaction, in an order that the caller has chosen; the batches of"
+    " bulk_update() are such. MariaDB locks the rows that an UPDATE only reads, too."
+)
+
+DEADLOCKS: dict[str, dict[str, dict[Pair, tuple[str, ...]]]] = {
+    CASCADE: {
+        "blogs": {
+            ("bulk_create_comments", "delete_author"): MARIADB,
+            ("create_reaction", "delete_post"): BOTH,
+            ("deactivate_author", "delete_post"): BOTH,
+            ("delete_author", "delete_comment"): BOTH,
+            ("delete_author", "delete_comments"): BOTH,
+            ("delete_author", "delete_post"): BOTH,
+            ("delete_author", "flip_comment"): BOTH,
+            ("delete_author", "move_comment"): BOTH,
+            ("delete_author", "move_comment_to_its_sibling"): BOTH,
+            ("delete_author", "update_comments"): BOTH,
+            ("delete_comments", "move_comment_to_its_sibling"): MARIADB,
+            ("delete_post", "flip_comment"): BOTH,
+            ("delete_post", "move_comment"): BOTH,
+            ("delete_post", "move_comment_to_its_sibling"): BOTH,
+            ("delete_post", "update_comments"): BOTH,
+        },
+        "users": {
+            ("delete_user", "revoke_badge"): BOTH,
+        },
+        "playlists": {
+            ("delete_playlist", "lengthen_track"): BOTH,
+        },
+        "orders": {
+            ("change_line", "delete_order"): BOTH,
+            ("delete_lines", "delete_order"): BOTH,
+            ("delete_order", "move_line"): BOTH,
+        },
+        "silos": {
+            ("create_grain", "delete_farm"): POSTGRESQL,
+            ("delete_farm", "delete_label"): POSTGRESQL,
+            ("delete_farm", "delete_market"): BOTH,
+            ("delete_farm", "delete_silo"): POSTGRESQL,
+            ("delete_farm", "delete_silos"): POSTGRESQL,
+            ("delete_farm", "move_grain"): POSTGRESQL,
+            ("delete_farm", "move_silo"): POSTGRESQL,
+            ("delete_farm", "rename_label"): MARIADB,
+            ("delete_label", "delete_market"): BOTH,
+            ("delete_label", "delete_silo"): POSTGRESQL,
+            ("delete_label", "delete_silos"): POSTGRESQL,
+            ("delete_market", "delete_silo"): BOTH,
+            ("delete_market", "delete_silos"): BOTH,
+            ("delete_silo", "rename_label"): MARIADB,
+            ("delete_silos", "move_grain"): BOTH,
+            ("delete_silos", "rename_label"): MARIADB,
+        },
+        "places": {
+            ("create_dish", "delete_restaurant"): BOTH,
+            ("create_dish", "delete_zone"): BOTH,
+            ("create_review", "delete_restaurant"): BOTH,
+            ("create_review", "delete_zone"): BOTH,
+            ("delete_best_review", "delete_restaurant"): BOTH,
+            ("delete_best_review", "delete_zone"): BOTH,
+            ("delete_restaurant", "move_best_review"): BOTH,
+            ("delete_restaurant", "move_restaurant"): BOTH,
+            ("delete_zone", "move_best_review"): BOTH,
+            ("delete_zone", "move_restaurant"): BOTH,
+        },
+        "tags": {
+            ("create_tag", "delete_album"): BOTH,
+            ("delete_album", "delete_tags"): MARIADB,
+            ("delete_album", "move_photo"): BOTH,
+            ("delete_album", "move_tag"): MARIADB,
+            ("delete_album", "move_tag_to_clip"): MARIADB,
+            ("delete_photo", "delete_tags"): MARIADB,
+            ("delete_photo", "move_tag"): MARIADB,
+            ("delete_photo", "move_tag_to_clip"): MARIADB,
+        },
+    },
+    TWO_WAYS: {
+        "categories": {
+            ("create_category", "delete_leaf"): BOTH,
+            ("create_category", "move_leaf"): BOTH,
+            ("create_category", "rename_root"): BOTH,
+            ("delete_child", "delete_leaf"): BOTH,
+            ("delete_child", "move_leaf"): BOTH,
+            ("delete_child", "rename_root"): BOTH,
+            ("delete_leaf", "rename_child"): BOTH,
+            ("delete_leaf", "rename_root"): BOTH,
+            ("move_child", "rename_root"): BOTH,
+            ("move_leaf", "rename_child"): BOTH,
+            ("move_leaf", "rename_root"): BOTH,
+            ("rename_child", "rename_root"): BOTH,
+        },
+    },
+    LATE: {
+        "users": {
+            ("bulk_create_cards", "change_user"): MARIADB,
+            ("bulk_create_cards", "create_card"): MARIADB,
+            ("bulk_create_cards", "create_profiles_unless_there"): MARIADB,
+            ("bulk_create_cards", "delete_profile"): MARIADB,
+            ("bulk_create_cards", "delete_user"): MARIADB,
+            ("bulk_create_cards", "move_profile"): MARIADB,
+            ("bulk_create_cards", "rename_profile"): MARIADB,
+            ("bulk_create_cards", "update_users"): MARIADB,
+            ("bulk_create_profiles", "bulk_create_profiles"): MARIADB,
+            ("bulk_create_profiles", "change_other_user"): MARIADB,
+            ("bulk_create_profiles", "create_badge"): MARIADB,
+            ("bulk_create_profiles", "create_passport"): MARIADB,
+            ("bulk_create_profiles", "create_profile"): BOTH,
+            ("bulk_create_profiles", "create_profiles_unless_there"): MARIADB,
+            ("bulk_create_profiles", "move_profile"): MARIADB,
+            ("bulk_create_profiles", "update_or_create_profile"): POSTGRESQL,
+            ("bulk_create_profiles", "update_users"): MARIADB,
+            ("change_other_user", "create_profiles_unless_there"): MARIADB,
+            ("change_other_user", "move_profile"): MARIADB,
+            ("create_badge", "create_profiles_unless_there"): MARIADB,
+            ("create_badge", "move_profile"): MARIADB,
+            ("create_passport", "create_profiles_unless_there"): MARIADB,
+            ("create_passport", "move_profile"): MARIADB,
+            ("create_profile", "create_profiles_unless_there"): BOTH,
+            ("create_profile", "move_profile"): BOTH,
+            ("create_profiles_unless_there", "create_profiles_unless_there"): MARIADB,
+            ("create_profiles_unless_there", "update_or_create_profile"): POSTGRESQL,
+            ("move_profile", "update_or_create_profile"): POSTGRESQL,
+            ("move_profile", "update_users"): BOTH,
+        },
+    },
+    PARENTS: {
+        "blogs": {
+            ("bulk_create_comments", "deactivate_author"): MARIADB,
+            ("bulk_create_comments", "delete_comment"): MARIADB,
+            ("bulk_create_comments", "delete_comments"): MARIADB,
+            ("bulk_create_comments", "delete_next_comment"): MARIADB,
+            ("bulk_create_comments", "flip_comment"): MARIADB,
+            ("bulk_create_comments", "update_comments"): MARIADB,
+            ("deactivate_author", "move_comment"): MARIADB,
+            ("deactivate_author", "move_comment_to_its_sibling"): MARIADB,
+            ("flip_comment", "move_comment_to_its_sibling"): MARIADB,
+        },
+        "shelves": {
+            ("bulk_create_books", "thin_old_books_of_a_shelf"): MARIADB,
+        },
+        "hives": {
+            ("bulk_create_bees", "move_bee"): MARIADB,
+            ("bulk_create_bees_unless_there", "move_bee"): MARIADB,
+        },
+    },
+    JOIN: {
+        "playlists": {
+            ("add_playlists", "delete_playlist"): MARIADB,
+            ("add_playlists", "delete_track"): MARIADB,
+            ("add_playlists", "set_tracks"): BOTH,
+            ("add_track", "clear_playlists"): MARIADB,
+            ("clear_playlists", "delete_playlist"): MARIADB,
+            ("clear_playlists", "remove_track"): MARIADB,
+            ("delete_playlist", "delete_track"): MARIADB,
+            ("delete_track", "remove_track"): MARIADB,
+        },
+        "musicians": {
+            ("forget_musician", "part_ways"): MARIADB,
+        },
+    },
+    MIRROR: {
+        "musicians": {
+            ("become_famous", "befriend_back"): MARIADB,
+            ("befriend", "befriend_back"): BOTH,
+            ("befriend_back", "change_membership"): BOTH,
+            ("befriend_back", "join_band"): MARIADB,
+            ("befriend_back", "part_ways"): MARIADB,
+        },
+    },
+    CONFLICT: {
+        "users": {
+            ("bulk_create_cards", "upsert_profiles"): BOTH,
+            ("bulk_create_profiles", "upsert_profiles"): BOTH,
+            ("change_user", "upsert_profiles"): BOTH,
+            ("create_card", "upsert_profiles"): BOTH,
+            ("create_profiles_unless_there", "upsert_profiles"): POSTGRESQL,
+            ("delete_user", "upsert_profiles"): BOTH,
+            ("update_users", "upsert_profiles"): BOTH,
+        },
+        "orders": {
+            ("change_customers", "create_orders_unless_there"): MARIADB,
+            ("create_order", "upsert_orders"): MARIADB,
+            ("create_orders_unless_there", "delete_lines"): MARIADB,
+            ("create_orders_unless_there", "delete_order"): MARIADB,
+            ("create_orders_unless_there", "move_line"): MARIADB,
+            ("create_orders_unless_there", "move_order"): MARIADB,
+            ("create_orders_unless_there", "upsert_orders"): MARIADB,
+            ("move_order", "upsert_new_orders"): POSTGRESQL,
+            ("upsert_new_orders", "upsert_orders"): BOTH,
+        },
+        "hives": {
+            ("move_bee", "upsert_bees"): MARIADB,
+        },
+    },
+    OWN_ORDER: {
+        "shelves": {
+            ("bulk_create_books", "bulk_update_books_backwards"): BOTH,
+            ("bulk_update_books", "bulk_update_books_backwards"): BOTH,
+            ("bulk_update_books_backwards", "delete_old_books"): BOTH,
+            ("bulk_update_books_backwards", "lengthen_books"): BOTH,
+            ("bulk_update_books_backwards", "move_book"): BOTH,
+            ("bulk_update_books_backwards", "move_old_books"): BOTH,
+            ("bulk_update_books_backwards", "thin_old_books_of_a_shelf"): MARIADB,
+        },
+        "hives": {
+            ("save_bees_at_commit", "update_bees"): MARIADB,
+        },
+        "topics": {
+            ("delete_best", "retract_from_drifted"): MARIADB,
+            ("delete_replies", "retract_from_drifted"): MARIADB,
+            ("raise_best", "retract_from_drifted"): MARIADB,
+        },
+    },
+}
+
+
+def why_deadlock(vendor: str, world: str, pair: Pair) -> str | None:
+    """The reason; None where there is to be no deadlock."""
+    known = {pair, pair[::-1]}
+    for reason, worlds in DEADLOCKS.items():
+        for each, databases in worlds.get(world, {}).items():
+            if each in known and vendor in databases:
+                return reason
+    return None
+
+
+def listed_pairs() -> Iterator[tuple[str, Pair]]:
+    """The name of a world, and a pair of its parts."""
+    for worlds in DEADLOCKS.values():
+        for world, pairs in worlds.items():
+            yield from ((world, pair) for pair in pairs)
