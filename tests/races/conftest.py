@@ -1,4 +1,4 @@
-"""The command as a fixture: a process of its own, which can fork as it likes."""
+"""Which pairs of writes are played; and the command, a process of its own, as a fixture."""
 
 from __future__ import annotations
 
