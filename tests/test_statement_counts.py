@@ -308,3 +308,39 @@ def test_a_shelf_of_many_books_is_deleted_in_a_constant_number_of_statements(she
         assert_truth()
 
     assert len(set(numbers)) == 1, numbers
+
+
+def replace(*rows):
+    targeted = connection.features.supports_update_conflicts_with_target
+    options = {"unique_fields": ["id"]} if targeted else {}
+    return lambda: Book.objects.bulk_create(
+        rows, update_conflicts=True, update_fields=["pages"], **options
+    )
+
+
+READ = ["SELECT testapp_publisher", "SELECT testapp_shelf"]
+
+
+def test_bulk_create_that_replaces_is_one_look_and_one_reading_before_and_after(book, shelf):
+    write = replace(
+        Book(pk=book.pk, shelf=shelf, pages=7), Book(pk=book.pk + 1, shelf=shelf, pages=3)
+    )
+
+    # MariaDB looks before it locks, and reads which parents the rows had.
+    looks = [LOCK] * (3 if connection.vendor == "mysql" else 1)
+    assert extra(write) == sorted([*looks, *first("shelf"), *READ, *READ, SHELF])
+    assert_truth()
+
+
+def test_bulk_create_that_could_replace_is_one_look_and_one_reading(book, shelf):
+    write = replace(*(Book(pk=book.pk + n, shelf=shelf, pages=3) for n in (1, 2, 3)))
+
+    assert extra(write) == sorted([LOCK, *first("shelf"), *READ, SHELF])
+    assert_truth()
+
+
+def test_bulk_create_of_rows_that_nothing_can_be_in_the_way_of(shelf):
+    write = replace(*(Book(shelf=shelf, pages=3) for _ in range(3)))
+
+    assert extra(write) == sorted([*first("shelf"), *READ, SHELF])
+    assert_truth()

@@ -1,8 +1,9 @@
-"""``bulk_create()`` that does not say which rows it inserted.
+"""``bulk_create()`` of rows of which some may be in the table already.
 
-With ``ignore_conflicts`` the database is asked for them, where it can answer. What else there is
-(``update_conflicts``, and every ``bulk_create()`` on MySQL) may have replaced rows that were not
-read before. The targets that the given rows lead to, before and after, are then evaluated anew.
+With ``ignore_conflicts`` the database is asked for those that it inserted, where it can answer; for
+``update_conflicts`` see ``upserts.py``. Where it cannot (MySQL), any ``bulk_create()`` may have
+replaced rows that were not read before. The targets that the given rows lead to, before and after,
+are then evaluated anew.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from django.db.models.sql import InsertQuery
 
 from syncfields import engine, initial, registry, scope
 from syncfields.changes import Change
-from syncfields.locks import lock_named, reading
+from syncfields.locks import lock_named, reading, take
 from syncfields.maintenance.base import Maintenance
 from syncfields.paths import Path, column
 from syncfields.trees import connected, rows, rows_with
@@ -34,6 +35,16 @@ def returns_keys(using: str, objs: Sequence[Any] = ()) -> bool:
 
 
 @contextmanager
+def sending(queryset: Any, insert: Callable[..., Any]) -> Iterator[None]:
+    """Let ``bulk_create()`` send each of its INSERTs by ``insert`` instead of ``_insert()``."""
+    queryset._insert = insert
+    try:
+        yield
+    finally:
+        del queryset._insert
+
+
+@contextmanager
 def noting_inserted(queryset: Any) -> Iterator[list[Any]]:
     """The primary keys of the rows that ``bulk_create(ignore_conflicts=True)`` really inserts.
 
@@ -42,32 +53,39 @@ def noting_inserted(queryset: Any) -> Iterator[list[Any]]:
     """
     noted: list[Any] = []
 
-    def _insert(objs: Any, fields: Any, using: str, **options: Any) -> list[Any]:
-        noted.extend(insert(queryset.model, using, objs, fields, options["on_conflict"]))
+    def insert(objs: Any, fields: Any, using: str, **options: Any) -> list[Any]:
+        query: Any = InsertQuery(queryset.model, on_conflict=options["on_conflict"])
+        query.insert_values(fields, objs)
+        noted.extend(pk for pk, _ in returned(query, using))
         return []
 
-    queryset._insert = _insert
-    try:
+    with sending(queryset, insert):
         yield noted
-    finally:
-        del queryset._insert
 
 
-def insert(
-    model: type[Model], using: str, objs: Sequence[Any], fields: Any, on_conflict: Any
-) -> Iterator[Any]:
-    """As ``QuerySet._insert()``, which is not prepared for rows that do not come back."""
-    query: Any = InsertQuery(model, on_conflict=on_conflict)
-    query.insert_values(fields, objs)
-    compiler = query.get_compiler(using=using)
-    compiler.returning_fields = model._meta.pk_fields
-    ((text, params),) = compiler.as_sql()
+def returned(
+    query: Any,
+    using: str,
+    wanted: Sequence[Any] = (),
+    condition: str = "",
+    params: Sequence[Any] = (),
+) -> Iterator[tuple[Any, tuple[Any, ...]]]:
+    """Send an INSERT; the primary key of each row that comes back, and what is ``wanted`` of it.
+
+    Django's own compiler is not prepared for rows that do not come back. ``condition`` is what
+    follows the ON CONFLICT clause.
+    """
+    compiler, meta = query.get_compiler(using=using), query.get_meta()
+    compiler.returning_fields = [*meta.pk_fields, *wanted]
+    ((text, given),) = compiler.as_sql()
+    insert, _, names = text.rpartition(" RETURNING ")
     with connections[using].cursor() as cursor:
-        cursor.execute(text, params)
+        cursor.execute(f"{insert}{condition} RETURNING {names}", [*given, *params])
         found = cursor.fetchall()
-    columns = [field.get_col(model._meta.db_table) for field in model._meta.pk_fields]
+    columns = [field.get_col(meta.db_table) for field in compiler.returning_fields]
+    width = len(meta.pk_fields)
     for row in compiler.apply_converters(found, compiler.get_converters(columns)):
-        yield tuple(row) if len(columns) > 1 else row[0]
+        yield (row[0] if width == 1 else tuple(row[:width])), tuple(row[width:])
 
 
 def create(
@@ -86,8 +104,8 @@ def create(
         # One by one: rows that come back without their keys cannot be evaluated afterwards.
         late: list[Maintenance] = []
         if suspension is None:
-            for group in [objs] if returns_keys(using) else [[obj] for obj in objs]:
-                late = initial.assign(using, new, group)
+            for obj in objs:
+                late = initial.assign(using, new, [obj])
         rivals = conflicting(using, model, objs, unique_fields)
         replaced = Change(model, "update", rivals)
         keeping = engine.Keeping(using, [replaced])
@@ -166,21 +184,58 @@ def conflicting(
     using: str, model: type[Model], objs: Sequence[Any], unique_fields: Sequence[str] | None
 ) -> list[Any]:
     """The rows in the table that are equal to a given one in some unique set of columns."""
-    sets = [tuple(unique_fields)] if unique_fields else list(unique_sets(model))
-    conditions: list[Q] = []
-    for names in sets:
-        fields = [model._meta.pk if n == "pk" else column(model, n) for n in names]
-        for obj in objs:
-            values = [(field.attname, getattr(obj, field.attname)) for field in fields]
-            if all(value is not None for _, value in values):
-                conditions.append(Q(*values))
-    found: dict[Any, None] = {}
+    equal = questions(using, model, objs, unique_fields)
+    return list(
+        dict.fromkeys(pk for each in equal for pk in reading(each.values_list("pk", flat=True)))
+    )
+
+
+def lock_conflicting(
+    using: str, model: type[Model], objs: Sequence[Any], unique_fields: Sequence[str] | None
+) -> list[Any]:
+    """The same rows, locked."""
+    # MariaDB would wait for rows that it reads on the way to those, and lock in another order.
+    if connections[using].vendor != "mysql":
+        equal = list(questions(using, model, objs, unique_fields))
+        if len(equal) <= 1:
+            return [pk for each in equal for pk in take(each)]
+    pks = conflicting(using, model, objs, unique_fields)
+    return take(rows_with(model, using, pks)) if pks else []
+
+
+def questions(
+    using: str, model: type[Model], objs: Sequence[Any], unique_fields: Sequence[str] | None
+) -> Iterator[QuerySet[Any]]:
+    conditions = [
+        Q(*values)
+        for names in ([unique_fields] if unique_fields else unique_sets(model))
+        for obj in objs
+        for values in [unique_values(model, obj, names)]
+        if values is not None
+    ]
     for start in range(0, len(conditions), BATCH):
         # SQLite limits how deep a condition may be.
-        any_of = reduce(or_, conditions[start : start + BATCH])
-        equal = reading(rows(model, using).filter(any_of))
-        found |= dict.fromkeys(equal.values_list("pk", flat=True))
-    return list(found)
+        yield rows(model, using).filter(reduce(or_, conditions[start : start + BATCH]))
+
+
+def unique_values(
+    model: type[Model], obj: Any, names: Sequence[str]
+) -> list[tuple[str, Any]] | None:
+    """What an instance holds in unique columns, by attribute name; None where no other row can be
+    equal to it.
+    """
+    fields = [model._meta.pk if name == "pk" else column(model, name) for name in names]
+    values = [(field.attname, getattr(obj, field.attname)) for field in fields]
+    nulls = any(value is None for _, value in values)
+    return None if nulls and not nulls_are_equal(model, names) else values
+
+
+def is_named(model: type[Model], obj: Any, names: Sequence[str]) -> bool:
+    """Whether its values, and no expression, say which other row it may meet."""
+    values = unique_values(model, obj, names)
+    return values is not None and not any(
+        hasattr(value, "resolve_expression") for _, value in values
+    )
 
 
 def unique_sets(model: type[Model]) -> Iterator[tuple[str, ...]]:
@@ -193,3 +248,12 @@ def unique_sets(model: type[Model]) -> Iterator[tuple[str, ...]]:
     for constraint in meta.constraints:
         if isinstance(constraint, UniqueConstraint) and constraint.fields:
             yield tuple(constraint.fields)
+
+
+def nulls_are_equal(model: type[Model], names: Sequence[str]) -> bool:
+    return any(
+        isinstance(each, UniqueConstraint)
+        and each.nulls_distinct is False
+        and set(each.fields) == set(names)
+        for each in model._meta.constraints
+    )

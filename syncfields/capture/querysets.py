@@ -7,18 +7,19 @@ packages, and leaves their classes, their pickles and the migrations alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Model, QuerySet, Value
 
 from syncfields import engine, many, registry, scope
-from syncfields.capture import conflicts
+from syncfields.capture import conflicts, upserts
 from syncfields.capture.wrapping import wrap
 from syncfields.changes import Change
 from syncfields.exceptions import SyncedFieldError
 from syncfields.paths import concrete
+from syncfields.rules import Rule
 from syncfields.trees import nodes
 
 COLLECTED = "_syncfields_collected"
@@ -76,6 +77,12 @@ def refusing(original: Callable[..., int]) -> Callable[..., int]:
         return original(self, objs, fields, batch_size)
 
     return bulk_update
+
+
+def refuse(rules: Iterable[Rule], names: Collection[str]) -> None:
+    for rule in rules:
+        if rule.field_name in names:
+            raise refusal(rule.label)
 
 
 def refusal(label: str) -> SyncedFieldError:
@@ -147,15 +154,14 @@ def creating(original: Callable[..., Any]) -> Callable[..., Any]:
         suspension = scope.suspended()
         if not objs or (model not in plan.sources and not owned):
             return original(self, objs, *options)
-        for rule in owned.values():
-            if suspension is None and rule.field_name in (update_fields or ()):
-                raise refusal(rule.label)
+        if suspension is None:
+            refuse(owned.values(), update_fields or ())
         self._for_write = True
         change = Change(
             model,
             "insert",
             rows=[vars(obj) for obj in objs],
-            partial=ignore_conflicts,
+            partial=ignore_conflicts or update_conflicts,
             unordered=engine.known_before(self.db, objs),
         )
 
@@ -174,6 +180,11 @@ def creating(original: Callable[..., Any]) -> Callable[..., Any]:
             return result
 
         certain = () if ignore_conflicts else objs
+        if update_conflicts and conflicts.returns_keys(self.db):
+            columns = written_columns(self.model, update_fields or ()).get(model, frozenset())
+            return upserts.create(
+                self, change, objs, columns, unique_fields, lambda: original(self, objs, *options)
+            )
         if update_conflicts or not conflicts.returns_keys(self.db, certain):
             return conflicts.create(
                 self.db, model, objs, lambda: original(self, objs, *options), unique_fields

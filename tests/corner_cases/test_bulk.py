@@ -222,6 +222,19 @@ def test_case_30_what_was_ignored_can_still_be_read():
     assert_truth()
 
 
+def test_case_30_replaced_where_the_database_does_not_return_the_keys(monkeypatch, posts, comments):
+    monkeypatch.setattr(type(connection.features), "can_return_rows_from_bulk_insert", False)
+    rows = [comment(posts[3], pk=row.pk, score=40) for row in comments[:6]]
+    rows.append(comment(posts[1], pk=comments[-1].pk + 10, score=80))
+
+    Comment.objects.bulk_create(
+        rows, update_conflicts=True, update_fields=["post", "score"], **unique_fields("pk")
+    )
+
+    assert Comment.objects.count() == len(comments) + 1
+    assert_truth()
+
+
 def test_case_30_statements_do_not_grow_with_the_rows():
     profile = zoo.Profile.objects.create(user=User.objects.create(username="ann"))
     taken = zoo.Card.objects.create(profile=profile)

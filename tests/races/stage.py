@@ -195,7 +195,8 @@ class Scenery:
         with connection.cursor() as cursor:
             for model in self.models:
                 table = quote(model._meta.db_table)
-                cursor.execute(f"SELECT * FROM {table} ORDER BY {quote(model._meta.pk.column)}")
+                keys = ", ".join(quote(field.column) for field in model._meta.pk_fields)
+                cursor.execute(f"SELECT * FROM {table} ORDER BY {keys}")
                 columns = [quote(each[0]) for each in cursor.description]
                 self.kept[table] = columns, list(cursor.fetchall())
 
