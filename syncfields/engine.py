@@ -252,7 +252,7 @@ def lock_sources(
         return
     for change in changes:
         if change.kind != "insert" and not change.locked:
-            lock(change.model, using, change.pks)
+            change.pks = lock(change.model, using, change.pks)
     aggregating = [each for each in maintenances if not isinstance(each, Copy)]
     lock_hops(using, changes, aggregating, was_connected)
 

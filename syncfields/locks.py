@@ -76,11 +76,12 @@ def must_write(using: str) -> bool:
     return getattr(level, "name", None) == "REPEATABLE_READ"
 
 
-def lock(model: Model, using: str, pks: Iterable[Any]) -> None:
-    """Lock rows of one table."""
+def lock(model: Model, using: str, pks: Iterable[Any]) -> list[Any]:
+    """Lock rows of one table; the keys of those that are there."""
     pks = list(pks)
     if pks and connections[using].features.has_select_for_update:
-        take(rows_with(model, using, pks))
+        return take(rows_with(model, using, pks))
+    return pks
 
 
 def lock_out(model: Model, using: str, pks: Iterable[Any]) -> None:

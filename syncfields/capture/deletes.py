@@ -9,13 +9,15 @@ through models.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
 from django.db import connections, models
 from django.db.models import QuerySet
 from django.db.models.deletion import Collector
+from django.db.models.sql import DeleteQuery, UpdateQuery
 
 from syncfields import engine, grouped, many, memory, registry, routes, scope
 from syncfields.capture.querysets import COLLECTED
@@ -31,12 +33,51 @@ DATABASE_CASCADE = getattr(models, "DB_CASCADE", None)
 DATABASE_SETS = (getattr(models, "DB_SET_NULL", None), getattr(models, "DB_SET_DEFAULT", None))
 
 
+_writing: ContextVar[Sequence[tuple[Change, int]]] = ContextVar("syncfields_deletes", default=())
+"""What the collector at work is about to write, and how many rows that were when it loaded them."""
+
+
 def connect() -> None:
     wrap(Collector, "delete", collected)
+    wrap(DeleteQuery, "delete_batch", deleting)
+    wrap(UpdateQuery, "update_batch", updating)
+
+
+def deleting(original: Callable[..., int]) -> Callable[..., int]:
+    def delete_batch(self: Any, pk_list: Sequence[Any], using: str) -> int:
+        return original(self, those_there(self, pk_list, "delete"), using)
+
+    return delete_batch
+
+
+def updating(original: Callable[..., None]) -> Callable[..., None]:
+    def update_batch(
+        self: Any, pk_list: Sequence[Any], values: Mapping[str, Any], using: str
+    ) -> None:
+        columns = {self.get_meta().get_field(name).attname for name in values}
+        original(self, those_there(self, pk_list, "update", columns), values, using)
+
+    return update_batch
+
+
+def those_there(
+    query: Any, pks: Sequence[Any], kind: str, columns: Collection[str] | None = None
+) -> Sequence[Any]:
+    """The rows that were there to be locked. Others may come at any moment, unread, by the keys
+    of those that are gone.
+    """
+    model = concrete(query.model)
+    for change, number in _writing.get():
+        if (change.model, change.kind, change.columns) == (model, kind, columns):
+            return change.pks if len(change.pks) < number else pks
+    return pks
 
 
 def collected(original: Callable[..., Any]) -> Callable[..., Any]:
     def delete(self: Any) -> Any:
+        if _writing.get():  # A receiver of pre_delete or post_delete deletes something else.
+            with scope.holding(_writing, ()):
+                return delete(self)
         if not concerns(self):
             return original(self)
         if (instance := only_one(self)) is not None:
@@ -71,6 +112,7 @@ def delete_and_keep(
     collector: Any, changes: list[Change], gone: list[Any], delete: Callable[[], Any]
 ) -> Any:
     keeping = engine.Keeping(collector.using, changes, gone)
+    writing = [(change, len(change.pks)) for change in changes]
     if any(collector._has_signal_listeners(model) for model in collector.data):
         # Receivers of pre_delete may write the very rows: read them afterwards.
         announce(collector, keeping.before)
@@ -80,7 +122,8 @@ def delete_and_keep(
     for instance in deleted:
         memory.restore(instance)
     written = [obj for each in collector.data.values() for obj in list(each)[:MEMORY_LIMIT]]
-    result = delete()
+    with scope.holding(_writing, writing):
+        result = delete()
     keeping.after()
     lost = {id(instance) for instance in deleted}
     for instance in written:
@@ -137,10 +180,12 @@ def changes_of(collector: Any, gone: list[Any]) -> Iterator[Change]:
     deleted: dict[Any, list[Any]] = defaultdict(list)
     for model, instances in collector.data.items():
         deleted[concrete(model)] += [instance.pk for instance in instances]
-    locked = {model: [*pks] for model, pks in deleted.items() if is_copied(model)}
-    for model, pks in locked.items():
+    locked = {
+        model: [*pks]
+        for model, pks in deleted.items()
         # Before the rows that copy from these, which Django deletes first: as their writers do.
-        lock(model, using, pks)
+        if is_copied(model) and len(lock(model, using, pks)) == len(set(pks))
+    }
     for number, queryset in enumerate(collector.fast_deletes):
         model = concrete(queryset.model)
         passed_on = bool(list(database_keys(model, set())))
