@@ -42,8 +42,9 @@ CONFLICT = (
     " or after what they refer to."
 )
 OWN_ORDER = (
-    "Several writes in one transaction, in an order that the caller has chosen; the batches of"
-    " bulk_update() are such. MariaDB locks the rows that an UPDATE only reads, too."
+    "Several writes in one transaction, in an order that the caller has chosen: the batches of"
+    " bulk_update() are such. MariaDB locks the parent at each INSERT, in coalesce() too, and the"
+    " rows that an UPDATE only reads."
 )
 
 DEADLOCKS: dict[str, dict[str, dict[Pair, tuple[str, ...]]]] = {
@@ -136,6 +137,7 @@ DEADLOCKS: dict[str, dict[str, dict[Pair, tuple[str, ...]]]] = {
     },
     LATE: {
         "users": {
+            ("bulk_create_cards", "bulk_create_cards"): MARIADB,
             ("bulk_create_cards", "change_user"): MARIADB,
             ("bulk_create_cards", "create_card"): MARIADB,
             ("bulk_create_cards", "create_profiles_unless_there"): MARIADB,
@@ -182,6 +184,7 @@ DEADLOCKS: dict[str, dict[str, dict[Pair, tuple[str, ...]]]] = {
         },
         "shelves": {
             ("bulk_create_books", "thin_old_books_of_a_shelf"): MARIADB,
+            ("create_books_at_commit", "thin_old_books_of_a_shelf"): MARIADB,
         },
         "hives": {
             ("bulk_create_bees", "move_bee"): MARIADB,
@@ -240,14 +243,25 @@ DEADLOCKS: dict[str, dict[str, dict[Pair, tuple[str, ...]]]] = {
     OWN_ORDER: {
         "shelves": {
             ("bulk_create_books", "bulk_update_books_backwards"): BOTH,
+            ("bulk_create_books", "create_and_delete_books_at_commit"): MARIADB,
             ("bulk_update_books", "bulk_update_books_backwards"): BOTH,
+            ("bulk_update_books", "create_and_delete_books_at_commit"): MARIADB,
+            ("bulk_update_books_backwards", "create_and_delete_books_at_commit"): POSTGRESQL,
+            ("bulk_update_books_backwards", "create_books_at_commit"): BOTH,
             ("bulk_update_books_backwards", "delete_old_books"): BOTH,
             ("bulk_update_books_backwards", "lengthen_books"): BOTH,
             ("bulk_update_books_backwards", "move_book"): BOTH,
             ("bulk_update_books_backwards", "move_old_books"): BOTH,
             ("bulk_update_books_backwards", "thin_old_books_of_a_shelf"): MARIADB,
+            ("create_and_delete_books_at_commit", "create_books_at_commit"): MARIADB,
+            ("create_and_delete_books_at_commit", "delete_old_books"): MARIADB,
+            ("create_and_delete_books_at_commit", "lengthen_books"): MARIADB,
+            ("create_and_delete_books_at_commit", "move_book"): MARIADB,
+            ("create_and_delete_books_at_commit", "move_old_books"): MARIADB,
+            ("create_and_delete_books_at_commit", "thin_old_books_of_a_shelf"): MARIADB,
         },
         "hives": {
+            ("bulk_create_bees_unless_there", "save_bees_at_commit"): MARIADB,
             ("save_bees_at_commit", "update_bees"): MARIADB,
         },
         "topics": {
