@@ -25,6 +25,8 @@ class Change:
     """What is written, by attribute name, where it is one row and that is known."""
     rows: Sequence[Mapping[str, Any]] = ()
     """The rows to be inserted, or the one to be updated, as they are in memory."""
+    former: Sequence[Mapping[str, Any]] = ()
+    """The rows to be updated as they are in the database, locked, where they were read."""
     partial: bool = False
     """Not all of ``rows`` are inserted: the database may know some already."""
     previous: Mapping[str, Any] | None = None
@@ -34,6 +36,8 @@ class Change:
     their keys were known, and the constraint waits for COMMIT."""
     locked: bool = False
     """The rows are locked already."""
+    foreseen: bool = False
+    """The rows that the write leads to are locked already."""
     saved: bool = False
     """The write is ``Model.save()`` of an existing row: an event that a tally may count."""
 

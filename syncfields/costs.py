@@ -27,6 +27,7 @@ from syncfields.maintenance.extreme import Extreme
 from syncfields.maintenance.folding import UNKNOWN
 from syncfields.maintenance.recompute import Recompute
 from syncfields.maintenance.tally import Tallied
+from syncfields.order import against_the_order, goes_both_ways
 from syncfields.paths import Dependency, Model, Path, column
 from syncfields.samples import contribution, is_known
 from syncfields.trees import references
@@ -112,8 +113,13 @@ class Sending:
         }
         found = [path for path in last_hops if referring(path)]
         if any(change.writes(referring(path)) for path in found):
-            for path in found:
-                self.select(path.target)
+            for target in dict.fromkeys(path.target for path in found):
+                self.select(target)
+
+    def lock_relatives(self, change: Change) -> None:
+        """What copies from the row is not counted where it is locked before it."""
+        found = against_the_order(change.model) if self.locks else ()
+        self.locks_more |= any(change.writes(dependency.columns) for dependency in found)
 
     def lock_hops(self, change: Change, others: Iterable[Maintenance]) -> None:
         """What is locked between and beyond is not counted: it depends on where the row leads."""
@@ -251,7 +257,8 @@ class Sending:
                 late.append(maintenance)
             if isinstance(maintenance, Copy):
                 paths = [each.path for each in maintenance.dependencies]
-                self.locks_more |= self.locks and any(len(path.hops) > 1 for path in paths)
+                more = any(len(path.hops) > 1 for path in paths) or goes_both_ways(change.model)
+                self.locks_more |= self.locks and more
         if copied:
             source = next(iter(self.copied_from(change.model)), change.model)
             self.select(source)
@@ -278,6 +285,7 @@ class Sending:
             return
         if not routes.route(change).maintenances:
             return
+        self.lock_relatives(change)
         if plan.columns[model]:
             change.columns = columns | (named & unsteady(model))
             if not self.remembers(model, change.columns):
@@ -300,9 +308,6 @@ class Sending:
         if ways and len(model._meta.pk_fields) == 1 and grouped.can_return(self.using, model):
             self.keep(change, ways, ())
             return
-        watching = registry.plan().sources.get(model, ())
-        if self.locks and any(isinstance(each.maintenance, Copy) for each in watching):
-            self.select(model)  # Before those that copy from the row.
         if registry.plan().columns[model]:
             self.select(model)
             change.locked = True
@@ -331,6 +336,7 @@ class Sending:
 
     def update_many(self, model: Model, columns: frozenset[str]) -> None:
         change = Change(model, "update", ROW, columns, rows=({},), locked=True)
+        self.lock_relatives(change)
         self.select(model)
         ways = many.short_ways(change)
         if ways and self.are_known(model, parts_of(ways.values())):
@@ -338,7 +344,8 @@ class Sending:
             return
         if ways and not self.locks:
             self.select(model)
-        if connections[self.using].vendor == "mysql" and writes_keys(change):
+        both = self.locks and goes_both_ways(model)
+        if (both or connections[self.using].vendor == "mysql") and writes_keys(change):
             self.select(model)
         self.general(change)
 
@@ -353,6 +360,7 @@ class Sending:
             self.keep(change, ways, ())
             return
         self.select(model)
+        change.locked = True
         self.general(change)
 
     def are_known(self, model: Model, parts: Iterable[Part]) -> bool:

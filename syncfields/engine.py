@@ -16,19 +16,18 @@ from django.db import connections, transaction
 
 from syncfields import grouped, initial, memory, pending, registry, scope, targets
 from syncfields.changes import Change
-from syncfields.locks import (
-    connecting,
-    lock,
-    lock_between,
-    lock_beyond,
-    lock_path,
-    lock_referred,
-    referring,
-)
+from syncfields.locks import lock, lock_path
 from syncfields.maintenance.base import Effects, Maintenance
 from syncfields.maintenance.copies import Copy
 from syncfields.maintenance.direct import Direct
-from syncfields.paths import Dependency, Model, Path
+from syncfields.order import (
+    goes_both_ways,
+    lock_after,
+    lock_copied,
+    lock_relatives,
+    lock_sources,
+)
+from syncfields.paths import Model, Path
 from syncfields.routes import concerned, route
 from syncfields.single import Row, changed
 from syncfields.statements import once
@@ -68,12 +67,9 @@ class Keeping:
     def before(self) -> None:
         if len(self.changes) == 1 and not self.repairs:
             self.take_short_ways(self.changes[0])
-        if self.connection.vendor == "mysql":
-            former = () if self.row is None else (self.row.columns,)
-            lock_parents(self.using, self.changes, former)
+        lock_sources(self.using, self.changes, self.maintenances)
         if not self.maintenances:
             return
-        lock_sources(self.using, self.changes, self.maintenances)
         if self.repairs:
             self.known = [each.targets(self.changes, self.using) for each in self.maintenances]
         else:
@@ -104,8 +100,11 @@ class Keeping:
         change.locked = True
         if change.previous is not None and row.remember(change.previous, change.columns or ()):
             return True
+        if change.kind == "update":
+            lock_relatives(self.using, change, lambda: change.pks)
         if not row.read(lock=True):
             return False
+        change.former = (row.columns,)
         if change.kind == "update":
             change.columns = changed(change.model, row.columns, change.values or {})
         return True
@@ -139,7 +138,7 @@ class Keeping:
             each.after([change], self.using, each.before([change], self.using), effects)
 
     def after_others(self, effects: Effects) -> None:
-        lock_hops(self.using, self.changes, self.maintenances, is_connected_anew)
+        lock_after(self.using, self.changes, self.maintenances)
         for each, known in zip(self.maintenances, self.known, strict=True):
             if self.repairs:
                 effects.stale[each] |= known | each.targets(self.changes, self.using)
@@ -211,89 +210,14 @@ def insert(
     """Insert targets: their synced fields start at the values of their expressions."""
     with together(connections[using]):
         late = initial.assign(using, change, instances)
+        if late and (goes_both_ways(change.model) or connections[using].vendor == "mysql"):
+            lock_copied(using, [change], inserts=True)
         result = perform(using, [change], write)
         for maintenance in late:
             evaluate(using, maintenance, set(change.pks))
             for instance in instances:
                 memory.drop(instance, maintenance.values)
     return result
-
-
-def lock_parents(
-    using: str, changes: Sequence[Change], former: Sequence[Mapping[str, Any]] = ()
-) -> None:
-    """Lock the rows that new keys refer to, which MySQL and MariaDB would lock shared.
-
-    All other rows that the written ones refer to, or have referred to as they were, are locked in
-    one order with them: that of the plan, in which their UPDATEs come.
-    """
-    if connections[using].vendor != "mysql":
-        return
-    for change in changes:
-        dependencies = [
-            each
-            for maintenance in concerned([change])
-            for each in maintenance.dependencies
-            if each.path.hops and change.rows and change.concerns(each)
-        ]
-        # What lies between before what is a target only, as everywhere.
-        dependencies.sort(key=lambda each: -len(each.path.hops))
-        last_hops = {each.path.after(len(each.path.hops) - 1): None for each in dependencies}
-        new = {far for path in last_hops for far in referring(path) if change.writes((far,))}
-        if any(row.get(far) is not None for row in change.rows for far in new):
-            for path in last_hops:
-                lock_referred(path, using, [*change.rows, *former])
-
-
-def lock_sources(
-    using: str, changes: Sequence[Change], maintenances: Sequence[Maintenance]
-) -> None:
-    if not connections[using].features.has_select_for_update:
-        return
-    for change in changes:
-        if change.kind != "insert" and not change.locked:
-            change.pks = lock(change.model, using, change.pks)
-    aggregating = [each for each in maintenances if not isinstance(each, Copy)]
-    lock_hops(using, changes, aggregating, was_connected)
-
-
-def lock_hops(
-    using: str,
-    changes: Sequence[Change],
-    maintenances: Sequence[Maintenance],
-    concerns: Callable[[Change, Dependency, Sequence[Dependency]], bool],
-) -> None:
-    """Lock what else decides on what the changed rows contribute, so that nobody changes it."""
-    if not connections[using].features.has_select_for_update:
-        return
-    done = set()
-    for maintenance in maintenances:
-        others = maintenance.dependencies
-        decisive = frozenset(each.path for each in others if each.columns)
-        copies = isinstance(maintenance, Copy)
-        for dependency in others:
-            for number, change in enumerate(changes):
-                if not change.pks or not change.concerns(dependency):
-                    continue
-                key = (number, dependency.path, decisive, copies)
-                if key in done or not concerns(change, dependency, others):
-                    continue
-                done.add(key)
-                lock_beyond(dependency, others, using, change.pks)
-                if not copies:
-                    lock_between(dependency, others, using, change.pks)
-
-
-def was_connected(change: Change, dependency: Dependency, others: Sequence[Dependency]) -> bool:
-    return change.kind != "insert"
-
-
-def is_connected_anew(change: Change, dependency: Dependency, others: Sequence[Dependency]) -> bool:
-    """Whether the write has led to rows that could not be locked before it."""
-    if change.kind == "update":
-        keys = connecting(dependency, others)
-        return change.columns is None or not change.columns.isdisjoint(keys)
-    return change.kind == "insert"
 
 
 def apply(using: str, effects: Effects) -> None:

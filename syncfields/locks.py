@@ -1,30 +1,43 @@
 """Which rows are locked, in which order, and why.
 
-The order:
+All that a write is known to lead to is locked before it, in one order of the tables: that of
+``order.py``, which follows the rules from source to target, so that everybody meets the tables in
+that order:
 
 1. *Parents first, on MySQL and MariaDB*: the rows that a new key names, before the row that holds
    it. InnoDB checks the key by a shared lock on the parent. Two inserts would both get it, and then
-   each would wait for the other to give it up for the UPDATE.
+   each would wait for the other to give it up for the UPDATE. So it is with what a new row copies.
 2. *Source rows*, before their old values are read: otherwise two processes could both take back
-   the same old contribution.
+   the same old contribution. Of a cascade the rows that refer to others come before those.
 3. *Beyond them*, away from the target, the rows whose columns the rule reads, nearest first. Who
    makes a connection locks what it leads to. So a writer of the far row need not lock what leads
-   to it: either it sees the connection, or it was waited for.
+   to it: either it sees the connection, or it was waited for. What is copied comes before what
+   copies it, the farthest first: so its own writers go on.
 4. *Between them and the target*, from source to target, one table after the other: while these
-   rows are locked nobody moves them to another target, and everybody meets them in this order.
-   Rules over to-one relations only (copies) have no need of that: 3 is enough for them.
+   rows are locked nobody moves them to another target. Rules over to-one relations only (copies)
+   have no need of that: 3 is enough for them.
 5. *Targets* last, by the UPDATE; before it, where they are evaluated anew: a later statement then
    sees all that those before have committed. A minimum or maximum is locked also where the value
    that leaves is not the stored one: else two that leave together would each count on the other.
 
+Rows are named by the keys that a row holds and by those that it is going to hold, so that the old
+parents and the new ones are locked in one statement. What cannot be known before the write (keys
+that the database computes, generic relations, rows that are not there yet) is locked after it.
+
+Where rules go in both directions along a relation (a count of the children, and a copy from the
+parent), the order is the children's, who are written more often: who changes what is copied locks
+the copies first. So are the targets of a row in its own table, with the row, by primary key.
+
 Several rows of one table are locked by primary key, in one statement, so that two writers of A, B
-and B, A queue up. What comes to be connected only by the write is locked after it.
+and B, A queue up.
 
 The modes:
 
 - PostgreSQL: ``FOR NO KEY UPDATE``. The foreign key checks of other inserts (``FOR KEY SHARE``)
   pass. At REPEATABLE READ a lock alone goes unnoticed by older snapshots: see ``must_write()``.
 - MariaDB, MySQL: ``FOR UPDATE``, exclusive record locks. Foreign keys are checked by shared ones.
+  A locking read locks whatever it comes across, in subqueries, in indexes and beside the way. So
+  rows are found by a plain read, and then locked by primary key.
   From REPEATABLE READ on also the gaps between the rows are locked, against inserts, and plain
   reads answer from an old snapshot: see ``reading()``.
 - SQLite: one writer at a time, which ``transaction_mode`` IMMEDIATE makes wait at its beginning. No
@@ -33,7 +46,8 @@ The modes:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -116,6 +130,19 @@ def lock_chosen(queryset: QuerySet[Any]) -> list[Any]:
     return list(locking(rows_of(queryset)).values_list("pk", flat=True))
 
 
+def lock_collected(queryset: QuerySet[Any]) -> list[Any]:
+    """As ``lock_chosen()``, of rows that are found by an index.
+
+    InnoDB would lock the entry of the index first and then the row, and an UPDATE of the column
+    the row first and then the entry.
+    """
+    if connections[queryset.db].vendor != "mysql":
+        return lock_chosen(queryset)
+    known = list(reading(queryset.values_list("pk", flat=True)))
+    pks = take(rows_with(concrete(queryset.model), queryset.db, known))
+    return list(reading(keep_to(rows_of(queryset), pks)).values_list("pk", flat=True))
+
+
 def keep_to(queryset: QuerySet[Any], pks: Collection[Any]) -> QuerySet[Any]:
     """Only those of its rows: others may have come to match in the meantime."""
     return queryset.filter(among(queryset.db, queryset.model, pks))
@@ -129,21 +156,6 @@ def referring(path: Path) -> Collection[str]:
     return (far,)
 
 
-def lock_referred(path: Path, using: str, written: Iterable[Mapping[str, Any]]) -> None:
-    """Lock the rows, one hop nearer to the target, that the keys of rows about to be written name.
-
-    InnoDB checks a foreign key by a shared lock on the row it names. Two inserts under one parent
-    would both get it, and then wait for each other to give it up for the UPDATE.
-    """
-    if not referring(path):
-        return
-    ((near, far), *_) = path.hops[-1].columns
-    model = Path(path.target, path.hops[:-1]).model
-    keys = values(written, far)
-    if keys:
-        take(rows(model, using).filter(**{f"{near}__in": keys}))
-
-
 def lock_path(path: Path, using: str, pks: Iterable[Any]) -> None:
     """Lock the rows that the targets ``pks`` reach along a path of to-one relations.
 
@@ -155,7 +167,7 @@ def lock_path(path: Path, using: str, pks: Iterable[Any]) -> None:
     found, length = rows_with(path.target, using, list(pks)), len(path.hops)
     for number in (*range(length, 0, -1), *range(2, length + 1)):
         part = Path(path.target, path.hops[:number])
-        lock_found(part.model, using, found.values(part.pk_lookup("")))
+        lock_found(part.model, using, found.values_list(part.pk_lookup(""), flat=True))
 
 
 def lock_far(path: Path, using: str, row: Mapping[str, Any]) -> None:
@@ -169,21 +181,98 @@ def lock_far(path: Path, using: str, row: Mapping[str, Any]) -> None:
     near = rows(rest.target, using).filter(**{f"{name}__in": values([row], held)})
     for number in range(len(rest.hops), 0, -1):
         part = Path(rest.target, rest.hops[:number])
-        lock_found(part.model, using, near.values(part.pk_lookup("")))
+        lock_found(part.model, using, near.values_list(part.pk_lookup(""), flat=True))
 
 
-def lock_beyond(
-    dependency: Dependency, others: Iterable[Dependency], using: str, pks: Iterable[Any]
-) -> None:
-    """Lock what the rows ``pks`` at the end of a path lead to: away from the target, by the keys
-    that they hold.
-    """
-    path = dependency.path
-    for other in sorted(others, key=lambda each: len(each.path.hops)):
-        if other.columns and leads_to_one(path, other.path):
-            beyond = other.path.after(len(path.hops))
-            changed = rows_with(path.model, using, list(pks))
-            lock_found(beyond.model, using, changed.values(beyond.pk_lookup("")))
+class Wanted:
+    """Rows to be locked: collected first, then locked in one order, one table after the other."""
+
+    def __init__(self, using: str, ranks: Mapping[Model, int]) -> None:
+        self.using = using
+        self.ranks = ranks
+        self.pks: dict[Model, set[Any]] = defaultdict(set)
+        self.joining: dict[Model, set[Any]] = defaultdict(set)
+        self.named: dict[tuple[Model, str], set[Any]] = defaultdict(set)
+        self.found: dict[Model, dict[Hashable, QuerySet[Any]]] = defaultdict(dict)
+        self.again: list[tuple[Model, QuerySet[Any]]] = []
+        self.taken: dict[Model, set[Any]] = defaultdict(set)
+
+    def rows(self, model: Model, pks: Iterable[Any]) -> None:
+        """Rows that are there, or perhaps not any longer."""
+        self.pks[model].update(pks)
+
+    def join(self, model: Model, pks: Iterable[Any]) -> None:
+        """Rows that are to be locked with others of their table, if there are any."""
+        self.joining[model].update(pks)
+
+    def name(self, model: Model, column: str, keys: Iterable[Any]) -> None:
+        """Rows by the values of a unique column; all of them should be there."""
+        self.named[model, column].update(keys)
+
+    def find(
+        self, model: Model, pks: QuerySet[Any], path: Path, column: str, keys: Iterable[Any]
+    ) -> None:
+        """Rows by a query for their primary keys, that are connected by a path with those of which
+        a column has one of the ``keys``.
+        """
+        known = self.found[model].setdefault((path, column, frozenset(keys)), pks)
+        # Rows on the way that are locked later may lead elsewhere by then.
+        on_the_way = [path.until(number).model for number in range(len(path.hops) + 1)]
+        if known is pks and any(self.rank(each) > self.rank(model) for each in on_the_way):
+            self.again.append((model, pks))
+
+    def rank(self, model: Model) -> int:
+        return self.ranks.get(model, len(self.ranks))
+
+    def models(self) -> set[Model]:
+        named = {model for (model, _), keys in self.named.items() if keys}
+        return named | {model for model, pks in self.pks.items() if pks} | self.found.keys()
+
+    def take(self, before: Model | None = None) -> bool:
+        """Lock them all, or those of tables that come before another one; whether all that were
+        named are there.
+        """
+        models = sorted(self.models(), key=self.rank)
+        if before is not None:
+            models = [model for model in models if self.rank(model) < self.rank(before)]
+        self.taken |= {model: self.take_of(model) for model in models}
+        for model, queryset in self.again:
+            if model in models and (others := set(reading(queryset)) - self.taken[model] - {None}):
+                take(rows_with(model, self.using, list(others)))
+        return all(
+            name == model._meta.pk.attname and keys <= self.taken[model]
+            for (model, name), keys in self.named.items()
+            if keys
+        )
+
+    def taken_of(self, model: Model, pks: Iterable[Any]) -> list[Any]:
+        """Those of the rows that were there to be locked. Others may come at any moment, unread, by
+        the keys of those that are gone.
+        """
+        taken, key = self.taken[model], model._meta.pk
+        if len(model._meta.pk_fields) == 1:
+            pks = map(key.to_python, pks)  # Memory may say "5" for 5.
+        return [pk for pk in pks if pk in taken]
+
+    def take_of(self, model: Model) -> set[Any]:
+        """Lock the rows of one table, in one statement."""
+        pks, queries = set(self.pks.get(model, ())), [*self.found.get(model, {}).values()]
+        for (of, name), keys in self.named.items():
+            if of is model and name == model._meta.pk.attname:
+                pks |= keys
+            elif of is model and keys:
+                named = rows(model, self.using).filter(**{f"{name}__in": keys})
+                queries.append(named.values_list("pk", flat=True))
+        # MariaDB locks what it reads in a subquery, and whatever else it comes across.
+        joining = self.joining.get(model)
+        if not (pks or joining) and len(queries) == 1 and connections[self.using].vendor != "mysql":
+            return set(take(rows(model, self.using).filter(pk__in=queries[0])))
+        for query in queries:
+            pks.update(reading(query))
+        pks.discard(None)
+        if pks and joining:
+            pks |= joining
+        return set(take(rows_with(model, self.using, list(pks)))) if pks else set()
 
 
 def lock_between(
@@ -199,9 +288,11 @@ def lock_between(
     for number in range(len(path.hops) - 1, 0, -1):
         rest = path.after(number)
         if not all(hop.forward for hop in rest.hops):
-            lock_found(rest.target, using, connected(using, [(rest, pks)]).values("pk"))
+            lock_found(
+                rest.target, using, connected(using, [(rest, pks)]).values_list("pk", flat=True)
+            )
     if path.hops and any(each.columns and not each.path.hops for each in others):
-        lock_found(path.target, using, connected(using, [(path, pks)]).values("pk"))
+        lock_found(path.target, using, connected(using, [(path, pks)]).values_list("pk", flat=True))
 
 
 def lock_named(
@@ -211,7 +302,7 @@ def lock_named(
     written: Collection[Mapping[str, Any]],
 ) -> None:
     """Lock what rows yet to be inserted will be connected with, by the keys that they hold: as
-    ``lock_beyond()`` and ``lock_between()`` do for rows that are there.
+    ``lock_between()`` does for rows that are there.
     """
     if not connections[using].features.has_select_for_update:
         return
@@ -221,9 +312,9 @@ def lock_named(
             beyond = other.path.after(len(path.hops) + 1)
             ((held, name), *_) = other.path.hops[len(path.hops)].columns
             named = rows(beyond.target, using).filter(**{f"{name}__in": values(written, held)})
-            lock_found(beyond.model, using, named.values(beyond.pk_lookup("")))
+            lock_found(beyond.model, using, named.values_list(beyond.pk_lookup(""), flat=True))
     nearer = Path(path.target, path.hops[:-1])
-    early = nearer.hops or connections[using].vendor == "mysql"  # See lock_referred().
+    early = nearer.hops or connections[using].vendor == "mysql"  # As in order.want_parents().
     if early and not path.hops[-1].forward:
         ((name, held), *_) = path.hops[-1].columns
         named = rows(nearer.model, using).filter(**{f"{name}__in": values(written, held)})
@@ -237,7 +328,11 @@ def values(written: Iterable[Mapping[str, Any]], name: str) -> set[Any]:
 
 
 def lock_found(model: Model, using: str, keys: QuerySet[Any]) -> None:
-    take(rows(model, using).filter(pk__in=keys))
+    if connections[using].vendor != "mysql":
+        take(rows(model, using).filter(pk__in=keys))
+    # A locking read locks what it reads in a subquery, and whatever else it comes across.
+    elif found := set(reading(keys)) - {None}:
+        take(rows_with(model, using, list(found)))
 
 
 def leads_to_one(near: Path, far: Path) -> bool:

@@ -10,9 +10,16 @@ from django.db.models import QuerySet
 
 from syncfields import grouped, registry, scope
 from syncfields.changes import Change
-from syncfields.engine import lock_parents, perform, settle, together
-from syncfields.locks import keep_to, lock_chosen
+from syncfields.engine import perform, settle, together
+from syncfields.locks import keep_to, lock_chosen, reading
 from syncfields.maintenance.base import Effects
+from syncfields.order import (
+    goes_both_ways,
+    lock_ancestors,
+    lock_copied,
+    lock_parents,
+    lock_relatives,
+)
 from syncfields.paths import concrete
 from syncfields.routes import route
 from syncfields.trees import rows_with
@@ -41,7 +48,8 @@ def update(
             shares = grouped.foreseen(using, ways, groups, change.values)
             if shares is not None:
                 if connection.vendor == "mysql":
-                    lock_parents(using, changes, groups.columns())
+                    change.former = groups.columns()
+                    lock_parents(using, changes)
                 result = write(queryset if pks is None else keep_to(queryset, pks))
 
                 def collect(effects: Effects) -> None:
@@ -53,12 +61,16 @@ def update(
 
                 settle(connection, collect)
                 return result
+        for each in changes:
+            lock_relatives(using, each, lambda: list(queryset.values_list("pk", flat=True)))
+        lock_copied(using, changes)
+        lock_ancestors(queryset, changes)
         chosen = lock_chosen(queryset) if pks is None else pks
         for each in changes:
             each.pks, each.locked = chosen, each.model is model
-            if connection.vendor == "mysql" and each.rows:
+            if each.rows and (connection.vendor == "mysql" or goes_both_ways(each.model)):
                 former = rows_with(each.model, using, chosen)
-                each.rows = [*each.rows, *former.values(*registry.plan().columns[each.model])]
+                each.former = list(reading(former.values(*registry.plan().columns[each.model])))
         return perform(using, changes, lambda: write(keep_to(queryset, chosen)))
 
 

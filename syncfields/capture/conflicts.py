@@ -18,7 +18,7 @@ from django.db import connections
 from django.db.models import Model, Q, QuerySet, UniqueConstraint
 from django.db.models.sql import InsertQuery
 
-from syncfields import engine, initial, registry, scope
+from syncfields import engine, initial, order, registry, scope
 from syncfields.changes import Change
 from syncfields.locks import lock_named, reading, take
 from syncfields.maintenance.base import Maintenance
@@ -109,7 +109,7 @@ def create(
         rivals = conflicting(using, model, objs, unique_fields)
         replaced = Change(model, "update", rivals)
         keeping = engine.Keeping(using, [replaced])
-        engine.lock_sources(using, [replaced], keeping.maintenances)
+        order.lock_sources(using, [replaced], keeping.maintenances)
         lock_connected(using, watching, model, objs)
         counting = engine.Keeping(using, [new] if suspension is None else [])
         counting.maintenances = [each for each in counting.maintenances if not each.reconcilable]

@@ -19,12 +19,11 @@ from django.db.models import QuerySet
 from django.db.models.deletion import Collector
 from django.db.models.sql import DeleteQuery, UpdateQuery
 
-from syncfields import engine, grouped, many, memory, registry, routes, scope
+from syncfields import engine, grouped, many, memory, order, registry, routes, scope
 from syncfields.capture.querysets import COLLECTED
 from syncfields.capture.wrapping import wrap
 from syncfields.changes import Change
-from syncfields.locks import lock, lock_chosen, lock_out
-from syncfields.maintenance.copies import Copy
+from syncfields.locks import lock, lock_chosen, lock_collected, lock_out
 from syncfields.paths import concrete
 from syncfields.trees import rows, rows_with
 
@@ -176,40 +175,81 @@ def changes_of(collector: Any, gone: list[Any]) -> Iterator[Change]:
     Rows of which the DELETE says all will be in ``gone`` instead.
     """
     using, plan = collector.using, registry.plan()
-    collector.sort()  # Rows before those that they refer to, as all their writers lock them.
     deleted: dict[Any, list[Any]] = defaultdict(list)
     for model, instances in collector.data.items():
         deleted[concrete(model)] += [instance.pk for instance in instances]
-    locked = {
-        model: [*pks]
-        for model, pks in deleted.items()
-        # Before the rows that copy from these, which Django deletes first: as their writers do.
-        if is_copied(model) and len(lock(model, using, pks)) == len(set(pks))
-    }
-    for number, queryset in enumerate(collector.fast_deletes):
-        model = concrete(queryset.model)
-        passed_on = bool(list(database_keys(model, set())))
-        ways = many.ways_of_deleted(Change(model, "delete"))
-        if ways and not passed_on:
-            vars(queryset)[COLLECTED] = partial(delete_noting, gone, ways)
-        elif model in plan.sources or model in plan.targets or passed_on:
-            pks = lock_chosen(queryset.using(using))
-            chosen = rows_with(model, using, pks)
-            vars(chosen)[COLLECTED] = True
-            collector.fast_deletes[number] = chosen
-            deleted[model] += pks
     nulled: dict[tuple[Any, str], list[Any]] = defaultdict(list)
-    for (field, _), collections in collector.field_updates.items():
+    given: dict[tuple[Any, str], list[dict[str, Any]]] = defaultdict(list)
+    for (field, value), collections in collector.field_updates.items():
         if concrete(field.model) in plan.sources:
-            pks = [instance.pk for each in collections for instance in each]
-            nulled[concrete(field.model), field.attname] += pks
+            key = concrete(field.model), field.attname
+            nulled[key] += [instance.pk for each in collections for instance in each]
+            # The function of SET() may return an instance.
+            is_instance = isinstance(value, models.Model)
+            new = getattr(value, field.target_field.attname) if is_instance else value
+            given[key].append({field.attname: new})
+    loaded: dict[Any, list[Any]] = defaultdict(list)
+    for model, pks in (*deleted.items(), *((model, pks) for (model, _), pks in nulled.items())):
+        loaded[model] += pks
+    found = lock_in_order(collector, loaded, gone)
+    for model, pks in found.items():
+        deleted[model] += pks
     cascade_in_database(using, deleted, nulled)
     for model, pks in deleted.items():
-        yield Change(model, "delete", sorted_unique(pks), locked=locked.get(model) == pks)
+        yield Change(model, "delete", sorted_unique(pks), locked=found.get(model) == pks)
     for (model, column), pks in nulled.items():
         lost = set(deleted.get(model, ()))
         left = [pk for pk in sorted_unique(pks) if pk not in lost]
-        yield Change(model, "update", left, frozenset({column}))
+        yield Change(model, "update", left, frozenset({column}), rows=given[model, column])
+
+
+def lock_in_order(
+    collector: Any, loaded: dict[Any, list[Any]], gone: list[Any]
+) -> dict[Any, list[Any]]:
+    """Lock the rows that the collector deletes without having loaded them, which are returned, and
+    the loaded ones whose tables come before theirs. All others are locked later.
+    """
+    using, ranks = collector.using, order.ranks()
+    unloaded = defaultdict(list)
+    for number, queryset in enumerate(collector.fast_deletes):
+        unloaded[concrete(queryset.model)].append(number)
+    found: dict[Any, list[Any]] = {}
+    waiting: list[Any] = []
+    models = sorted({*loaded, *unloaded}, key=lambda each: ranks.get(each, len(ranks)))
+    for position, model in enumerate(models):
+        is_last = not any(is_watched(each) for each in models[position + 1 :])
+        for number in unloaded[model]:
+            queryset = collector.fast_deletes[number]
+            passed_on = bool(list(database_keys(model, set())))
+            ways = None if passed_on else many.ways_of_deleted(Change(model, "delete"))
+            if ways:
+                vars(queryset)[COLLECTED] = partial(delete_noting, gone, ways)
+            if (ways and is_last) or not (is_kept(model) or passed_on):
+                continue
+            for each in waiting:
+                lock(each, using, loaded[each])
+            waiting.clear()
+            lock_rows = lock_collected if collector.data else lock_chosen
+            pks = lock_rows(queryset.using(using))
+            if ways:
+                continue
+            chosen = rows_with(model, using, pks)
+            vars(chosen)[COLLECTED] = True
+            collector.fast_deletes[number] = chosen
+            found.setdefault(model, []).extend(pks)
+        if model in loaded and model in ranks:
+            waiting.append(model)
+    return found
+
+
+def is_watched(model: Any) -> bool:
+    """Whether the engine locks rows of the model before they are deleted."""
+    return bool(routes.route(Change(model, "delete")).maintenances)
+
+
+def is_kept(model: Any) -> bool:
+    plan = registry.plan()
+    return model in plan.sources or model in plan.targets
 
 
 def delete_noting(
@@ -219,11 +259,6 @@ def delete_noting(
     groups = grouped.delete(queryset, concrete(queryset.model), delete)
     gone.append((ways, groups))
     return groups.total
-
-
-def is_copied(model: Any) -> bool:
-    watches = registry.plan().sources.get(model, ())
-    return any(isinstance(each.maintenance, Copy) for each in watches)
 
 
 def sorted_unique(pks: Iterable[Any]) -> list[Any]:
@@ -263,7 +298,7 @@ def cascade_in_database(
                 continue
             child = concrete(field.model)
             found = rows(child, using).filter(**{f"{field.name}__pk__in": pks})
-            keys = lock_chosen(found)
+            keys = lock_collected(found)
             if on_delete is not DATABASE_CASCADE:
                 nulled[child, field.attname] += keys
             elif fresh := [key for key in keys if key not in set(deleted[child])]:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import Model, QuerySet, Value
+from django.db.models import Case, Model, Q, QuerySet, Value, When
+from django.db.models.functions import Cast
 
 from syncfields import engine, many, registry, scope
 from syncfields.capture import conflicts, upserts
@@ -107,7 +108,7 @@ def written_columns(model: type[Model], names: Iterable[str]) -> dict[Any, froze
 
 def keys_written(model: type[Model], kwargs: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The keys that ``update()`` writes, each as a row of its own: ``bulk_update()`` writes a CASE
-    of them.
+    of them. An expression among them stands for keys that nobody knows.
     """
     for name, value in kwargs.items():
         field: Any = model._meta.get_field(name)
@@ -116,7 +117,7 @@ def keys_written(model: type[Model], kwargs: Mapping[str, Any]) -> Iterator[dict
                 yield {field.attname: getattr(node, field.target_field.attname)}
             elif isinstance(node, Value):
                 yield {field.attname: node.value}
-            elif not hasattr(node, "resolve_expression"):
+            elif not isinstance(node, (Case, When, Cast, Q)):
                 yield {field.attname: node}
 
 

@@ -15,9 +15,10 @@ from typing import Any
 from django.db import DatabaseError, connections
 from django.db.models.sql import InsertQuery
 
-from syncfields import engine, initial, memory, registry, scope
+from syncfields import engine, initial, memory, order, registry, scope
 from syncfields.capture import conflicts
 from syncfields.changes import Change
+from syncfields.locks import reading
 from syncfields.maintenance.base import Maintenance
 from syncfields.trees import rows_with
 
@@ -83,10 +84,10 @@ class Upsert:
         if self.suspension is not None:
             self.note([self.replaced])
             return
-        if self.connection.vendor == "mysql" and self.replaced.pks:  # See engine.lock_parents().
+        if self.connection.vendor == "mysql" and self.replaced.pks:  # See order.want_parents().
             former = rows_with(self.new.model, self.using, self.replaced.pks)
             columns = registry.plan().columns[self.new.model]
-            self.new.rows = [*self.new.rows, *former.values(*columns)]
+            self.new.former = list(reading(former.values(*columns)))
         self.keeping.before()
 
     def look(self) -> Sequence[Any]:
@@ -111,7 +112,7 @@ class Upsert:
             self.note([more])
             return True
         self.leave_differences()
-        engine.lock_sources(self.using, [more], list(self.anew))
+        order.lock_sources(self.using, [more], list(self.anew))
         for each in self.anew:
             self.anew[each] |= each.targets([more], self.using)
         return True
@@ -135,7 +136,7 @@ class Upsert:
             self.suspension.note_targets(self.using, kept, self.known)
             return
         self.keeping.after()
-        engine.lock_hops(self.using, changes, list(self.anew), engine.is_connected_anew)
+        order.lock_after(self.using, changes, list(self.anew))
         for each, touched in self.anew.items():
             if pks := touched | each.targets(changes, self.using):
                 engine.evaluate(self.using, each, pks)

@@ -40,6 +40,13 @@ CHOSEN = {
         ("befriend_back", "become_famous"),
         ("change_membership", "become_famous"),
     ),
+    "countries": (
+        ("grow_city", "rename_country"),
+        ("move_city", "rename_countries"),
+        ("move_city", "move_city_back"),
+        ("delete_city", "rename_country"),
+        ("bulk_create_cities", "move_city"),
+    ),
     "categories": (("create_category", "move_child"),),
     "orders": (
         ("create_line", "move_order"),

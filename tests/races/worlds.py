@@ -230,6 +230,19 @@ WORLDS: dict[str, dict[Model, Kind]] = {
             values={"parent_id": key(zoo.Category, nulls=20), "name": text, "weight": size},
         ),
     },
+    # Rules in both directions along one relation: counts and a copy.
+    "countries": {
+        zoo.Country: Kind(
+            limit=3,
+            churn=1,
+            edits=8,
+            values={"name": text},
+            first={"code": lambda r: unique(r)[:8]},
+        ),
+        zoo.City: Kind(
+            limit=20, churn=20, edits=20, values={"country_id": key(zoo.Country), "size": size}
+        ),
+    },
     # Multi-table inheritance.
     "places": {
         zoo.Zone: Kind(limit=3, churn=1),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.races.parts import (
     blogs,
     categories,
+    countries,
     hives,
     musicians,
     orders,
@@ -24,6 +25,7 @@ WORLDS: dict[str, World] = {
     "playlists": playlists.world,
     "musicians": musicians.world,
     "categories": categories.world,
+    "countries": countries.world,
     "orders": orders.world,
     "shelves": shelves.world,
     "hives": hives.world,
