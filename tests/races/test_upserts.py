@@ -13,7 +13,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.color import no_style
 from django.db import connection, models
 
-from tests.races.refusals import TRANSIENT, meaning
+from tests.races.refusals import meaning
 from tests.races.stage import Actor, Scenery, scenes
 from tests.testapp import models as zoo
 from tests.truth import drifts
@@ -177,12 +177,6 @@ PAIRS = {
 }
 
 
-# Where neither of two orders is the right one, as docs/guarantees.md says.
-UNORDERED = {"another upsert", "copies that move"}
-if connection.vendor == "mysql":  # Rows that copy, by bulk_create().
-    UNORDERED |= {"unique column", "unique column, copied"}
-
-
 @pytest.fixture
 def actors():
     both = Actor("read committed"), Actor("read committed")
@@ -193,37 +187,31 @@ def actors():
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_what_is_counted_is_there(name, actors):
-    play(name, actors, accepted(name))
+    play(name, actors)
 
 
 @pytest.mark.parametrize("name", ["new and old", "all of several", "unique column"])
 def test_what_is_counted_is_there_at_commit(name, actors, settings):
     settings.SYNCFIELDS = {"APPLY": "commit"}
 
-    play(name, actors, accepted(name))
+    play(name, actors)
 
 
 @pytest.mark.parametrize("name", ["new and old", "another upsert", "copies that move"])
 def test_what_is_counted_is_there_in_old_snapshots(name):
     actors = Actor("repeatable read"), Actor("repeatable read")
     try:
-        play(name, actors, ["refused", *TRANSIENT])
+        play(name, actors)
     finally:
         for each in actors:
             each.leave()
 
 
-def accepted(name):
-    return ["refused", *(TRANSIENT if name in UNORDERED else ())]
-
-
-def play(name, actors, meanings):
+def play(name, actors):
     wrong = []
     for parts in (PAIRS[name], PAIRS[name][::-1]):
         for scene in scenes(*actors, parts, SCENERY):
-            errors = [
-                repr(each) for each in scene.outcomes if each and meaning(each) not in meanings
-            ]
+            errors = [repr(each) for each in scene.outcomes if each and meaning(each) is None]
             if found := [*errors, *drifts(*SCENERY.targets)]:
                 wrong.append("\n".join([str(scene), *found]))
     assert not wrong, "\n\n" + "\n\n".join(wrong)
