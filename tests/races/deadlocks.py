@@ -122,6 +122,7 @@ DEADLOCKS: dict[str, dict[str, dict[Pair, tuple[str, ...]]]] = {
     TWO_WAYS: {
         "categories": {
             ("create_category", "delete_leaf"): BOTH,
+            ("create_category", "move_child"): BOTH,
             ("create_category", "move_leaf"): BOTH,
             ("create_category", "rename_root"): BOTH,
             ("delete_child", "delete_leaf"): BOTH,
