@@ -41,6 +41,13 @@ class Change:
     saved: bool = False
     """The write is ``Model.save()`` of an existing row: an event that a tally may count."""
 
+    def state(self) -> tuple[Any, ...]:
+        """What becomes known of it while it is carried out."""
+        return self.pks, self.columns, self.former, self.locked, self.foreseen
+
+    def restore(self, state: tuple[Any, ...]) -> None:
+        self.pks, self.columns, self.former, self.locked, self.foreseen = state
+
     def writes(self, columns: Collection[str]) -> bool:
         """Whether it may change one of the columns."""
         return self.columns is None or not self.columns.isdisjoint(columns)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
-from django.db import connections, transaction
+from django.db import OperationalError, connections, transaction
 
 from syncfields import grouped, initial, memory, pending, registry, scope, targets
 from syncfields.changes import Change
@@ -33,6 +33,9 @@ from syncfields.single import Row, changed
 from syncfields.statements import once
 
 Result = TypeVar("Result")
+ATTEMPTS = 3
+# Deadlocks and serialization errors: PostgreSQL's SQLSTATE, the numbers of MariaDB and MySQL.
+REFUSALS = ("40P01", "40001", 1213, 1020)
 Gone = Sequence[tuple[grouped.Ways, grouped.Groups]]
 """Rows that a DELETE has returned, and what they matter to."""
 
@@ -172,6 +175,33 @@ def together(connection: Any) -> AbstractContextManager[Any]:
     return transaction.atomic(using=connection.alias, savepoint=False)
 
 
+def persistently(
+    connection: Any, attempt: Callable[[], Result], changes: Sequence[Change] = ()
+) -> Result:
+    """As ``together()``, and tried again where the transaction is the write's own, in autocommit
+    mode, and the database has ended it because of another one: the write alone would have waited.
+    """
+    own = connection.autocommit and not connection.in_atomic_block
+    for _ in range(ATTEMPTS - 1 if own else 0):
+        states = [change.state() for change in changes]
+        try:
+            with together(connection):
+                return attempt()
+        except OperationalError as error:
+            if not is_refusal(error):
+                raise
+        for change, state in zip(changes, states, strict=True):
+            change.restore(state)
+    with together(connection):
+        return attempt()
+
+
+def is_refusal(error: OperationalError) -> bool:
+    """Whether the database has rolled a transaction back that would succeed another time."""
+    state = getattr(error.__cause__, "sqlstate", None) or getattr(error.__cause__, "pgcode", None)
+    return state in REFUSALS or error.args[:1] in [(code,) for code in REFUSALS]
+
+
 def settle(connection: Any, collect: Callable[[Effects], None], at_once: bool = False) -> None:
     """Collect effects, and write them, or let them wait."""
     if not at_once and pending.waits(connection):
@@ -196,19 +226,27 @@ def perform(using: str, changes: Sequence[Change], write: Callable[[], Result]) 
         return write()
     if (suspension := scope.suspended()) is not None:
         return suspension.watch(using, maintenances, changes, write)
-    keeping = Keeping(using, changes, maintenances=maintenances)
-    with together(keeping.connection):
+
+    def attempt() -> Result:
+        keeping = Keeping(using, changes, maintenances=maintenances)
         keeping.before()
         result = write()
         keeping.after()
-    return result
+        return result
+
+    connection = connections[using]
+    if changes[0].kind == "insert" and len(changes[0].rows) > 1:
+        with together(connection):  # Once only: bulk_create() has changed the instances by then.
+            return attempt()
+    return persistently(connection, attempt, changes)
 
 
 def insert(
     using: str, change: Change, instances: Sequence[Any], write: Callable[[], Result]
 ) -> Result:
     """Insert targets: their synced fields start at the values of their expressions."""
-    with together(connections[using]):
+
+    def attempt() -> Result:
         late = initial.assign(using, change, instances)
         if late and (goes_both_ways(change.model) or connections[using].vendor == "mysql"):
             lock_copied(using, [change], inserts=True)
@@ -217,7 +255,12 @@ def insert(
             evaluate(using, maintenance, set(change.pks))
             for instance in instances:
                 memory.drop(instance, maintenance.values)
-    return result
+        return result
+
+    if len(instances) == 1:
+        return persistently(connections[using], attempt, [change])
+    with together(connections[using]):
+        return attempt()
 
 
 def apply(using: str, effects: Effects) -> None:

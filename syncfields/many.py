@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from syncfields import grouped, registry, scope
 from syncfields.changes import Change
-from syncfields.engine import perform, settle, together
+from syncfields.engine import perform, persistently, settle, together
 from syncfields.locks import keep_to, lock_chosen, reading
 from syncfields.maintenance.base import Effects
 from syncfields.order import (
@@ -40,8 +40,10 @@ def update(
 ) -> int:
     """Carry out ``write``, the ``update()`` of a queryset; ``changes`` do not know the rows yet."""
     using, model, change = queryset.db, concrete(queryset.model), changes[0]
-    connection = connections[using]
-    with together(connection):
+    connection: Any = connections[using]
+    locks = connection.features.has_select_for_update
+
+    def attempt() -> int:
         pks, ways = None, short_ways(change)
         if ways and len(changes) == 1 and change.model is model and change.values is not None:
             pks, groups = grouped.read(queryset, model)
@@ -68,23 +70,28 @@ def update(
         chosen = lock_chosen(queryset) if pks is None else pks
         for each in changes:
             each.pks, each.locked = chosen, each.model is model
-            if each.rows and (connection.vendor == "mysql" or goes_both_ways(each.model)):
+            if locks and each.rows and (connection.vendor == "mysql" or goes_both_ways(each.model)):
                 former = rows_with(each.model, using, chosen)
                 each.former = list(reading(former.values(*registry.plan().columns[each.model])))
         return perform(using, changes, lambda: write(keep_to(queryset, chosen)))
+
+    return persistently(connection, attempt, changes)
 
 
 def delete(queryset: QuerySet[Any], write: Callable[[QuerySet[Any]], int]) -> int:
     """Carry out ``write``, which deletes the rows of a queryset and nothing else."""
     using, model = queryset.db, concrete(queryset.model)
-    change = Change(model, "delete", locked=True)
-    with together(connections[using]):
+
+    def attempt() -> int:
+        change = Change(model, "delete", locked=True)
         if ways := ways_of_deleted(change):
             groups = grouped.delete(queryset, model, write)
             settle(connections[using], lambda effects: grouped.moved(ways, groups, effects, -1))
             return groups.total
         change.pks = pks = lock_chosen(queryset)
         return perform(using, [change], lambda: write(rows_with(model, using, pks)))
+
+    return persistently(connections[using], attempt)
 
 
 def delete_one(using: str, instance: Any, write: Callable[[], Result]) -> Result | int | None:
@@ -95,15 +102,19 @@ def delete_one(using: str, instance: Any, write: Callable[[], Result]) -> Result
     ways = ways_of_deleted(Change(model, "delete"))
     if not ways or len(model._meta.pk_fields) > 1:
         return None
-    with together(connections[using]):
-        result: Result | int
-        if grouped.can_return(using, model):
-            groups = grouped.delete_one(using, model, instance.pk)
-            result = groups.total
-        else:
-            groups = grouped.read_one(using, model, instance.pk)
-            result = write()
-        settle(connections[using], lambda effects: grouped.moved(ways, groups, effects, -1))
+    connection = connections[using]
+
+    def attempt() -> int:
+        groups = grouped.delete_one(using, model, instance.pk)
+        settle(connection, lambda effects: grouped.moved(ways, groups, effects, -1))
+        return groups.total
+
+    if grouped.can_return(using, model):
+        return persistently(connection, attempt)
+    with together(connection):  # Once only: write() takes the key away from the instance.
+        groups = grouped.read_one(using, model, instance.pk)
+        result = write()
+        settle(connection, lambda effects: grouped.moved(ways, groups, effects, -1))
     return result
 
 
