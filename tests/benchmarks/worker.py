@@ -188,6 +188,7 @@ class Arena:
                 f"SELECT post_id + {posts}, text, is_public, created, score FROM {base.COMMENT} "
                 f"WHERE post_id < {first + more}"
             )
+            self.analyze()  # PostgreSQL would go on to check keys as it is best for few posts.
         self.settle()
 
     def insert(self, table: str, columns: str, rows: list[str]) -> None:
