@@ -13,6 +13,7 @@ import pytest
 from django.db import connections
 
 from tests.races.parts import WORLDS
+from tests.races.stage import Actor
 
 PLAY_ALL = os.environ.get("SYNCFIELDS_TEST_RACES") == "all"
 """Whether all pairs of writes are to meet, and not some chosen ones only."""
@@ -38,6 +39,15 @@ def pytest_terminal_summary(terminalreporter):
         for report in terminalreporter.getreports("passed"):
             for name, value in report.user_properties:
                 terminalreporter.line(f"{name}: {value} ({report.nodeid})")
+
+
+@pytest.fixture
+def actors():
+    """Two transactions at READ COMMITTED."""
+    both = Actor("read committed"), Actor("read committed")
+    yield both
+    for each in both:
+        each.leave()
 
 
 @pytest.fixture

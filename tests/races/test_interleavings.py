@@ -13,7 +13,7 @@ from tests.races.conftest import PLAY_ALL, cases
 from tests.races.deadlocks import listed_pairs, why_deadlock
 from tests.races.parts import WORLDS
 from tests.races.refusals import meaning
-from tests.races.stage import Actor, play
+from tests.races.stage import play
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -89,14 +89,6 @@ AT_COMMIT = CASES if PLAY_ALL else cases({"topics": CHOSEN["topics"]})
 def test_what_is_listed_are_pairs_of_parts():
     for name, pair in listed_pairs():
         assert WORLDS[name].parts.keys() >= set(pair)
-
-
-@pytest.fixture
-def actors():
-    both = Actor("read committed"), Actor("read committed")
-    yield both
-    for each in both:
-        each.leave()
 
 
 @pytest.mark.parametrize(("name", "pairs"), CASES)

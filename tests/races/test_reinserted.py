@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.db.models.deletion import Collector
 
 from tests.races.refusals import meaning
-from tests.races.stage import Actor, Scenery, scenes
+from tests.races.stage import Scenery, scenes
 from tests.testapp import models as zoo
 from tests.truth import drifts
 
@@ -123,14 +123,6 @@ PAIRS = [
     (delete_customer, replace_order),
     (delete_keeper, replace_pet),
 ]
-
-
-@pytest.fixture
-def actors():
-    both = Actor("read committed"), Actor("read committed")
-    yield both
-    for each in both:
-        each.leave()
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: "-".join(each.__name__ for each in pair))

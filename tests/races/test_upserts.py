@@ -177,14 +177,6 @@ PAIRS = {
 }
 
 
-@pytest.fixture
-def actors():
-    both = Actor("read committed"), Actor("read committed")
-    yield both
-    for each in both:
-        each.leave()
-
-
 @pytest.mark.parametrize("name", PAIRS)
 def test_what_is_counted_is_there(name, actors):
     play(name, actors)
