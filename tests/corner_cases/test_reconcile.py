@@ -98,7 +98,7 @@ def test_case_62_everything_at_once():
     assert (again.drifted, again.repaired, writes(statements)) == (0, 0, [])
 
 
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_case_62_few_rows_and_many_are_repaired_alike(data, monkeypatch):
     """One row after the other by ``bulk_update()``, or all of them by one statement."""
