@@ -43,6 +43,7 @@ from syncfields.paths import Dependency, Path
 from syncfields.plan import Plan
 from syncfields.reading import dependencies, has_subquery, join_paths, resolve, walked
 from syncfields.rules import Rule, refuse_duplicates
+from syncfields.scans import Grouped
 from syncfields.trees import aggregates, isolated, nodes, prefixed, replaced
 
 
@@ -178,7 +179,7 @@ def adds_up(aggregate: Any, rule: Rule) -> bool:
 
 def grouped(
     rule: Rule, tree: Any, read: Sequence[Sequence[Dependency]] | None = None
-) -> dict[str, tuple[str, Any]]:
+) -> dict[str, Grouped]:
     """The one to-many path of a rule, with its expression, if there is just one.
 
     ``read``: what each of its aggregates reads, where that is known already.
@@ -194,7 +195,8 @@ def grouped(
     for own in stems:
         if deepest not in own or not all(deepest.starts_with(stem) for stem in own):
             return {}
-    return {rule.field.attname: (deepest.lookup, tree)}
+    adding = all(adds_up(aggregate, rule) for aggregate in found)
+    return {rule.field.attname: Grouped(deepest, tree, adding)}
 
 
 def is_zero(values: Sequence[Any]) -> bool:

@@ -33,6 +33,7 @@ from django.db.models.functions import Abs, Round
 from syncfields import statements
 from syncfields.locks import locking, snapshot_is_old
 from syncfields.paths import Model, column
+from syncfields.scans import Rows, Scan
 from syncfields.scope import own_writes
 from syncfields.trees import rows, rows_with, settable
 
@@ -131,82 +132,68 @@ def as_stored(target: Model, values: Mapping[str, Any], vendor: str) -> Mapping[
     return {name: Double(value) if name in floats else value for name, value in values.items()}
 
 
-def compared(
-    target: Model, values: Mapping[str, Any], queryset: QuerySet[Any]
-) -> Iterator[tuple[Any, dict[str, Drift]]]:
+def compared(scan: Scan, chosen: Rows) -> Iterator[tuple[Any, dict[str, Drift]]]:
     """Stored and expected values of all rows, equal or not: ``(pk, {attname: Drift})``."""
-    truths = as_stored(target, values, connections[queryset.db].vendor)
-    annotated = queryset.annotate(**{f"_syncfields_{name}": each for name, each in truths.items()})
-    for row in annotated.values("pk", *values, *(f"_syncfields_{name}" for name in values)):
-        yield (
-            row["pk"],
-            {name: Drift(row["pk"], row[name], row[f"_syncfields_{name}"]) for name in values},
-        )
+    annotated, names = expected(scan, chosen), list(scan.values)
+    for pk, *row in annotated.values_list("pk", *names, *map(truth, names)):
+        pairs = zip(names, row[: len(names)], row[len(names) :], strict=True)
+        yield pk, {name: Drift(pk, *pair) for name, *pair in pairs}
 
 
-def apart(
-    target: Model, values: Mapping[str, Any], queryset: QuerySet[Any], exact: bool = False
-) -> tuple[QuerySet[Any], Mapping[str, Q]]:
+def truth(name: str) -> str:
+    return f"_syncfields_{name}"
+
+
+def expected(scan: Scan, chosen: Rows) -> QuerySet[Any]:
+    """The rows, with the values of their expressions."""
+    queryset, values = scan.annotated(chosen)
+    values = as_stored(chosen.model, values, connections[chosen.using].vendor)
+    # Naming the columns before the aggregates keeps GROUP BY to them.
+    queryset = queryset.values_list("pk", *values)
+    return queryset.annotate(**{truth(name): value for name, value in values.items()})
+
+
+def apart(scan: Scan, chosen: Rows, exact: bool = False) -> tuple[QuerySet[Any], Mapping[str, Q]]:
     """The rows in which any of the fields has drifted, and the condition that each one has.
 
     ``exact``: floats are to be just what was evaluated, as they are where that is written at once.
     """
-    vendor = connections[queryset.db].vendor
-    fields = {field.attname: field for field in target._meta.concrete_fields}
+    vendor = connections[chosen.using].vendor
+    fields = {field.attname: field for field in chosen.model._meta.concrete_fields}
     conditions = {
-        name: differs(fields[name], name, f"_syncfields_{name}", vendor, exact) for name in values
+        name: differs(fields[name], name, truth(name), vendor, exact) for name in scan.values
     }
-    expected = as_stored(target, values, vendor)
-    # Naming the columns before the aggregates keeps GROUP BY to them.
-    annotated = queryset.values_list("pk", *values)
-    annotated = annotated.annotate(**{f"_syncfields_{name}": expected[name] for name in values})
-    return annotated.filter(reduce(or_, conditions.values())), conditions
+    return expected(scan, chosen).filter(reduce(or_, conditions.values())), conditions
 
 
-def candidates(
-    target: Model, values: Mapping[str, Any], queryset: QuerySet[Any]
-) -> Iterable[PrimaryKey]:
+def candidates(scan: Scan, chosen: Rows) -> Iterable[PrimaryKey]:
     """The primary keys of the rows in which any of the fields has drifted."""
-    found, _ = apart(target, values, queryset)
+    found, _ = apart(scan, chosen)
     # MariaDB and MySQL know a column in HAVING only if it is selected.
-    return (pk for pk, *_ in found.values_list("pk", *values))
+    return (pk for pk, *_ in found.values_list("pk", *scan.values))
 
 
 def differing(
-    target: Model,
-    values: Mapping[str, Any],
-    queryset: QuerySet[Any],
-    exact: bool = False,
-    repaired: bool = False,
+    scan: Scan, chosen: Rows, exact: bool = False
 ) -> Iterator[tuple[PrimaryKey, dict[str, Drift]]]:
-    """The rows in which any of the fields has drifted: ``(pk, {attname: Drift})``.
+    """The rows in which any of the fields has drifted: ``(pk, {attname: Drift})``."""
+    count = len(scan.values)
+    for pk, *row in told_apart(scan, chosen, exact):
+        which = row[2 * count :]
+        drifts = zip(scan.values, row[:count], row[count : 2 * count], which, strict=True)
+        yield pk, {name: Drift(pk, *pair) for name, *pair, differ in drifts if differ}
 
-    ``repaired``: they are set to what is expected by the statement that finds them.
+
+def told_apart(scan: Scan, chosen: Rows, exact: bool) -> QuerySet[Any]:
+    """The rows in which any of the fields has drifted: the primary key, what is stored, what is
+    expected, and of each field whether it has.
     """
-    found, conditions = apart(target, values, queryset, exact)
-    names, count = list(values), len(values)
-    if count > 1:  # which of them?
-        found = found.annotate(
-            **{
-                f"_syncfields_is_{name}": Case(When(each, then=True), default=False)
-                for name, each in conditions.items()
-            }
-        )
-    drifted: Iterable[Any] = found
-    if repaired:
-        places = {column(target, name): 1 + count + n for n, name in enumerate(names)}
-        drifted = statements.assign_selected(statements.select(found), target, places).rows()
-    for pk, *row in drifted:
-        stored, expected = row[:count], row[count : 2 * count]
-        which = row[2 * count :] or [True]
-        yield (
-            pk,
-            {
-                name: Drift(pk, *pair)
-                for name, *pair, differ in zip(names, stored, expected, which, strict=True)
-                if differ
-            },
-        )
+    found, conditions = apart(scan, chosen, exact)
+    flags = {
+        f"_syncfields_is_{name}": Case(When(each, then=True), default=False)
+        for name, each in conditions.items()
+    }
+    return found.annotate(**flags)
 
 
 def repairs_at_once(using: str, target: Model, values: Iterable[str]) -> bool:
@@ -216,32 +203,43 @@ def repairs_at_once(using: str, target: Model, values: Iterable[str]) -> bool:
     return own and statements.takes_arrays(using, fields)
 
 
+def repair_at_once(
+    scans: Iterable[Scan], chosen: Rows, examples: int
+) -> Iterator[tuple[str, int, list[Drift]]]:
+    """Repair rows that are locked, by the statement that finds them: of each field the number of
+    those that had drifted, and the first ``examples`` of them.
+    """
+    for scan in scans:
+        count = len(scan.values)
+        selected = statements.select(told_apart(scan, chosen, exact=False))
+        fields = [column(chosen.model, name) for name in scan.values]
+        found = statements.assign_selected(selected, chosen.model, fields, examples).rows()
+        for n, name in enumerate(scan.values, 1):
+            drifts = [Drift(row[0], row[n], row[n + count]) for row in found if row[n + 2 * count]]
+            number = found[0][n + 3 * count] if found else 0
+            yield name, number, drifts[:examples]
+
+
 def repair(
-    using: str,
-    target: Model,
+    scans: Iterable[Scan],
     values: Mapping[str, Any],
-    queryset: QuerySet[Any],
-    scans: Sequence[Mapping[str, Any]] = (),
+    chosen: Rows,
     locked: bool = False,
     exact: bool = True,
-    many: bool = False,
 ) -> dict[str, list[Drift]]:
     """Lock the rows, evaluate in a later statement, and write only what still differs.
 
-    ``scans`` are the ``values`` as they can be asked together, where that is faster. ``many``: most
-    of the rows are expected to differ.
+    ``values`` are what the ``scans`` together ask for, as one row after the other can be asked.
     """
-    drifted: dict[PrimaryKey, dict[str, Drift]] = {}
+    using, drifted = chosen.using, dict[PrimaryKey, dict[str, Drift]]()
     with transaction.atomic(using=using, savepoint=False):
         if connections[using].features.has_select_for_update and not locked:
-            pks = list(locking(queryset.order_by("pk")).values_list("pk", flat=True))
-            queryset = rows_with(target, using, pks)
-        at_once = many and repairs_at_once(using, target, values)
-        for each in scans or [values]:
-            for pk, drifts in differing(target, each, queryset, exact, repaired=at_once):
+            pks = locking(chosen.queryset().order_by("pk")).values_list("pk", flat=True)
+            chosen = Rows(chosen.model, using, list(pks))
+        for scan in scans:
+            for pk, drifts in differing(scan, chosen, exact):
                 drifted.setdefault(pk, {}).update(drifts)
-        if not at_once:
-            write(using, target, values, drifted)
+        write(using, chosen.model, values, drifted)
     found: dict[str, list[Drift]] = defaultdict(list)
     for drifts in drifted.values():
         for name, drift in drifts.items():

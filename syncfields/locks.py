@@ -79,6 +79,15 @@ def take(queryset: QuerySet[Any]) -> list[Any]:
     return pks
 
 
+def lock_unread(queryset: QuerySet[Any]) -> None:
+    """As ``take()``, for any number of rows, of whose primary keys nobody asks."""
+    if must_write(queryset.db):
+        take(queryset)
+        return
+    keys = statements.select(locking(queryset.order_by("pk")).values_list("pk"))
+    keys.with_sql(f"SELECT COUNT(*) FROM ({keys.sql}) AS locked").row()  # noqa: S608
+
+
 def must_write(using: str) -> bool:
     """Whether a row must be written for others to notice that it was locked.
 

@@ -2,7 +2,8 @@
 
 A scan without locks finds candidates chunk by chunk, in the order of the primary key; the database
 compares, so that only drifted rows travel. Candidates are then locked, evaluated again in a later
-statement, and only what still differs is written.
+statement, and only what still differs is written. Where most of a chunk was wrong, all rows of the
+next are locked at once, and evaluated only once.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain, repeat
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, connections, router
@@ -20,20 +22,24 @@ from django.db.models import Model, QuerySet
 from syncfields import drift, engine, pending, registry, scope, targets
 from syncfields.changes import Change
 from syncfields.drift import Drift
-from syncfields.locks import lock
-from syncfields.maintenance.base import Maintenance
+from syncfields.locks import lock, lock_unread, take
 from syncfields.paths import concrete
+from syncfields.routes import concerned
 from syncfields.rules import Rule
-from syncfields.trees import rows, rows_with
+from syncfields.scans import Rows, Scan, scans
+from syncfields.trees import rows
 
-# Rows looked at together, without a lock; of those that differ, as many are locked together.
 BATCH_SIZE = 10_000
+# Of rows that differ, as many are locked together.
 LOCKED = 2_000
 LOCKED_AT_ONCE = 10_000  # where one statement evaluates and repairs them
+FIRST = 200
+"""Rows of the first chunk, which tells whether most of them are wrong."""
 EXAMPLES = 5
 ATTEMPTS = 3
 NOT_RECONCILABLE = "not reconcilable: counts events"
-Found = dict[str, list[Drift]]
+Found = list[tuple[str, int, list[Drift]]]
+"""By attribute name, how many rows had drifted, and some of them."""
 Progress = Callable[[str, int, int], None]
 Selection = str | type[Model] | QuerySet[Any]
 
@@ -56,9 +62,9 @@ class RuleReport:
     examples: tuple[Drift, ...] = ()
     """The first few drifted rows."""
 
-    def note_drift(self, drifts: list[Drift], repaired: bool) -> None:
-        self.drifted += len(drifts)
-        self.repaired += len(drifts) if repaired else 0
+    def note_drift(self, number: int, drifts: list[Drift], repaired: bool) -> None:
+        self.drifted += number
+        self.repaired += number if repaired else 0
         self.examples = (*self.examples, *drifts)[:EXAMPLES]
 
 
@@ -108,8 +114,8 @@ class Task:
     queryset: QuerySet[Any]
     values: Mapping[str, Any] = field(default_factory=dict)
     """``{attname: expression}`` of all of them."""
-    scans: tuple[Mapping[str, Any], ...] = ()
-    """The same, as they can be asked together: one query each."""
+    scans: tuple[Scan, ...] = ()
+    """The same, as they can be asked together."""
 
 
 def reconcile(
@@ -166,13 +172,17 @@ def run(
         return
     remaining = task.queryset if after is None else task.queryset.filter(pk__gt=after)
     total, done = remaining.count() if progress else 0, 0
+    handle = look if check else repair_candidates
     for chunk in chunks(task, batch_size, after):
-        found = persistently(partial(scan, task, chunk.rows, repair=not check), task.queryset.db)
+        found = persistently(partial(handle, task, chunk.rows), task.queryset.db)
         done += chunk.number
-        for name in task.values:
-            report = reports[labels[name]]
-            report.scanned += chunk.number
-            report.note_drift(found.get(name, []), repaired=not check)
+        for label in labels.values():
+            reports[label].scanned += chunk.number
+        for name, number, drifts in found:
+            reports[labels[name]].note_drift(number, drifts, repaired=not check)
+        if not check and drift.repairs_at_once(task.queryset.db, task.model, task.values):
+            most = max((number for _, number, _ in found), default=0) > chunk.number / 2
+            handle = repair_all if most else repair_candidates
         if progress:
             progress(task.model._meta.label, done, max(total, done))
         yield chunk.last
@@ -193,69 +203,80 @@ def persistently(attempt: Callable[[], Found], using: str) -> Found:
 class Chunk:
     """Rows that are looked at together, by their primary keys."""
 
-    rows: QuerySet[Any]
+    rows: Rows
     last: Any
     number: int
 
 
 def chunks(task: Task, size: int, after: Any) -> Iterator[Chunk]:
-    whole = not task.queryset.query.where
-    while True:
+    whole, using = not task.queryset.query.where, task.queryset.db
+    for limit in chain([min(FIRST, size)], repeat(size)):
         left = task.queryset if after is None else task.queryset.filter(pk__gt=after)
         keys = left.order_by("pk").values_list("pk", flat=True)
-        # Of a whole table not all keys need be known, only the last one.
-        if whole and (ends := list(keys[size - 1 : size])):
-            last, number = ends[0], size
-        elif pks := list(keys[:size]):
-            last, number = pks[-1], len(pks)
-        else:
-            return
-        if whole:
-            chosen = rows(task.model, left.db).filter(pk__lte=last)
-            chosen = chosen if after is None else chosen.filter(pk__gt=after)
-        else:
-            chosen = rows_with(task.model, left.db, pks)
-        yield Chunk(chosen, last, number)
-        if number < size:
+        if not whole:
+            pks = list(keys[:limit])
+            number, last = len(pks), pks[-1] if pks else None
+            chosen = Rows(task.model, using, pks)
+        else:  # Not all keys need be known.
+            ends = list(keys[limit - 1 : limit])
+            number = limit if ends else left.count()
+            (last,) = ends or keys.reverse()[:1] or [None]
+            chosen = Rows(task.model, using, after=after, last=last)
+        if last is not None:
+            yield Chunk(chosen, last, number)
+        if number < limit:
             return
         after = last
 
 
-def scan(task: Task, chunk: QuerySet[Any], repair: bool) -> Found:
-    """The drift among some rows, repaired if wanted: ``{attname: [Drift]}``."""
-    using = task.queryset.db
-    found: Found = defaultdict(list)
-    if not repair:
-        for values in task.scans:
-            for _, drifts in drift.differing(task.model, values, chunk):
-                for name, each in drifts.items():
-                    found[name].append(each)
-        return found
-    keys = engine.sorted_pks(
-        {pk for values in task.scans for pk in drift.candidates(task.model, values, chunk)}
-    )
-    at_once = drift.repairs_at_once(using, task.model, task.values)
+def look(task: Task, chunk: Rows) -> Found:
+    """The drift among some rows."""
+    found = defaultdict[str, list[Drift]](list)
+    for scan in task.scans:
+        for _, drifts in drift.differing(scan, chunk):
+            for name, each in drifts.items():
+                found[name].append(each)
+    return summary(found)
+
+
+def summary(found: Mapping[str, list[Drift]]) -> Found:
+    return [(name, len(drifts), drifts[:EXAMPLES]) for name, drifts in found.items()]
+
+
+def repair_candidates(task: Task, chunk: Rows) -> Found:
+    """Find the drift among some rows, and repair what is still there once they are locked."""
+    keys = engine.sorted_pks({pk for scan in task.scans for pk in drift.candidates(scan, chunk)})
+    at_once = drift.repairs_at_once(chunk.using, task.model, task.values)
+    found: Found = []
     for batch in targets.batches(keys, LOCKED_AT_ONCE if at_once else LOCKED):
-        for name, repairs in repaired(task, batch).items():
-            found[name] += repairs
+        many = at_once and len(batch) > drift.FEW
+        found += repaired(task, Rows(task.model, chunk.using, batch), many)
     return found
 
 
-def repaired(task: Task, pks: list[Any]) -> Found:
-    """The drift that is still there once the rows are locked, repaired."""
-    using = task.queryset.db
-    change = Change(task.model, "update", pks, frozenset(task.values), locked=True)
-    chosen = rows_with(task.model, using, pks)
+def repair_all(task: Task, chunk: Rows) -> Found:
+    """Lock all of some rows, and repair the drift among them."""
+    return repaired(task, chunk, at_once=True)
+
+
+def repaired(task: Task, chosen: Rows, at_once: bool) -> Found:
+    """Lock rows, and repair their drift."""
 
     def repair() -> Found:
-        many = len(pks) > drift.FEW
-        return drift.repair(
-            using, task.model, task.values, chosen, task.scans, locked=True, exact=False, many=many
-        )
+        if at_once:
+            return list(drift.repair_at_once(task.scans, chosen, EXAMPLES))
+        found = drift.repair(task.scans, task.values, chosen, locked=True, exact=False)
+        return summary(found)
 
-    with scope.repairs(), engine.together(connections[using]):
-        lock(task.model, using, pks)
-        return engine.perform(using, [change], repair)
+    with scope.repairs(), engine.together(connections[chosen.using]):
+        change = Change(task.model, "update", (), frozenset(task.values), locked=True)
+        if chosen.pks is not None:
+            change.pks = lock(task.model, chosen.using, chosen.pks)
+        elif concerned([change]):
+            change.pks = take(chosen.queryset())
+        else:
+            lock_unread(chosen.queryset())
+        return engine.perform(chosen.using, [change], repair)
 
 
 def plan_tasks(selection: Iterable[Selection], using: str | None) -> Iterator[Task]:
@@ -282,33 +303,16 @@ def plan_tasks(selection: Iterable[Selection], using: str | None) -> Iterator[Ta
             for name, value in each.values.items()
             if name in rules
         }
+        grouped = {
+            name: found for each in plan.targets[model] for name, found in each.grouped.items()
+        }
         yield Task(
             model,
             tuple(rules.values()),
             queryset.using(alias or router.db_for_write(model)),
             values,
-            tuple(scans(plan.targets[model], values)),
+            tuple(scans(grouped, values)),
         )
-
-
-def scans(
-    maintenances: Iterable[Maintenance], values: Mapping[str, Any]
-) -> Iterator[Mapping[str, Any]]:
-    """The values by query: rules that aggregate over the same path share a GROUP BY."""
-    grouped: dict[str, tuple[str, Any]] = {}
-    for maintenance in maintenances:
-        grouped |= maintenance.grouped
-    paths: dict[str, dict[str, Any]] = {}
-    alone: dict[str, Any] = {}
-    for name, value in values.items():
-        if name in grouped:
-            path, expression = grouped[name]
-            paths.setdefault(path, {})[name] = expression
-        else:
-            alone[name] = value
-    yield from paths.values()
-    if alone:
-        yield alone
 
 
 def matching(selected: Selection | None) -> list[Rule]:

@@ -163,18 +163,33 @@ def update(queryset: QuerySet[Any], values: Mapping[str, Any]) -> Statement:
     return Statement(queryset.db, text, params)
 
 
-def assign_selected(selected: Statement, target: Any, columns: Mapping[Any, int]) -> Statement:
-    """Set each field of ``columns`` to one column of what a SELECT finds, whose first column is the
-    primary key. The rows that it finds are returned, with the old values.
+def assign_selected(
+    selected: Statement, target: Any, fields: Sequence[Any], first: int
+) -> Statement:
+    """Set ``fields`` as a SELECT finds them, of which the columns are: the primary key, what each
+    field holds, what it is to be set to, and whether it is wrong.
+
+    Returned are the ``first`` rows in which each field was wrong. Behind their columns is, field by
+    field, the number of all in which it was.
     """
-    quote = connections[selected.using].ops.quote_name
+    quote, count = connections[selected.using].ops.quote_name, len(fields)
     table, key = quote(target._meta.db_table), quote(target._meta.pk.column)
-    names = ", ".join(f"v{number}" for number, _ in enumerate(selected.selected))
-    sets = ", ".join(f"{quote(field.column)} = v{place}" for field, place in columns.items())
+    columns = [quote(field.column) for field in fields]
+    names = ", ".join(f"v{number}" for number in range(1 + 3 * count))
+    sets = ", ".join(f"{each} = v{number + count}" for number, each in enumerate(columns, 1))
+    # A row that came after the lock may have been written by others since it was found.
+    still = " AND ".join(
+        f"{table}.{each} IS NOT DISTINCT FROM v{number}" for number, each in enumerate(columns, 1)
+    )
+    flags = [f"v{1 + 2 * count + number}" for number in range(count)]
     found = f"found ({names}) AS MATERIALIZED ({selected.sql})"
-    update = f"UPDATE {table} SET {sets} FROM found WHERE {table}.{key} = v0"  # noqa: S608
-    text = f"WITH {found}, written AS ({update}) SELECT * FROM found"  # noqa: S608
-    return selected.with_sql(text)
+    update = f"UPDATE {table} SET {sets} FROM found WHERE {table}.{key} = v0 AND {still}"  # noqa: S608
+    numbers = ", ".join(f"(SELECT COUNT(*) FROM written WHERE {flag})" for flag in flags)  # noqa: S608
+    examples = " UNION ".join(
+        f"(SELECT *, {numbers} FROM written WHERE {flag} LIMIT {first})"  # noqa: S608
+        for flag in flags
+    )
+    return selected.with_sql(f"WITH {found}, written AS ({update} RETURNING found.*) {examples}")
 
 
 def takes_arrays(using: str, fields: Sequence[Any]) -> bool:

@@ -17,6 +17,7 @@ from syncfields.drift import Drift
 from syncfields.locks import reading, snapshot_is_old
 from syncfields.maintenance.base import Maintenance
 from syncfields.paths import Model, Path
+from syncfields.scans import Rows, Scan
 from syncfields.statements import Param, Statement, once
 from syncfields.trees import (
     connected,
@@ -58,7 +59,8 @@ def evaluate(using: str, maintenance: Maintenance, pks: Sequence[Any], locked: b
         if snapshot_is_old(using):
             evaluate_and_touch(using, target, anew, queryset)
             continue
-        for name, drifts in drift.repair(using, target, values, queryset, locked=locked).items():
+        repaired = drift.repair([Scan(values)], values, Rows(target, using, batch), locked)
+        for name, drifts in repaired.items():
             if touch := additions.touches(target, [name]):
                 changed = rows(target, using).filter(pk__in=[each.pk for each in drifts])
                 statements.update(changed, touch).update()
@@ -178,9 +180,9 @@ def heal(
             evaluate(using, maintenance, pks)
             healed += pks
             continue
-        queryset = rows(target, using).filter(pk__in=list(pks))
-        compared = dict(drift.compared(target, values, queryset))
-        drift.repair(using, target, values, queryset)
+        scan, chosen = Scan(values), Rows(target, using, pks)
+        compared = dict(drift.compared(scan, chosen))
+        drift.repair([scan], values, chosen)
         for name in values:
             drifts = [
                 each[name]

@@ -11,7 +11,18 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connections
-from django.db.models import Aggregate, F, Field, OuterRef, Q, QuerySet, StdDev, Subquery, Variance
+from django.db.models import (
+    Aggregate,
+    F,
+    Field,
+    ForeignObject,
+    OuterRef,
+    Q,
+    QuerySet,
+    StdDev,
+    Subquery,
+    Variance,
+)
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.lookups import In
 from django.db.models.sql import Query
@@ -129,6 +140,7 @@ class Among(In):
 
 
 Field.register_lookup(Among)
+ForeignObject.register_lookup(Among)  # Which inherits none of them: a primary key can be one.
 
 
 class Found(In):

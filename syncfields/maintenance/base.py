@@ -13,6 +13,7 @@ from syncfields.changes import Change, reach
 from syncfields.locks import reading
 from syncfields.paths import Dependency, Model
 from syncfields.rules import Rule
+from syncfields.scans import Grouped
 from syncfields.trees import connected
 
 PrimaryKey = Any
@@ -86,9 +87,8 @@ class Maintenance:
     dependencies: tuple[Dependency, ...]
     values: Mapping[str, Any]
     """The value of each rule, ``{attname: expression}``, for ``annotate()`` on the target."""
-    grouped: Mapping[str, tuple[str, Any]]
-    """``{attname: (path, expression)}`` of the rules that aggregate over one path only: those of
-    the same path can share a query with GROUP BY, in which nothing multiplies anything."""
+    grouped: Mapping[str, Grouped]
+    """By attribute name, the rules that aggregate over one path only."""
 
     kind: ClassVar[str]
     reconcilable: ClassVar[bool] = True

@@ -281,8 +281,11 @@ def failing():
         counts = {"updates": 0, "refused": 0}
 
         def wrapper(execute, sql, *args):
-            counts["updates"] += sql.startswith("UPDATE")
-            if sql.startswith("UPDATE") and counts["updates"] > after and counts["refused"] < times:
+            updates = (
+                "UPDATE " in sql and "FOR NO KEY UPDATE" not in sql and "FOR UPDATE" not in sql
+            )
+            counts["updates"] += updates
+            if updates and counts["updates"] > after and counts["refused"] < times:
                 counts["refused"] += 1
                 raise OperationalError("deadlock")
             return execute(sql, *args)

@@ -1,0 +1,185 @@
+"""One query that evaluates several rules for many targets.
+
+Rules that aggregate over the same path share a GROUP BY. Where nothing of the target decides what
+is aggregated, the sources are grouped before they are joined: a derived table, which costs half of
+what ``annotate()`` does, since that joins first and then groups all that it has joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from django.db.models import Aggregate, Count, Expression, F, Max, Min, Q, QuerySet, Sum
+from django.db.models.constants import LOOKUP_SEP
+from django.db.models.functions import Coalesce
+from django.db.models.sql import Query
+from django.db.models.sql.constants import LOUTER
+
+from syncfields.paths import Model, Path, hop_along
+from syncfields.trees import aggregates, among, references, renamed, replaced, rows
+
+ALIAS = "_syncfields_grouped"
+KEY = "_syncfields_key"
+# Of these it is known what they are over no rows.
+DERIVED = (Count, Sum, Min, Max)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of one model: those with the given primary keys, or those with one in a range."""
+
+    model: Model
+    using: str
+    pks: Collection[Any] | None = None
+    after: Any = None
+    last: Any = None
+
+    def queryset(self) -> QuerySet[Any]:
+        return rows(self.model, self.using).filter(self.condition(Path(self.model)))
+
+    def condition(self, path: Path) -> Q:
+        """The condition that a row at the other end of a path reaches one of them."""
+        if self.pks is not None:
+            return among(self.using, self.model, self.pks, path)
+        found = Q((path.pk_lookup("lte"), self.last))
+        return found if self.after is None else found & Q((path.pk_lookup("gt"), self.after))
+
+
+@dataclass(frozen=True, slots=True)
+class Grouped:
+    """A rule that aggregates over one path only."""
+
+    path: Path
+    expression: Any
+    """For ``annotate()`` on the target, where no other join multiplies its rows."""
+    adds_up: bool
+    """Whether its aggregates find nothing in the row of NULLs that a target without sources is
+    joined with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """The values of some rules, ``{attname: expression}``, that one query can ask for."""
+
+    values: Mapping[str, Any]
+    path: Path | None = None
+    """That of sources which can be grouped before they are joined."""
+
+    def annotated(self, chosen: Rows) -> tuple[QuerySet[Any], Mapping[str, Any]]:
+        """The rows, and the values as they can be annotated to them."""
+        if self.path is None:
+            return chosen.queryset(), self.values
+        hop = self.path.hops[0]
+        back = Path(hop.model, (hop_along(hop.field),))
+        numbers, inner = count(), {}
+
+        def replace(node: Any) -> Any:
+            if not isinstance(node, Aggregate):
+                return None
+            name = f"_syncfields_{next(numbers)}"
+            inner[name] = renamed(without_default(node), self.at_source)
+            return of_group(name, node, chosen.model)
+
+        values = {name: replaced(value, replace) for name, value in self.values.items()}
+        sources = rows(hop.model, chosen.using).filter(chosen.condition(back))
+        sources = sources.values(**{KEY: F(hop.field.name)}).annotate(**inner)
+        queryset = chosen.queryset()
+        query: Any = queryset.query
+        target = query.get_initial_alias()
+        query.alias_map[ALIAS] = DerivedTable(target, chosen.model._meta.pk, sources.query)
+        query.alias_refcount[ALIAS] = 1
+        return queryset, values
+
+    def at_source(self, name: str) -> str:
+        """``comments__score``, as the comment itself sees it."""
+        assert self.path is not None
+        hop = self.path.hops[0]
+        rest = name.removeprefix(hop.name).removeprefix(LOOKUP_SEP) or "pk"
+        options: Any = hop.model._meta
+        known = rest.split(LOOKUP_SEP)[0] in {
+            "pk",
+            *options._forward_fields_map,
+            *options.fields_map,
+        }
+        return rest if known else f"pk{LOOKUP_SEP}{rest}"
+
+
+def without_default(aggregate: Any) -> Any:
+    bare = aggregate.copy()
+    bare.default = None
+    return bare
+
+
+def of_group(name: str, aggregate: Any, model: Model) -> Any:
+    """An aggregate of the derived table, for a row that has no group in it as well."""
+    field = aggregate.resolve_expression(Query(model), allow_joins=True, reuse=None).output_field
+    column = DerivedColumn(name, field)
+    empty = aggregate.empty_result_set_value if aggregate.default is None else aggregate.default
+    return column if empty is None else Coalesce(column, empty, output_field=field)
+
+
+class DerivedColumn(Expression):
+    def __init__(self, name: str, field: Any) -> None:
+        super().__init__(output_field=field)
+        self.name = name
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        quote = connection.ops.quote_name
+        return f"{quote(ALIAS)}.{quote(self.name)}", []
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DerivedTable:
+    """What Django's compiler takes for a join: ``LEFT JOIN (SELECT ... GROUP BY ...)``."""
+
+    parent_alias: str
+    key: Any
+    query: Any
+
+    join_type = LOUTER
+    filtered_relation = None
+    table_alias = ALIAS
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        quote = connection.ops.quote_name
+        text, params = self.query.get_compiler(connection=connection).as_sql()
+        here = f"{quote(self.parent_alias)}.{quote(self.key.column)}"
+        joined = f"{quote(ALIAS)}.{quote(KEY)}"
+        return f"LEFT OUTER JOIN ({text}) {quote(ALIAS)} ON ({here} = {joined})", params
+
+
+def is_derivable(path: Path, expression: Any) -> bool:
+    """Whether what is aggregated over a path follows from the sources, grouped by a column of
+    theirs that is the target's primary key.
+    """
+    first = path.hops[0]
+    if first.forward or first.generic or len(first.columns) != 1:
+        return False
+    ((near, _),) = first.columns
+    if near != path.target._meta.pk.attname:
+        return False
+    found = aggregates(expression)
+    names = (name for each in found for name in references(each, path.target))
+    return all(type(each) in DERIVED for each in found) and all(
+        name.split(LOOKUP_SEP)[0] == first.name for name in names
+    )
+
+
+def scans(grouped: Mapping[str, Grouped], values: Mapping[str, Any]) -> Iterator[Scan]:
+    """Those that together ask for all values."""
+    shared: dict[tuple[str, bool], tuple[Path, dict[str, Any]]] = {}
+    alone: dict[str, Any] = {}
+    for name, value in values.items():
+        if (found := grouped.get(name)) is None:
+            alone[name] = value
+            continue
+        derivable = found.adds_up and is_derivable(found.path, found.expression)
+        _, together = shared.setdefault((found.path.lookup, derivable), (found.path, {}))
+        together[name] = found.expression
+    for (_, derivable), (path, together) in shared.items():
+        yield Scan(together, path if derivable else None)
+    if alone:
+        yield Scan(alone)
