@@ -182,12 +182,13 @@ def grouped(
 ) -> dict[str, Grouped]:
     """The one to-many path of a rule, with its expression, if there is just one.
 
-    ``read``: what each of its aggregates reads, where that is known already.
+    ``read``: what each aggregate of a linear rule reads, where that is known already.
     """
     found = aggregates(tree)
     # Django's own StdDev and Variance for SQLite fail on a target without rows.
     if not found or has_subquery(tree) or any(isinstance(a, (StdDev, Variance)) for a in found):
         return {}
+    is_linear = read is not None
     if read is None:
         read = [dependencies(rule, [aggregate]) for aggregate in found]
     stems = [{dependency.path.stem for dependency in each} for each in read]
@@ -195,7 +196,7 @@ def grouped(
     for own in stems:
         if deepest not in own or not all(deepest.starts_with(stem) for stem in own):
             return {}
-    adding = all(adds_up(aggregate, rule) for aggregate in found)
+    adding = is_linear or all(adds_up(aggregate, rule) for aggregate in found)
     return {rule.field.attname: Grouped(deepest, tree, adding)}
 
 
