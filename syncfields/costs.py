@@ -305,7 +305,7 @@ class Sending:
         change = Change(model, "delete", ROW)
         alone = Collector(using=self.using).can_fast_delete(model)  # type: ignore[arg-type]
         ways = many.ways_of_deleted(change) if alone else None
-        if ways and len(model._meta.pk_fields) == 1 and grouped.can_return(self.using, model):
+        if ways and len(model._meta.pk_fields) == 1 and grouped.can_return(self.using, model, ways):
             self.keep(change, ways, ())
             return
         if registry.plan().columns[model]:
@@ -355,7 +355,7 @@ class Sending:
             self.general(change)
             return
         if ways := many.ways_of_deleted(change):
-            if not grouped.can_return_many(self.using, model):
+            if not grouped.can_return_many(self.using, model, ways):
                 self.select(model)
             self.keep(change, ways, ())
             return

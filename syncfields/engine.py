@@ -132,8 +132,8 @@ class Keeping:
             targets.follow(self.using, maintenance, path, self.changes[0].pks[0])
 
     def after_inserts(self, change: Change, effects: Effects) -> None:
-        groups = grouped.in_memory(change.model, change.rows)
-        added = grouped.came(self.using, change.model, self.ways, groups, {})
+        groups = grouped.in_memory(change.model, self.ways, change.rows)
+        added = grouped.came(self.using, self.ways, groups, {})
         if added is not None:
             effects.merge(added)
             return

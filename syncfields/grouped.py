@@ -1,21 +1,21 @@
 """Many rows by the short way (``maintenance/direct.py``): rows that are alike count together.
 
-What rows contribute is read with their columns, once for each combination of values that occurs,
-and not read again after the write: the constants of an ``update()`` and the instances of a
-``bulk_create()`` are in memory. A DELETE returns what it took away, where the database can do that.
+What rows contribute is read with the keys of their targets, once for each combination of values
+that occurs, and not read again after the write: the constants of an ``update()`` and the instances
+of a ``bulk_create()`` are in memory. A DELETE returns what it took away, where the database can do
+that.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connections
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.db.models.constants import LOOKUP_SEP
 
 from syncfields import registry, statements
@@ -24,21 +24,22 @@ from syncfields.maintenance.base import Effects, Maintenance
 from syncfields.maintenance.direct import Direct, Part
 from syncfields.maintenance.extreme import Extreme
 from syncfields.maintenance.folding import UNKNOWN
-from syncfields.paths import Model, column
-from syncfields.single import all_parts, contents, fold, key_in_memory, reader, selected
+from syncfields.paths import Model, column, concrete
+from syncfields.single import fold, key_in_memory
 from syncfields.statements import Param, Row, Statement, once
 from syncfields.trees import one_of, references, rows, rows_with, tables
 
 Ways = Mapping[Maintenance, Direct]
+Known = Sequence[str | Part]
+"""What is to be known of rows: columns, and then what they contribute."""
 
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """Rows of one model. Those with the same values are one, with their number."""
+    """Rows of one model. Those of which the same is known are one, with their number."""
 
     model: Model
-    rows: Sequence[Row]
-    """Columns and contributions, as ``contents()`` selects them, or columns alone."""
+    values: Mapping[str | Part, Sequence[Any]]
     numbers: Sequence[int]
 
     @property
@@ -46,8 +47,9 @@ class Groups:
         return sum(self.numbers)
 
     def columns(self) -> list[dict[str, Any]]:
-        names = names_of(self.model)
-        return [dict(zip(names, row, strict=False)) for row in self.rows]
+        names = [each for each in self.values if isinstance(each, str)]
+        rows = zip(*(self.values[name] for name in names), strict=True)
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,57 +68,106 @@ def fits(ways: Ways) -> bool:
     return bool(ways) and not any(isinstance(maintenance, Extreme) for maintenance in ways)
 
 
-def names_of(model: Model) -> list[str]:
-    return sorted(registry.plan().columns[model])
+def contributed(ways: Ways, columns: Iterable[str] = ()) -> Known:
+    """The keys of their targets, and what is contributed to them; and further columns."""
+    # The keys first: SQLite compares the columns in this order when it groups rows.
+    keys = [way.key for way in ways.values()]
+    parts = [part for way in ways.values() for part in way.parts]
+    return [*dict.fromkeys([*keys, *columns]), *parts]
 
 
-def group(model: Model, found: Iterable[Row]) -> Groups:
+def read_by(ways: Ways, model: Model, written: Collection[str]) -> list[str]:
+    """The columns that contributions are made of, apart from those that are ``written``."""
+    parts = (part for way in ways.values() for part in way.parts)
+    names = {name for part in parts for name in columns_of(part, model)}
+    return sorted(names.difference(written))
+
+
+def columns_of(part: Part, model: Model) -> frozenset[str]:
+    """The columns that a contribution is made of, of those that are read before a write."""
+
+    def find() -> frozenset[str]:
+        first = {name.split(LOOKUP_SEP)[0] for name in references(part.expression, model)}
+        pk = model._meta.pk
+        names = ((pk if each == "pk" else column(model, each)).attname for each in first)
+        return registry.plan().columns[model].intersection(names)
+
+    return once(("columns", part), find)
+
+
+def holding(queryset: QuerySet[Any], known: Known, *more: str) -> QuerySet[Any]:
+    """Of each row the columns ``more``, and what is to be known."""
+    names = (each for each in known if isinstance(each, str))
+    parts = (each.expression for each in known if isinstance(each, Part))
+    named = {f"_syncfields_{number}": part for number, part in enumerate(parts)}
+    return queryset.annotate(**named).values_list(*more, *names, *named)
+
+
+def group(model: Model, known: Known, found: Iterable[Row]) -> Groups:
     found = list(found)
     try:
-        numbers = Counter(found)
+        counter = Counter(found)
     except TypeError:  # A value that cannot be hashed, like a JSON document.
-        return Groups(model, found, [1] * len(found))
-    return Groups(model, list(numbers), list(numbers.values()))
+        return Groups(model, by_column(known, found), [1] * len(found))
+    return Groups(model, by_column(known, list(counter)), list(counter.values()))
 
 
-def counted(model: Model, found: Sequence[Row]) -> Groups:
-    """Rows that the database has grouped, their number last."""
-    return Groups(model, [row[:-1] for row in found], [row[-1] for row in found])
+def by_column(known: Known, found: Sequence[Row]) -> dict[str | Part, Sequence[Any]]:
+    columns: Iterable[Sequence[Any]] = zip(*found, strict=True) if found else [()] * len(known)
+    return dict(zip(known, columns, strict=True))
 
 
-def read(queryset: QuerySet[Any], model: Model) -> tuple[list[Any] | None, Groups]:
-    """The rows of a queryset before a write: their keys, locked in order, and what they hold.
+def counted(model: Model, known: Known, statement: Statement) -> Groups:
+    """The rows of a statement, grouped by the database."""
+    *columns, numbers = statements.counted(statement).columns()
+    return Groups(model, dict(zip(known, columns, strict=True)), numbers)
+
+
+def read(queryset: QuerySet[Any], known: Known) -> tuple[list[Any] | None, Groups]:
+    """The rows of a queryset before a write: their keys, locked in order, and what is known of
+    them.
 
     SQLite has one writer at a time: there the database groups them, and the keys are None.
     """
+    model, chosen = concrete(queryset.model), rows_of(queryset)
     if not connections[queryset.db].features.has_select_for_update:
-        chosen = contents(rows_of(queryset).order_by())
-        return None, counted(model, list(chosen.annotate(_syncfields_number=Count("*"))))
-    names, parts = selected(model)
+        try:
+            statement = statements.select(holding(chosen.order_by(), known))
+        except EmptyResultSet:
+            return None, group(model, known, ())
+        return None, counted(model, known, statement)
     keys = [field.attname for field in model._meta.pk_fields]
     width = len(keys)
-    chosen = rows_of(queryset).annotate(**parts).values_list(*keys, *names, *parts)
-    found = list(locking(chosen))
+    found = list(locking(holding(chosen, known, *keys)))
     pks = [row[0] if width == 1 else row[:width] for row in found]
-    return pks, group(model, (row[width:] for row in found))
+    return pks, group(model, known, (row[width:] for row in found))
 
 
-def left_over(using: str, model: Model, pks: Sequence[Any]) -> Groups:
-    """What locked rows hold now, those that are there."""
-    return group(model, reading(contents(rows_with(model, using, pks))))
+def left_over(using: str, model: Model, ways: Ways, pks: Sequence[Any]) -> Groups:
+    """What locked rows contribute now, those that are there."""
+    known = contributed(ways)
+    return group(model, known, reading(holding(rows_with(model, using, pks), known)))
 
 
-def read_one(using: str, model: Model, pk: Any) -> Groups:
-    row = reader(using, model, lock=True).row(pk0=pk)
-    return group(model, () if row is None else (row,))
+def read_one(using: str, model: Model, ways: Ways, pk: Any) -> Groups:
+    known = contributed(ways)
+
+    def make() -> Statement:
+        chosen = rows(model, using).filter(pk=Param("pk", model._meta.pk))
+        return statements.select(locking(holding(chosen, known)))
+
+    return group(model, known, once(("read to delete", using, model), make).rows(pk=pk))
 
 
-def can_return(using: str, model: Model) -> bool:
-    """Whether a DELETE of rows of the model can return what they hold."""
+def can_return(using: str, model: Model, ways: Ways) -> bool:
+    """Whether a DELETE of rows of the model can return what they contribute."""
     # The databases return rows from DELETE if they do from INSERT.
     if not connections[using].features.can_return_columns_from_insert:
         return False
-    return once(("can return", using, model), lambda: returns(contents(rows(model, using))))
+    return once(
+        ("can return", using, model),
+        lambda: returns(holding(rows(model, using), contributed(ways))),
+    )
 
 
 def returns(queryset: QuerySet[Any]) -> bool:
@@ -127,61 +178,58 @@ def returns(queryset: QuerySet[Any]) -> bool:
     return tables(queryset) == 1 and not (asks_null and compiler.connection.vendor == "sqlite")
 
 
-def can_return_many(using: str, model: Model) -> bool:
+def can_return_many(using: str, model: Model, ways: Ways) -> bool:
     """Whether it is to return many rows. SQLite groups them faster, before they are deleted."""
-    return connections[using].features.has_select_for_update and can_return(using, model)
+    return connections[using].features.has_select_for_update and can_return(using, model, ways)
 
 
-def delete(queryset: QuerySet[Any], model: Model, write: Callable[[QuerySet[Any]], Any]) -> Groups:
-    """Delete the rows of a queryset; what they held."""
-    using = queryset.db
-    if not can_return_many(using, model):
-        pks, groups = read(queryset, model)
+def delete(queryset: QuerySet[Any], ways: Ways, write: Callable[[QuerySet[Any]], Any]) -> Groups:
+    """Delete the rows of a queryset; what they contributed."""
+    using, model, known = queryset.db, concrete(queryset.model), contributed(ways)
+    if not can_return_many(using, model, ways):
+        pks, groups = read(queryset, known)
         write(queryset if pks is None else rows_with(model, using, pks))
         return groups
     if connections[using].vendor == "postgresql":
         # A DELETE by itself locks its rows as it finds them.
         queryset = rows(model, using).filter(one_of(rows_of(queryset).select_for_update()))
     try:
-        statement = statements.delete(queryset, contents(rows(model, using)))
+        statement = statements.delete(queryset, holding(rows(model, using), known))
     except EmptyResultSet:
-        return group(model, ())
+        return group(model, known, ())
     if statements.can_count(statement):
-        return counted(model, statements.counted(statement).rows())
-    return group(model, statement.rows())
+        return counted(model, known, statement)
+    return group(model, known, statement.rows())
 
 
-def delete_one(using: str, model: Model, pk: Any) -> Groups:
+def delete_one(using: str, model: Model, ways: Ways, pk: Any) -> Groups:
+    known = contributed(ways)
+
     def make() -> Statement:
-        key = Param("pk", model._meta.pk)
-        return statements.delete(rows(model, using).filter(pk=key), contents(rows(model, using)))
+        chosen = rows(model, using).filter(pk=Param("pk", model._meta.pk))
+        return statements.delete(chosen, holding(rows(model, using), known))
 
-    return group(model, once(("delete", using, model), make).rows(pk=pk))
+    return group(model, known, once(("delete", using, model), make).rows(pk=pk))
 
 
-def in_memory(model: Model, instances: Sequence[Mapping[str, Any]]) -> Groups:
+def in_memory(model: Model, ways: Ways, instances: Sequence[Mapping[str, Any]]) -> Groups:
     """Instances by what their columns are going to be."""
-    names = names_of(model)
-    return group(model, (tuple(row.get(name, UNKNOWN) for name in names) for row in instances))
+    keys = (way.key for way in ways.values())
+    known = list(dict.fromkeys([*keys, *read_by(ways, model, ())]))
+    columns = ([row.get(name, UNKNOWN) for row in instances] for name in known)
+    return group(model, known, zip(*columns, strict=True))
 
 
 def moved(ways: Ways, groups: Groups, effects: Effects, sign: int) -> None:
     """The rows are gone (-1), or found to be there (1)."""
-    places = [*names_of(groups.model), *all_parts(groups.model)]
-
-    def values_of(name: str | Part) -> list[Any]:
-        return list(map(itemgetter(places.index(name)), groups.rows))
-
     for maintenance, way in ways.items():
-        keys = values_of(way.key)
+        keys = groups.values[way.key]
         for part in way.parts or (None,):
-            amounts = [] if part is None else values_of(part)
+            amounts = () if part is None else groups.values[part]
             add(effects, Share(maintenance, part, keys, amounts), groups.numbers, sign)
 
 
-def came(
-    using: str, model: Model, ways: Ways, groups: Groups, values: Mapping[str, Any]
-) -> Effects | None:
+def came(using: str, ways: Ways, groups: Groups, values: Mapping[str, Any]) -> Effects | None:
     """The rows are there, with new ``values``; None where memory does not say what they add."""
     shares = foreseen(using, ways, groups, values)
     if shares is None:
@@ -198,7 +246,7 @@ def foreseen(
     shares: list[Share] = []
     for maintenance, way in ways.items():
         keys = keys_in_memory(way, groups, values)
-        if any(key is UNKNOWN for key in keys):
+        if UNKNOWN in keys:
             return None
         for part in way.parts or (None,):
             amounts = [] if part is None else folded(using, part, groups, values)
@@ -211,11 +259,10 @@ def foreseen(
 def keys_in_memory(way: Direct, groups: Groups, values: Mapping[str, Any]) -> list[Any]:
     name = way.key
     if name in values:
-        return [key_in_memory(way, values)] * len(groups.rows)
-    held = map(itemgetter(names_of(groups.model).index(name)), groups.rows)
+        return [key_in_memory(way, values)] * len(groups.numbers)
     return [
         key if type(key) is int and way.key_is_integer else key_in_memory(way, {name: key})
-        for key in held
+        for key in groups.values[name]
     ]
 
 
@@ -224,27 +271,21 @@ def folded(using: str, part: Part, groups: Groups, values: Mapping[str, Any]) ->
 
     None where memory does not say it.
     """
-    model, names = groups.model, names_of(groups.model)
-    read = once(("columns", part), lambda: columns_read(part, model)) - values.keys()
-    places = [place for place, name in enumerate(names) if name in read]
-    kinds: Sequence[Any] = [tuple(row[place] for place in places) for row in groups.rows]
+    model, count = groups.model, len(groups.numbers)
+    names = sorted(columns_of(part, model) - values.keys())
+    columns = [groups.values[name] for name in names]
+    kinds: Any = list(zip(*columns, strict=True)) if columns else [()] * count
+
+    def amount_of(kind: Row) -> Any:
+        return fold(part, model, {**dict(zip(names, kind, strict=True)), **values}, using)
+
     try:
-        samples = dict(zip(kinds, groups.rows, strict=True))
+        amounts = {kind: amount_of(kind) for kind in set(kinds)}
     except TypeError:  # As in group().
-        kinds, samples = range(len(kinds)), dict(enumerate(groups.rows))
-    amounts = {
-        kind: fold(part, model, {**dict(zip(names, row, strict=False)), **values}, using)
-        for kind, row in samples.items()
-    }
+        amounts, kinds = dict(enumerate(map(amount_of, kinds))), range(count)
     if any(each is UNKNOWN or hasattr(each, "resolve_expression") for each in amounts.values()):
         return None
     return [amounts[kind] for kind in kinds]
-
-
-def columns_read(part: Part, model: Model) -> frozenset[str]:
-    first = {name.split(LOOKUP_SEP)[0] for name in references(part.expression, model)}
-    pk = model._meta.pk
-    return frozenset((pk if each == "pk" else column(model, each)).attname for each in first)
 
 
 def add_all(effects: Effects, shares: Iterable[Share], groups: Groups) -> None:

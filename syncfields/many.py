@@ -46,7 +46,8 @@ def update(
     def attempt() -> int:
         pks, ways = None, short_ways(change)
         if ways and len(changes) == 1 and change.model is model and change.values is not None:
-            pks, groups = grouped.read(queryset, model)
+            read = grouped.read_by(ways, model, change.values)
+            pks, groups = grouped.read(queryset, grouped.contributed(ways, read))
             shares = grouped.foreseen(using, ways, groups, change.values)
             if shares is not None:
                 if connection.vendor == "mysql":
@@ -58,7 +59,7 @@ def update(
                     if pks is None or result == len(pks):
                         grouped.add_all(effects, shares, groups)
                     else:  # Some did not match any longer.
-                        grouped.moved(ways, grouped.left_over(using, model, pks), effects, 1)
+                        grouped.moved(ways, grouped.left_over(using, model, ways, pks), effects, 1)
                     grouped.moved(ways, groups, effects, -1)
 
                 settle(connection, collect)
@@ -85,7 +86,7 @@ def delete(queryset: QuerySet[Any], write: Callable[[QuerySet[Any]], int]) -> in
     def attempt() -> int:
         change = Change(model, "delete", locked=True)
         if ways := ways_of_deleted(change):
-            groups = grouped.delete(queryset, model, write)
+            groups = grouped.delete(queryset, ways, write)
             settle(connections[using], lambda effects: grouped.moved(ways, groups, effects, -1))
             return groups.total
         change.pks = pks = lock_chosen(queryset)
@@ -105,14 +106,14 @@ def delete_one(using: str, instance: Any, write: Callable[[], Result]) -> Result
     connection = connections[using]
 
     def attempt() -> int:
-        groups = grouped.delete_one(using, model, instance.pk)
+        groups = grouped.delete_one(using, model, ways, instance.pk)
         settle(connection, lambda effects: grouped.moved(ways, groups, effects, -1))
         return groups.total
 
-    if grouped.can_return(using, model):
+    if grouped.can_return(using, model, ways):
         return persistently(connection, attempt)
     with together(connection):  # Once only: write() takes the key away from the instance.
-        groups = grouped.read_one(using, model, instance.pk)
+        groups = grouped.read_one(using, model, ways, instance.pk)
         result = write()
         settle(connection, lambda effects: grouped.moved(ways, groups, effects, -1))
     return result

@@ -87,6 +87,22 @@ class Statement:
             self.execute(cursor, values)
             return [self.converted(row, cursor.db) for row in cursor.fetchall()]
 
+    def columns(self) -> list[Sequence[Any]]:
+        """All that is returned, column by column. Of equal values one is converted."""
+        with connections[self.using].cursor() as cursor:
+            self.execute(cursor, {})
+            found = cursor.fetchall()
+            columns: list[Sequence[Any]] = [()] * len(cursor.description)
+            if found:
+                columns = list(zip(*found, strict=True))
+            for number, (functions, expression) in self.converters:
+                converted = {value: value for value in columns[number]}
+                for function in functions:
+                    for value, each in converted.items():
+                        converted[value] = function(each, expression, cursor.db)
+                columns[number] = [converted[value] for value in columns[number]]
+            return columns
+
     def converted(self, found: Row, connection: Any) -> Row:
         """As the ORM's compiler does it, which would give converters the connection of the thread
         that compiled.

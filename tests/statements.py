@@ -10,6 +10,7 @@ from django.db import connections, models
 from django.test.utils import CaptureQueriesContext
 
 TABLE = re.compile(r"(?:UPDATE|INSERT INTO|DELETE FROM|FROM)\s+[`\"]?(\w+)", re.IGNORECASE)
+INSIDE = re.compile(r"\((UPDATE|DELETE) ")
 TRANSACTION = ("SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT", "START", "SET")
 
 
@@ -23,8 +24,13 @@ class Statements(list[str]):
 
 
 def shape(sql: str) -> str:
-    """The verb and the table; a SELECT is named by the table that it reads first."""
+    """The verb and the table; a SELECT is named by the table that it reads first, and ``WITH`` by
+    what is written in it, if anything is.
+    """
     verb = sql.split(None, 1)[0].upper()
+    if verb == "WITH":
+        inside = INSIDE.search(sql)
+        verb = inside[1] if inside else "SELECT"
     found = TABLE.search(sql)
     return f"{verb} {found[1]}" if found else verb
 

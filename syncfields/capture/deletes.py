@@ -256,7 +256,7 @@ def delete_noting(
     gone: list[Any], ways: Any, queryset: QuerySet[Any], delete: Callable[[QuerySet[Any]], int]
 ) -> int:
     """Delete the rows of a queryset; ``gone`` is for the one who keeps the targets afterwards."""
-    groups = grouped.delete(queryset, concrete(queryset.model), delete)
+    groups = grouped.delete(queryset, ways, delete)
     gone.append((ways, groups))
     return groups.total
 
