@@ -7,6 +7,7 @@ one being named again, so that few numbers of rows occur.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -35,9 +36,22 @@ from syncfields.expressions import Tally
 from syncfields.locks import locking
 from syncfields.paths import Model, column
 from syncfields.statements import Param, Statement, once
-from syncfields.trees import among, one_of, references, renamed, rows, rows_with
+from syncfields.trees import (
+    Among,
+    Keys,
+    among,
+    in_lookup,
+    one_of,
+    references,
+    renamed,
+    rows,
+    rows_with,
+)
 
 COMPILED_ROWS = 64
+"""Up to so many rows, or different amounts, statements are compiled once."""
+ANY = 0
+"""Number of rows in a ``Shape`` that does not depend on it."""
 PAIR = 2
 """What moving one source row needs, whatever of it is added to which."""
 NUMBERS = (int, Decimal)
@@ -71,8 +85,10 @@ def add(
     extremes: Mapping[Any, Mapping[str, tuple[str, Any]]],
 ) -> int:
     """Add to the rows ``pks``; the number of rows that the UPDATE matched."""
-    if not extremes and (added := add_numbers(using, target, pks, deltas)):
-        return added
+    if not extremes:
+        few = len(pks) <= COMPILED_ROWS
+        if added := (add_numbers if few else add_many)(using, target, pks, deltas):
+            return added
     if len(pks) <= PAIR and len(target._meta.pk_fields) == 1:
         shape = shape_of(using, target, pks, deltas, extremes)
         values: dict[str, Any] = {}
@@ -94,8 +110,6 @@ def add_numbers(
     """The most frequent shape, numbers for the same columns of few rows, asked for without building
     its ``Shape``. 0 if it is another shape, or if no row matched.
     """
-    if len(pks) > COMPILED_ROWS:
-        return 0
     if len(pks) > PAIR:
         pks = [*pks, *[pks[-1]] * (2 ** (len(pks) - 1).bit_length() - len(pks))]
     names, values, falling = deltas[pks[0]].keys(), {}, set()
@@ -120,6 +134,35 @@ def of_numbers(shape: Shape) -> Statement | None:
     if len(shape.target._meta.pk_fields) > 1:
         return None
     return build(shape, Params(shape.target))
+
+
+def add_many(
+    using: str, target: Model, pks: Sequence[Any], deltas: Mapping[Any, Mapping[str, Any]]
+) -> int:
+    """Numbers for any number of rows: those to which the same is added are given as one value.
+    0 if it is another shape, or if no row matched.
+    """
+    if in_lookup(using, target, pks) != Among.lookup_name:
+        return 0
+    alike: dict[str, dict[Any, list[Any]]] = defaultdict(lambda: defaultdict(list))
+    for pk in pks:
+        for name, amount in deltas[pk].items():
+            if type(amount) not in NUMBERS:
+                return 0
+            alike[name][amount].append(pk)
+    shapes, values = [], {"pks": pks}
+    for name, amounts in sorted(alike.items()):
+        branches = [*amounts.items()]
+        branches += [(0, [])] * (2 ** (len(amounts) - 1).bit_length() - len(amounts))
+        if len(branches) > COMPILED_ROWS:
+            return 0
+        for number, (amount, chosen) in enumerate(branches):
+            values |= {f"{name} {number}": amount, f"pks {name} {number}": chosen}
+        is_for_all = len(amounts) == 1 and len(chosen) == len(pks)
+        mask = () if is_for_all else (True,) * len(branches)
+        shapes.append((name, mask, min(amounts) < 0))
+    shape = Shape(using, target, ANY, tuple(shapes), ())
+    return once(shape, lambda: build(shape, Lists(target))).update(**values)
 
 
 def shape_of(using: str, target: Model, pks: Sequence[Any], deltas: Any, extremes: Any) -> Shape:
@@ -174,6 +217,22 @@ class Params:
             return [(Q(), self.amount(name, 0))]
         numbers = (number for number, concerned in enumerate(mask) if concerned)
         return [(Q(pk=self.pk(number)), self.amount(name, number)) for number in numbers]
+
+
+class Lists(Params):
+    """As ``Params``, for lists of rows: by column and the number of the amount."""
+
+    def amounts(self, name: str, mask: Sequence[bool]) -> list[tuple[Any, Any]]:
+        """``mask`` has an item for each amount; none where one is for all rows."""
+        if not mask:
+            return [(Q(), self.amount(name, 0))]
+        return [
+            (self.among(f"pks {name} {number}"), self.amount(name, number))
+            for number, _ in enumerate(mask)
+        ]
+
+    def among(self, name: str) -> Among:
+        return Among(F("pk"), Keys(name, self.target._meta.pk))
 
 
 class Values:
@@ -256,7 +315,11 @@ def chosen(shape: Shape, given: Params | Values) -> QuerySet[Any]:
     """The rows to update; their locks are taken in the order of their keys."""
     if shape.rows == 1:
         return rows(shape.target, shape.using).filter(pk=given.pk(0))
-    if isinstance(given, Params):  # Not pk__in, which takes no expressions where it is a relation.
+    if isinstance(given, Lists):
+        queryset = rows(shape.target, shape.using).filter(given.among("pks"))
+    elif isinstance(
+        given, Params
+    ):  # Not pk__in, which takes no expressions where it is a relation.
         pks = [given.pk(number) for number in range(shape.rows)]
         queryset = rows(shape.target, shape.using).filter(In(F("pk"), pks))
     else:

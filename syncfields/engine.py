@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from itertools import chain
 from typing import Any, TypeVar
 
 from django.db import OperationalError, connections, transaction
@@ -304,7 +305,7 @@ def add(using: str, target: Model, deltas: dict[Any, Any], extremes: dict[Any, A
     pks = sorted_pks(deltas.keys() | extremes.keys() if extremes else deltas)
     if not pks:
         return
-    names = frozenset([name for rows in (deltas, extremes) for pk in rows for name in rows[pk]])
+    names = frozenset(chain.from_iterable([*deltas.values(), *extremes.values()]))
     if is_unread(target, names):
         targets.add(using, target, pks, deltas, extremes)
         return

@@ -39,6 +39,9 @@ class Param(Expression):
     def as_sql(self, compiler: Any, connection: Any) -> Any:
         return "%s", (self,)
 
+    def adapted(self, value: Any, connection: Any) -> Any:
+        return self.output_field.get_db_prep_value(value, connection, prepared=False)
+
 
 class Statement:
     """SQL, the values that it always has, and those that it is given."""
@@ -70,7 +73,7 @@ class Statement:
         for number, param in self.given:
             value = values[param.name]
             if type(value) is not int or not param.takes_integers:
-                value = param.output_field.get_db_prep_value(value, cursor.db, prepared=False)
+                value = param.adapted(value, cursor.db)
             params[number] = value
         cursor.execute(self.sql, params)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -31,6 +31,7 @@ from django.db.models.sql.datastructures import Join
 from django.db.models.sql.where import AND, OR, WhereNode
 
 from syncfields.paths import Model, Path
+from syncfields.statements import Param
 
 # Up to so many keys are given to the database one by one.
 FEW = 50
@@ -115,28 +116,47 @@ def of_row(model: Model, value: Any) -> Subquery:
     return Subquery(rows(model).filter(pk=OuterRef("pk")).values(_syncfields_value=value))
 
 
+class Keys(Param):
+    """Any number of keys, given at execution as one value."""
+
+    def __init__(self, name: str, field: Any) -> None:
+        super().__init__(name, field)
+        self.takes_integers = False
+
+    def adapted(self, value: Any, connection: Any) -> Any:
+        return as_one(value, self.output_field, connection)
+
+
+def as_one(keys: Sequence[Any], field: Any, connection: Any) -> Any:
+    """Keys as one value: a JSON document, or an array."""
+    integers = bool(keys) and isinstance(keys[0], int)
+    if not integers:
+        keys = [field.get_db_prep_value(each, connection, prepared=False) for each in keys]
+    if connection.vendor == "sqlite":
+        return json.dumps(keys)
+    # A literal, because psycopg looks at each item of a list.
+    return f"{{{json.dumps(keys)[1:-1]}}}" if integers else keys
+
+
 class Among(In):
     """``IN`` for any number of keys, which the database is given as one value."""
 
     lookup_name = "syncfields_among"
 
     def get_prep_lookup(self) -> Any:
-        return list(self.rhs)
+        return self.rhs if isinstance(self.rhs, Keys) else list(self.rhs)
 
-    def keys(self, connection: Any) -> list[Any]:
-        field = self.lhs.output_field
-        if isinstance(self.rhs[0], int):
-            return self.rhs
-        return [field.get_db_prep_value(each, connection, prepared=False) for each in self.rhs]
+    def given(self, connection: Any) -> Any:
+        keys, field = self.rhs, self.lhs.output_field
+        return keys if isinstance(keys, Keys) else as_one(keys, field, connection)
 
     def as_postgresql(self, compiler: Any, connection: Any) -> Any:
         sql, params = self.process_lhs(compiler, connection)
-        return f"{sql} = ANY(%s)", (*params, self.keys(connection))
+        return f"{sql} = ANY(%s)", (*params, self.given(connection))
 
     def as_sqlite(self, compiler: Any, connection: Any) -> Any:
         sql, params = self.process_lhs(compiler, connection)
-        document = json.dumps(self.keys(connection))
-        return sql + " IN (SELECT value FROM json_each(%s))", (*params, document)  # noqa: S608
+        return sql + " IN (SELECT value FROM json_each(%s))", (*params, self.given(connection))  # noqa: S608
 
 
 Field.register_lookup(Among)
