@@ -326,7 +326,8 @@ def chosen(shape: Shape, given: Params | Values) -> QuerySet[Any]:
         queryset = rows_with(shape.target, shape.using, given.pks)
     # PostgreSQL updates in whatever order it scans. MariaDB and MySQL follow the primary key.
     if connections[shape.using].vendor == "postgresql":
-        return rows(shape.target, shape.using).filter(one_of(locking(queryset.order_by("pk"))))
+        ordered = locking(queryset.order_by("pk"))
+        return rows(shape.target, shape.using).filter(one_of(ordered, isinstance(given, Lists)))
     return queryset
 
 

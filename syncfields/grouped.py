@@ -41,6 +41,8 @@ class Groups:
     model: Model
     values: Mapping[str | Part, Sequence[Any]]
     numbers: Sequence[int]
+    summed: bool = False
+    """Contributions are those of all rows of a group; else those of each."""
 
     @property
     def total(self) -> int:
@@ -119,8 +121,11 @@ def by_column(known: Known, found: Sequence[Row]) -> dict[str | Part, Sequence[A
 
 def counted(model: Model, known: Known, statement: Statement) -> Groups:
     """The rows of a statement, grouped by the database."""
-    *columns, numbers = statements.counted(statement).columns()
-    return Groups(model, dict(zip(known, columns, strict=True)), numbers)
+    names = sum(isinstance(each, str) for each in known)
+    summed = statements.can_sum(statement, names)
+    grouping = names if summed else len(known)
+    *columns, numbers = statements.counted(statement, grouping).columns()
+    return Groups(model, dict(zip(known, columns, strict=True)), numbers, summed)
 
 
 def read(queryset: QuerySet[Any], known: Known) -> tuple[list[Any] | None, Groups]:
@@ -192,7 +197,8 @@ def delete(queryset: QuerySet[Any], ways: Ways, write: Callable[[QuerySet[Any]],
         return groups
     if connections[using].vendor == "postgresql":
         # A DELETE by itself locks its rows as it finds them.
-        queryset = rows(model, using).filter(one_of(rows_of(queryset).select_for_update()))
+        ordered = rows_of(queryset).select_for_update()
+        queryset = rows(model, using).filter(one_of(ordered, many=True))
     try:
         statement = statements.delete(queryset, holding(rows(model, using), known))
     except EmptyResultSet:
@@ -222,11 +228,12 @@ def in_memory(model: Model, ways: Ways, instances: Sequence[Mapping[str, Any]]) 
 
 def moved(ways: Ways, groups: Groups, effects: Effects, sign: int) -> None:
     """The rows are gone (-1), or found to be there (1)."""
+    numbers = [1] * len(groups.numbers) if groups.summed else groups.numbers
     for maintenance, way in ways.items():
         keys = groups.values[way.key]
         for part in way.parts or (None,):
             amounts = () if part is None else groups.values[part]
-            add(effects, Share(maintenance, part, keys, amounts), groups.numbers, sign)
+            add(effects, Share(maintenance, part, keys, amounts), numbers, sign)
 
 
 def came(using: str, ways: Ways, groups: Groups, values: Mapping[str, Any]) -> Effects | None:

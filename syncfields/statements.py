@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from django.db import connections
 from django.db.models import (
     CompositePrimaryKey,
+    DecimalField,
     Expression,
     IntegerField,
     JSONField,
@@ -23,6 +24,7 @@ from django.db.models import (
 from syncfields.paths import is_stock
 
 Row = tuple[Any, ...]
+NUMBERS = (IntegerField, DecimalField)
 Made = TypeVar("Made")
 
 
@@ -167,11 +169,24 @@ def can_count(statement: Statement) -> bool:
     return takes_arrays(statement.using, fields)
 
 
-def counted(statement: Statement) -> Statement:
-    """The rows that a statement returns, those that are alike as one, with their number."""
-    names = ", ".join(f"v{number}" for number, _ in enumerate(statement.selected))
-    found = f"WITH found ({names}) AS ({statement.sql})"
-    return statement.with_sql(f"{found} SELECT {names}, COUNT(*) FROM found GROUP BY {names}")  # noqa: S608
+def can_sum(statement: Statement, first: int) -> bool:
+    """Whether it can add up the columns from the ``first`` one on, without rounding."""
+    fields = [expression.output_field for expression in statement.selected[first:]]
+    exact = IntegerField if connections[statement.using].vendor == "sqlite" else NUMBERS
+    return all(is_stock(field) and isinstance(field, exact) for field in fields)
+
+
+def counted(statement: Statement, grouping: int) -> Statement:
+    """The rows that a statement returns, those with the same first columns as one, with the sums
+    of the other columns and their number.
+    """
+    names = [f"v{number}" for number, _ in enumerate(statement.selected)]
+    groups = ", ".join(names[:grouping])
+    columns = [*names[:grouping], *(f"SUM({name})" for name in names[grouping:]), "COUNT(*)"]
+    found = f"WITH found ({', '.join(names)}) AS ({statement.sql})"
+    return statement.with_sql(
+        f"{found} SELECT {', '.join(columns)} FROM found GROUP BY {groups}"  # noqa: S608
+    )
 
 
 def update(queryset: QuerySet[Any], values: Mapping[str, Any]) -> Statement:

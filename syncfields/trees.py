@@ -164,7 +164,9 @@ ForeignObject.register_lookup(Among)  # Which inherits none of them: a primary k
 
 
 class Found(In):
-    """``IN`` a subquery that PostgreSQL carries out before all else, which plans faster, too."""
+    """``IN`` a subquery that PostgreSQL carries out before all else, which it plans faster, and
+    carries out slower for many rows: they are looked up one by one.
+    """
 
     def get_rhs_op(self, connection: Any, rhs: str) -> str:
         return f"= ANY(ARRAY{rhs})"
@@ -189,13 +191,13 @@ def among(using: str, model: Model, pks: Collection[Any], path: Path | None = No
     return Q((lookup, deque(pks) if name == Among.lookup_name else pks))
 
 
-def one_of(ordered: QuerySet[Any]) -> Any:
+def one_of(ordered: QuerySet[Any], many: bool = False) -> Any:
     """The condition that a row is one of a queryset, whose rows PostgreSQL is to lock in order."""
     keys = ordered.values("pk")
     if len(ordered.model._meta.pk_fields) > 1:
         return Q(pk__in=keys)
     # Not by name, which a primary key that is a relation does not have.
-    return Found(F("pk"), keys.query)
+    return (In if many else Found)(F("pk"), keys.query)
 
 
 def tables(queryset: QuerySet[Any]) -> int:
