@@ -46,6 +46,7 @@ from syncfields.trees import (
     renamed,
     rows,
     rows_with,
+    takes_as_one,
 )
 
 COMPILED_ROWS = 64
@@ -142,7 +143,7 @@ def add_many(
     """Numbers for any number of rows: those to which the same is added are given as one value.
     0 if it is another shape, or if no row matched.
     """
-    if in_lookup(using, target, pks) != Among.lookup_name:
+    if not takes_as_one(using) or in_lookup(using, target, pks) != Among.lookup_name:
         return 0
     alike: dict[str, dict[Any, list[Any]]] = defaultdict(lambda: defaultdict(list))
     for pk in pks:

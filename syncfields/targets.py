@@ -28,6 +28,7 @@ from syncfields.trees import (
     rows,
     rows_with,
     settable,
+    takes_as_one,
 )
 
 logger = logging.getLogger("syncfields.drift")
@@ -158,7 +159,7 @@ def batches_to_add(
     """
     if len(pks) <= BATCH:
         return [pks]
-    if extremes or in_lookup(using, target, pks) == "in":
+    if extremes or not takes_as_one(using) or in_lookup(using, target, pks) == "in":
         return batches(pks)
     found: list[Sequence[Any]] = []
     for batch in batches(pks, MANY):

@@ -139,7 +139,9 @@ def as_one(keys: Sequence[Any], field: Any, connection: Any) -> Any:
 
 
 class Among(In):
-    """``IN`` for any number of keys, which the database is given as one value."""
+    """``IN`` for any number of keys, which the database is given as one value; MariaDB and MySQL
+    read numbers in the statement.
+    """
 
     lookup_name = "syncfields_among"
 
@@ -158,6 +160,10 @@ class Among(In):
         sql, params = self.process_lhs(compiler, connection)
         return sql + " IN (SELECT value FROM json_each(%s))", (*params, self.given(connection))  # noqa: S608
 
+    def as_mysql(self, compiler: Any, connection: Any) -> Any:
+        sql, params = self.process_lhs(compiler, connection)
+        return f"{sql} IN ({', '.join(map(str, self.rhs))})", params
+
 
 Field.register_lookup(Among)
 ForeignObject.register_lookup(Among)  # Which inherits none of them: a primary key can be one.
@@ -174,13 +180,18 @@ class Found(In):
 
 def in_lookup(using: str, model: Model, pks: Collection[Any]) -> str:
     """The lookup for that many primary keys: SQLite runs out of variables, and all databases
-    take their time to read a long statement.
+    take their time to read a long statement, as Django does to write it.
     """
-    vendor = connections[using].vendor
-    if len(pks) <= FEW or vendor not in ("postgresql", "sqlite") or len(model._meta.pk_fields) > 1:
+    if len(pks) <= FEW or len(model._meta.pk_fields) > 1:
         return "in"
     kinds = {type(pk) for pk in pks}
-    return Among.lookup_name if kinds in ({int}, {str}, {UUID}) else "in"
+    fits = kinds == {int} or (kinds in ({str}, {UUID}) and takes_as_one(using))
+    return Among.lookup_name if fits else "in"
+
+
+def takes_as_one(using: str) -> bool:
+    """Whether the database takes any number of keys as one value."""
+    return connections[using].vendor in ("postgresql", "sqlite")
 
 
 def among(using: str, model: Model, pks: Collection[Any], path: Path | None = None) -> Q:

@@ -19,6 +19,7 @@ from time import perf_counter, process_time, sleep, time
 from typing import Any
 
 from tests.benchmarks.workloads import HOT_POSTS, SHAPES, WORKLOADS, Workload
+from tests.statements import shape
 
 TIMEOUT = 1800
 COUNTED = 12
@@ -276,7 +277,7 @@ class Arena:
         sent: dict[str, int] = {}
 
         def counting(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
-            verb = str(sql).split(None, 1)[0].upper()
+            verb = shape(str(sql)).split(None, 1)[0]
             if verb != "BEGIN":
                 sent[verb] = sent.get(verb, 0) + 1
             return execute(sql, params, many, context)

@@ -612,6 +612,21 @@ def test_any_number_of_targets_and_amounts(count, alike):
     assert_truth(zoo.Till)
 
 
+def test_rows_that_contribute_different_amounts_to_one_target_are_summed_up():
+    tills = zoo.Till.objects.bulk_create(zoo.Till() for _ in range(3))
+    zoo.Receipt.objects.bulk_create(
+        zoo.Receipt(till=tills[number % 3], amount=number, tip=-(number**2)) for number in range(30)
+    )
+
+    zoo.Receipt.objects.filter(amount__gt=20).delete()
+    assert_truth(zoo.Till)
+    zoo.Receipt.objects.filter(amount__gt=10).update(tip=7)
+    assert_truth(zoo.Till)
+    zoo.Receipt.objects.filter(amount__lt=5).update(till=tills[0], amount=9)
+
+    assert_truth(zoo.Till)
+
+
 @pytest.mark.parametrize(
     ("pages", "updates"), [(lambda n: 3, (1, 2)), (lambda n: n % 7, (1, 2)), (lambda n: n, (2, 2))]
 )
