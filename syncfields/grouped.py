@@ -135,17 +135,19 @@ def read(queryset: QuerySet[Any], known: Known) -> tuple[list[Any] | None, Group
     SQLite has one writer at a time: there the database groups them, and the keys are None.
     """
     model, chosen = concrete(queryset.model), rows_of(queryset)
-    if not connections[queryset.db].features.has_select_for_update:
-        try:
-            statement = statements.select(holding(chosen.order_by(), known))
-        except EmptyResultSet:
-            return None, group(model, known, ())
+    locks = connections[queryset.db].features.has_select_for_update
+    keys = [field.attname for field in model._meta.pk_fields] if locks else []
+    try:
+        statement = statements.select(
+            locking(holding(chosen if locks else chosen.order_by(), known, *keys))
+        )
+    except EmptyResultSet:
+        return [] if locks else None, group(model, known, ())
+    if not locks:
         return None, counted(model, known, statement)
-    keys = [field.attname for field in model._meta.pk_fields]
-    width = len(keys)
-    found = list(locking(holding(chosen, known, *keys)))
-    pks = [row[0] if width == 1 else row[:width] for row in found]
-    return pks, group(model, known, (row[width:] for row in found))
+    columns, width = statement.columns(), len(keys)
+    pks = columns[0] if width == 1 else zip(*columns[:width], strict=True)
+    return list(pks), group(model, known, zip(*columns[width:], strict=True))
 
 
 def left_over(using: str, model: Model, ways: Ways, pks: Sequence[Any]) -> Groups:
