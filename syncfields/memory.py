@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 
 from django.db import models
 
@@ -15,40 +17,53 @@ from syncfields.trees import rows
 DROPPED = "syncfields_dropped"
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """Where a target may be cached, as seen from a row that changed."""
+
+    steps: tuple[str, ...]
+    model: type[models.Model]
+    names: frozenset[str]
+    """The fields of the target that are old then."""
+    beyond: tuple[View, ...]
+    """The targets of the target."""
+
+
 def forget(instance: models.Model, changes: Sequence[Change], gone: Collection[int] = ()) -> None:
     """Defer the synced fields of targets that are cached on an instance just written.
 
     ``gone`` are instances, by ``id()``, whose rows are deleted: nothing could be fetched for them.
     """
-    seen: set[int] = set(gone)
     for change in changes:
-        follow(instance, change, seen, gone)
+        follow(instance, views(change), gone)
 
 
-def follow(instance: models.Model, change: Change, seen: set[int], gone: Collection[int]) -> None:
-    for steps, then in views(change):
-        target = step_back(instance, steps)
-        if not isinstance(target, then.model) or id(target) in gone:
-            continue
-        drop(target, then.columns or ())
-        if views(then) and id(target) not in seen:
-            seen.add(id(target))
-            follow(target, then, seen, gone)
+def follow(instance: models.Model, seen: Iterable[View], gone: Collection[int]) -> None:
+    for view in seen:
+        target: models.Model | None = instance
+        for step in view.steps:
+            target = target and target._state.fields_cache.get(step)
+        if isinstance(target, view.model) and id(target) not in gone:
+            drop(target, view.names)
+            follow(target, view.beyond, gone)
 
 
-def views(change: Change) -> Sequence[tuple[tuple[str, ...], Change]]:
-    """Where targets may be cached, as seen from a row that changed, and what happens to them."""
+def views(change: Change) -> tuple[View, ...]:
     key = ("views", change.model, change.kind, change.columns, change.unordered, change.saved)
-    return once(key, lambda: list(find_views(change)))
+    return once(key, lambda: find_views(change))
 
 
-def find_views(change: Change) -> Iterator[tuple[tuple[str, ...], Change]]:
+def find_views(change: Change) -> tuple[View, ...]:
+    found: dict[tuple[tuple[str, ...], type[models.Model]], set[str]] = defaultdict(set)
     for watch in registry.plan().sources.get(change.model, ()):
         steps = [cache_name(hop) for hop in reversed(watch.dependency.path.hops)]
         if None not in steps and watch.maintenance.concerned([change]):
-            names = frozenset(rule.field.attname for rule in watch.maintenance.rules)
-            then = Change(watch.maintenance.target, "update", (), names)
-            yield tuple(filter(None, steps)), then
+            target = tuple(filter(None, steps)), watch.maintenance.target
+            found[target].update(rule.field.attname for rule in watch.maintenance.rules)
+    return tuple(
+        View(steps, model, names, views(Change(model, "update", (), names)))
+        for (steps, model), names in zip(found, map(frozenset, found.values()), strict=True)
+    )
 
 
 def cache_name(hop: Hop) -> str | None:
@@ -58,14 +73,6 @@ def cache_name(hop: Hop) -> str | None:
     if hop.forward:
         return hop.field.remote_field.cache_name if hop.field.one_to_one else None
     return str(hop.field.cache_name)
-
-
-def step_back(instance: models.Model, steps: Iterable[str]) -> models.Model | None:
-    """The instance that is reached without a query."""
-    current: models.Model | None = instance
-    for step in steps:
-        current = current and current._state.fields_cache.get(step)
-    return current
 
 
 def drop(instance: models.Model, names: Iterable[str]) -> None:

@@ -52,6 +52,18 @@ def test_case_59_the_old_parent_and_the_new_one_are_fresh():
     assert_truth()
 
 
+def test_case_59_the_cached_grandparent_is_fresh_in_all_that_the_parent_passes_on():
+    blog = Blog.objects.create()
+    post = Post.objects.create(blog=blog)
+
+    comment = Comment.objects.create(post=post)
+
+    assert post.blog is blog
+    assert blog.comment_total == 1
+    assert blog.busiest_post == 1
+    assert blog.last_comment_at == comment.created
+
+
 def test_case_59_unsaved_edits_on_a_cached_parent_survive():
     post = Post.objects.create(title="old")
     comment = Comment.objects.create(post=post)
