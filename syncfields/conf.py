@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from django.conf import settings
+from django.core.signals import setting_changed
 
 CHOICES = {"TRACKING": ("database", "memory"), "APPLY": ("immediately", "commit")}
 
@@ -18,6 +20,14 @@ def tracking() -> str:
     return str(user_settings().get("TRACKING", "database"))
 
 
+@cache
 def apply() -> str:
     """When deltas are written: at once, or as the last thing before COMMIT."""
     return str(user_settings().get("APPLY", "immediately"))
+
+
+def forget(**_: object) -> None:
+    apply.cache_clear()
+
+
+setting_changed.connect(forget)

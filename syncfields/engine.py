@@ -30,7 +30,7 @@ from syncfields.order import (
 )
 from syncfields.paths import Model, Path
 from syncfields.routes import concerned, route
-from syncfields.single import Row, changed
+from syncfields.single import Row, changed, contents_of
 from syncfields.statements import once
 
 Result = TypeVar("Result")
@@ -43,8 +43,10 @@ Gone = Sequence[tuple[grouped.Ways, grouped.Groups]]
 
 def known_before(using: str, instances: Sequence[Any]) -> bool:
     """Whether other rows can refer to keys whose rows are yet to be inserted."""
-    known = any(instance.pk is not None for instance in instances)
-    return known and connections[using].features.can_defer_constraint_checks
+    for instance in instances:
+        if instance.pk is not None:
+            return bool(connections[using].features.can_defer_constraint_checks)
+    return False
 
 
 class Keeping:
@@ -52,13 +54,13 @@ class Keeping:
 
     def __init__(
         self,
-        using: str,
+        connection: Any,
         changes: Sequence[Change],
         gone: Gone = (),
         maintenances: Sequence[Maintenance] | None = None,
     ) -> None:
-        self.using = using
-        self.connection: Any = connections[using]
+        self.connection = connection
+        self.using: str = connection.alias
         self.changes = changes
         self.maintenances = concerned(changes) if maintenances is None else maintenances
         self.known: list[Any] = []
@@ -71,7 +73,7 @@ class Keeping:
     def before(self) -> None:
         if len(self.changes) == 1 and not self.repairs:
             self.take_short_ways(self.changes[0])
-        lock_sources(self.using, self.changes, self.maintenances)
+        lock_sources(self.connection, self.changes, self.maintenances)
         if not self.maintenances:
             return
         if self.repairs:
@@ -90,7 +92,7 @@ class Keeping:
         single = inserts or len(change.pks) == 1
         if not single or (change.values is None and change.kind != "delete"):
             return
-        self.row = Row(self.using, change)
+        self.row = Row(self.connection, change)
         reads = not inserts and registry.plan().columns[change.model]
         if reads and not self.read_row(self.row, change):  # Django will insert it, or it is gone.
             self.maintenances = ()
@@ -105,12 +107,12 @@ class Keeping:
         if change.previous is not None and row.remember(change.previous, change.columns or ()):
             return True
         if change.kind == "update":
-            lock_relatives(self.using, change, lambda: change.pks)
+            lock_relatives(self.connection, change, lambda: change.pks)
         if not row.read(lock=True):
             return False
         change.former = (row.columns,)
         if change.kind == "update":
-            change.columns = changed(change.model, row.columns, change.values or {})
+            change.columns = changed(row.contents, row.columns, change.values or {})
         return True
 
     def after(self) -> None:
@@ -219,9 +221,11 @@ def settle(connection: Any, collect: Callable[[Effects], None], at_once: bool = 
 
 def perform(using: str, changes: Sequence[Change], write: Callable[[], Result]) -> Result:
     """Carry out ``write``, which makes ``changes``, and keep all targets right."""
+    connection = connections[using]
     for change in changes:
         if change.previous is not None:  # Before a transaction is begun for nothing.
-            change.columns = changed(change.model, change.previous, change.values or {})
+            what = contents_of(using, change.model)
+            change.columns = changed(what, change.previous, change.values or {})
     maintenances = concerned(changes)
     if not maintenances:
         return write()
@@ -229,13 +233,12 @@ def perform(using: str, changes: Sequence[Change], write: Callable[[], Result]) 
         return suspension.watch(using, maintenances, changes, write)
 
     def attempt() -> Result:
-        keeping = Keeping(using, changes, maintenances=maintenances)
+        keeping = Keeping(connection, changes, maintenances=maintenances)
         keeping.before()
         result = write()
         keeping.after()
         return result
 
-    connection = connections[using]
     if changes[0].kind == "insert" and len(changes[0].rows) > 1:
         with together(connection):  # Once only: bulk_create() has changed the instances by then.
             return attempt()

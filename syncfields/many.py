@@ -52,7 +52,7 @@ def update(
             if shares is not None:
                 if connection.vendor == "mysql":
                     change.former = groups.columns()
-                    lock_parents(using, changes)
+                    lock_parents(connection, changes)
                 result = write(queryset if pks is None else keep_to(queryset, pks))
 
                 def collect(effects: Effects) -> None:
@@ -65,7 +65,7 @@ def update(
                 settle(connection, collect)
                 return result
         for each in changes:
-            lock_relatives(using, each, lambda: list(queryset.values_list("pk", flat=True)))
+            lock_relatives(connection, each, lambda: list(queryset.values_list("pk", flat=True)))
         lock_copied(using, changes)
         lock_ancestors(queryset, changes)
         chosen = lock_chosen(queryset) if pks is None else pks

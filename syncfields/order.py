@@ -86,22 +86,21 @@ def steps(maintenance: Maintenance) -> Iterator[tuple[Model, Model]]:
         yield from pairwise(reversed(models[:last]))
 
 
-def lock_parents(using: str, changes: Sequence[Change]) -> None:
+def lock_parents(connection: Any, changes: Sequence[Change]) -> None:
     """Lock the rows that new keys refer to, where the database would lock them shared."""
-    lock_sources(using, changes, ())
+    lock_sources(connection, changes, ())
 
 
 def lock_sources(
-    using: str, changes: Sequence[Change], maintenances: Sequence[Maintenance]
+    connection: Any, changes: Sequence[Change], maintenances: Sequence[Maintenance]
 ) -> None:
     """Lock, before a write, the rows that it changes and all that they are connected with: by the
     keys that they hold, and by those that they are going to hold.
     """
-    connection = connections[using]
     shares = connection.vendor == "mysql"
     if not connection.features.has_select_for_update or not (maintenances or shares):
         return
-    wanted = Wanted(using, ranks())
+    wanted = Wanted(connection.alias, ranks())
     if shares:
         want_parents(wanted, changes, None)
     for change in changes if maintenances else ():
@@ -146,17 +145,18 @@ def lock_copied(using: str, changes: Sequence[Change], inserts: bool = False) ->
         wanted.take(None if inserts else change.model)
 
 
-def lock_relatives(using: str, change: Change, pks: Callable[[], Sequence[Any]]) -> None:
+def lock_relatives(connection: Any, change: Change, pks: Callable[[], Sequence[Any]]) -> None:
     """Lock the targets of the rows about to be changed whose tables do not come after theirs: rows
     that copy from them and are counted by them, and rows of the same table, with them.
 
     What comes to be a target in the meantime is locked when it is written.
     """
-    if not connections[using].features.has_select_for_update:
+    if not connection.features.has_select_for_update:
         return
     found = [each for each in against_the_order(change.model) if change.writes(each.columns)]
     if not found:
         return
+    using = connection.alias
     wanted, keys = Wanted(using, ranks()), pks()
     for dependency in found if keys else ():
         path = dependency.path

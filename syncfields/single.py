@@ -19,7 +19,7 @@ from syncfields.locks import lock, locking, must_write
 from syncfields.maintenance.base import Effects, Maintenance
 from syncfields.maintenance.direct import Direct, Part
 from syncfields.maintenance.extreme import Extreme
-from syncfields.maintenance.folding import UNKNOWN, folding
+from syncfields.maintenance.folding import UNKNOWN, Ask, folding
 from syncfields.maintenance.recompute import Recompute
 from syncfields.maintenance.tally import Tallied
 from syncfields.paths import Model, column, concrete
@@ -57,25 +57,27 @@ class Contents:
     """What ``contents()`` selects of each row of a model."""
 
     names: tuple[str, ...]
-    parts: tuple[Part, ...]
+    parts: Mapping[Part, Ask]
+    """What each adds, as far as memory says it."""
     stock: frozenset[str]
     """The columns of Django's own fields. Others may store another value than they were given."""
 
 
-def contents_of(model: Model) -> Contents:
+def contents_of(using: str, model: Model) -> Contents:
     def make() -> Contents:
+        vendor = connections[using].vendor
         names = sorted(registry.plan().columns[model])
         types = ((name, type(model._meta.get_field(name))) for name in names)
         stock = (name for name, kind in types if kind.__module__.startswith("django."))
-        return Contents(tuple(names), tuple(all_parts(model)), frozenset(stock))
+        parts = {part: folding(part, model, vendor) for part in all_parts(model)}
+        return Contents(tuple(names), parts, frozenset(stock))
 
-    return once(("contents", model), make)
+    return once(("contents", using, model), make)
 
 
 def fold(part: Part, model: Model, row: Mapping[str, Any], using: str) -> Any:
     """What a row contributes, as far as memory says it."""
-    ask = once(("fold", part, using), lambda: folding(part, model, connections[using].vendor))
-    return ask(row)
+    return contents_of(using, model).parts[part](row)
 
 
 def key_in_memory(way: Direct, row: Mapping[str, Any]) -> Any:
@@ -102,14 +104,15 @@ def is_same(old: Any, new: Any) -> bool:
     return old is new or bool(new == old)
 
 
-def changed(model: Model, columns: Mapping[str, Any], written: Mapping[str, Any]) -> frozenset[str]:
+def changed(
+    what: Contents, columns: Mapping[str, Any], written: Mapping[str, Any]
+) -> frozenset[str]:
     """The columns that matter and that a write may change, of a row that holds ``columns``."""
-    stock = contents_of(model).stock
     return frozenset(
         [
             name
             for name, old in columns.items()
-            if name in written and not (name in stock and is_same(old, written[name]))
+            if name in written and not (name in what.stock and is_same(old, written[name]))
         ]
     )
 
@@ -117,10 +120,12 @@ def changed(model: Model, columns: Mapping[str, Any], written: Mapping[str, Any]
 class Row:
     """One row of a source model, before and after a write."""
 
-    def __init__(self, using: str, change: Change) -> None:
-        self.using = using
+    def __init__(self, connection: Any, change: Change) -> None:
+        self.connection = connection
+        self.using: str = connection.alias
         self.change = change
         self.model = change.model
+        self.contents = contents_of(self.using, change.model)
         self.columns: Mapping[str, Any] = {}
         self.contributions: dict[Part, Any] = {}
         self.now: Row | None = None
@@ -134,7 +139,7 @@ class Row:
             found = statement.row(pk0=pk)
         if found is None:
             return False
-        what = contents_of(self.model)
+        what = self.contents
         self.columns = dict(zip(what.names, found, strict=False))
         self.contributions = dict(zip(what.parts, found[len(what.names) :], strict=True))
         return True
@@ -146,7 +151,7 @@ class Row:
             if way.columns.isdisjoint(changed):
                 continue
             for part in way.parts:
-                old = fold(part, self.model, previous, self.using)
+                old = self.contents.parts[part](previous)
                 if old is UNKNOWN or hasattr(old, "resolve_expression"):
                     return False
                 self.contributions[part] = old
@@ -180,13 +185,15 @@ class Row:
     def again(self) -> Row:
         """The row as it is after the write."""
         if self.now is None:
-            self.now = Row(self.using, self.change)
+            self.now = Row(self.connection, self.change)
             self.now.read(lock=False)
         return self.now
 
     def present(self, maintenance: Maintenance, part: Part, written: Mapping[str, Any]) -> Any:
         """What the row contributes now: a value, or an expression over the row."""
-        folded = fold(part, self.model, written, self.using)
+        folded = self.contents.parts[part](written)
+        if type(folded) is int:
+            return folded
         is_expression = hasattr(folded, "resolve_expression")
         if is_expression and self.can_be_late(maintenance):
             return self.late(maintenance, part)
@@ -195,9 +202,9 @@ class Row:
         return folded
 
     def can_be_late(self, maintenance: Maintenance) -> bool:
-        features = connections[self.using].features
-        reads_itself = maintenance.target is self.model and not features.update_can_self_select
-        return not reads_itself and not pending.waits(connections[self.using])
+        can_read_itself = self.connection.features.update_can_self_select
+        reads_itself = maintenance.target is self.model and not can_read_itself
+        return not reads_itself and not pending.waits(self.connection)
 
     def add(
         self,
@@ -227,7 +234,7 @@ class Row:
         field = column(target, name)
 
         def make() -> Statement:
-            vendor = connections[self.using].vendor
+            vendor = self.connection.vendor
             stored, left = (ordered(field, each, vendor) for each in (F(name), Param("old", field)))
             beats = (GreaterThan if better == "gt" else LessThan)(stored, left)
             queryset = rows(target, self.using).filter(pk=Param("key", target._meta.pk))

@@ -99,7 +99,8 @@ def create(
     if (suspension := scope.suspended()) is not None and not suspension.noting:
         return write()
     watching = list(dict.fromkeys(watch.maintenance for watch in plan.sources.get(model, ())))
-    with engine.together(connections[using]):
+    connection = connections[using]
+    with engine.together(connection):
         new = Change(model, "insert", rows=[vars(obj) for obj in objs], partial=True)
         # One by one: rows that come back without their keys cannot be evaluated afterwards.
         late: list[Maintenance] = []
@@ -108,10 +109,10 @@ def create(
                 late = initial.assign(using, new, [obj])
         rivals = conflicting(using, model, objs, unique_fields)
         replaced = Change(model, "update", rivals)
-        keeping = engine.Keeping(using, [replaced])
-        order.lock_sources(using, [replaced], keeping.maintenances)
+        keeping = engine.Keeping(connection, [replaced])
+        order.lock_sources(connection, [replaced], keeping.maintenances)
         lock_connected(using, watching, model, objs)
-        counting = engine.Keeping(using, [new] if suspension is None else [])
+        counting = engine.Keeping(connection, [new] if suspension is None else [])
         counting.maintenances = [each for each in counting.maintenances if not each.reconcilable]
         counting.before()
         touched = {each: targets(using, each, model, objs, replaced) for each in watching}

@@ -110,7 +110,7 @@ def delete_one(collector: Any, instance: Any, delete: Callable[[], Any]) -> Any:
 def delete_and_keep(
     collector: Any, changes: list[Change], gone: list[Any], delete: Callable[[], Any]
 ) -> Any:
-    keeping = engine.Keeping(collector.using, changes, gone)
+    keeping = engine.Keeping(connections[collector.using], changes, gone)
     writing = [(change, len(change.pks)) for change in changes]
     if any(collector._has_signal_listeners(model) for model in collector.data):
         # Receivers of pre_delete may write the very rows: read them afterwards.

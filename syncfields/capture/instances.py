@@ -58,6 +58,8 @@ def inserting(original: Callable[..., Any]) -> Callable[..., Any]:
         self: models.Model, manager: Any, using: str, fields: Any, returning: Any, raw: bool
     ) -> Any:
         model, plan = concrete(manager.model), registry.plan()
+        if model not in plan.sources and model not in plan.owned:
+            return original(self, manager, using, fields, returning, raw)
 
         def write() -> Any:
             result = original(self, manager, using, fields, returning, raw)
@@ -75,8 +77,6 @@ def inserting(original: Callable[..., Any]) -> Callable[..., Any]:
         )
         if model in plan.owned and scope.suspended() is None:
             return engine.insert(using, change, [self], write)
-        if model not in plan.sources and model not in plan.owned:
-            return original(self, manager, using, fields, returning, raw)
         result = engine.perform(using, [change], write)
         memory.forget(self, [change])
         if (suspension := scope.suspended()) is not None:

@@ -74,7 +74,7 @@ class Upsert:
         self.replaced = replaced
         self.known: set[Any] = set()
         """The rows that may be replaced: those found, locked and read, and those just inserted."""
-        self.keeping = engine.Keeping(self.using, [replaced, new])
+        self.keeping = engine.Keeping(self.connection, [replaced, new])
         self.anew: dict[Maintenance, set[Any]] = {}
         """Targets to evaluate anew: not all rows were read before the first was written."""
         self.suspension = scope.suspended()
@@ -112,7 +112,7 @@ class Upsert:
             self.note([more])
             return True
         self.leave_differences()
-        order.lock_sources(self.using, [more], list(self.anew))
+        order.lock_sources(self.connection, [more], list(self.anew))
         for each in self.anew:
             self.anew[each] |= each.targets([more], self.using)
         return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
@@ -17,21 +18,18 @@ from syncfields.scans import Grouped
 from syncfields.trees import connected
 
 PrimaryKey = Any
+by_target: Any = partial(defaultdict, partial(defaultdict, dict))
 
 
 @dataclass(slots=True)
 class Effects:
     """What a write does to targets; collected first, then written."""
 
-    deltas: dict[Model, dict[PrimaryKey, dict[str, Any]]] = field(
-        default_factory=lambda: defaultdict(lambda: defaultdict(dict))
-    )
+    deltas: dict[Model, dict[PrimaryKey, dict[str, Any]]] = field(default_factory=by_target)
     """``{target: {pk: {attname: amount}}}``"""
-    extremes: dict[Model, dict[PrimaryKey, dict[str, Any]]] = field(
-        default_factory=lambda: defaultdict(lambda: defaultdict(dict))
-    )
+    extremes: dict[Model, dict[PrimaryKey, dict[str, Any]]] = field(default_factory=by_target)
     """Values that joined a minimum or maximum, in the same shape."""
-    stale: dict[Maintenance, set[PrimaryKey]] = field(default_factory=lambda: defaultdict(set))
+    stale: dict[Maintenance, set[PrimaryKey]] = field(default_factory=partial(defaultdict, set))
     """Targets to evaluate anew."""
 
     def add(self, target: Model, pk: PrimaryKey, attname: str, amount: Any) -> None:
