@@ -9,11 +9,10 @@ synced fields follow.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from itertools import chain
 from typing import Any, TypeVar
 
-from django.db import OperationalError, connections, transaction
+from django.db import connections
 
 from syncfields import grouped, initial, memory, pending, registry, scope, targets
 from syncfields.changes import Change
@@ -32,11 +31,9 @@ from syncfields.paths import Model, Path
 from syncfields.routes import concerned, route
 from syncfields.single import Row, changed, contents_of
 from syncfields.statements import once
+from syncfields.transactions import persistently, together
 
 Result = TypeVar("Result")
-ATTEMPTS = 3
-# Deadlocks and serialization errors: PostgreSQL's SQLSTATE, the numbers of MariaDB and MySQL.
-REFUSALS = ("40P01", "40001", 1213, 1020)
 Gone = Sequence[tuple[grouped.Ways, grouped.Groups]]
 """Rows that a DELETE has returned, and what they matter to."""
 
@@ -150,59 +147,6 @@ class Keeping:
                 effects.stale[each] |= known | each.targets(self.changes, self.using)
             else:
                 each.after(self.changes, self.using, known, effects)
-
-
-class Joining:
-    """What ``atomic(savepoint=False)`` is inside another atomic block, and no more: an exception
-    dooms the transaction.
-    """
-
-    __slots__ = ("connection",)
-
-    def __init__(self, connection: Any) -> None:
-        self.connection = connection
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is not None:
-            self.connection.needs_rollback = True
-            self.connection.rollback_exc = error
-
-
-def together(connection: Any) -> AbstractContextManager[Any]:
-    """One transaction for a write and what follows from it, without a savepoint."""
-    if connection.in_atomic_block:
-        return Joining(connection)
-    return transaction.atomic(using=connection.alias, savepoint=False)
-
-
-def persistently(
-    connection: Any, attempt: Callable[[], Result], changes: Sequence[Change] = ()
-) -> Result:
-    """As ``together()``, and tried again where the transaction is the write's own, in autocommit
-    mode, and the database has ended it because of another one: the write alone would have waited.
-    """
-    own = connection.autocommit and not connection.in_atomic_block
-    for _ in range(ATTEMPTS - 1 if own else 0):
-        states = [change.state() for change in changes]
-        try:
-            with together(connection):
-                return attempt()
-        except OperationalError as error:
-            if not is_refusal(error):
-                raise
-        for change, state in zip(changes, states, strict=True):
-            change.restore(state)
-    with together(connection):
-        return attempt()
-
-
-def is_refusal(error: OperationalError) -> bool:
-    """Whether the database has rolled a transaction back that would succeed another time."""
-    state = getattr(error.__cause__, "sqlstate", None) or getattr(error.__cause__, "pgcode", None)
-    return state in REFUSALS or error.args[:1] in [(code,) for code in REFUSALS]
 
 
 def settle(connection: Any, collect: Callable[[Effects], None], at_once: bool = False) -> None:

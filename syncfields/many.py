@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from syncfields import grouped, registry, scope
 from syncfields.changes import Change
-from syncfields.engine import perform, persistently, settle, together
+from syncfields.engine import perform, settle
 from syncfields.locks import keep_to, lock_chosen, reading
 from syncfields.maintenance.base import Effects
 from syncfields.order import (
@@ -22,6 +22,7 @@ from syncfields.order import (
 )
 from syncfields.paths import concrete
 from syncfields.routes import route
+from syncfields.transactions import persistently, together
 from syncfields.trees import rows_with
 
 Result = TypeVar("Result")

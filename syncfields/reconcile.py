@@ -27,6 +27,7 @@ from syncfields.paths import concrete
 from syncfields.routes import concerned
 from syncfields.rules import Rule
 from syncfields.scans import Rows, Scan, scans
+from syncfields.transactions import together
 from syncfields.trees import rows
 
 BATCH_SIZE = 10_000
@@ -268,7 +269,7 @@ def repaired(task: Task, chosen: Rows, at_once: bool) -> Found:
         found = drift.repair(task.scans, task.values, chosen, locked=True, exact=False)
         return summary(found)
 
-    with scope.repairs(), engine.together(connections[chosen.using]):
+    with scope.repairs(), together(connections[chosen.using]):
         change = Change(task.model, "update", (), frozenset(task.values), locked=True)
         if chosen.pks is not None:
             change.pks = lock(task.model, chosen.using, chosen.pks)

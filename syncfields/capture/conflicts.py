@@ -23,6 +23,7 @@ from syncfields.changes import Change
 from syncfields.locks import lock_named, reading, take
 from syncfields.maintenance.base import Maintenance
 from syncfields.paths import Path, column
+from syncfields.transactions import together
 from syncfields.trees import connected, rows, rows_with
 
 BATCH = 200
@@ -100,7 +101,7 @@ def create(
         return write()
     watching = list(dict.fromkeys(watch.maintenance for watch in plan.sources.get(model, ())))
     connection = connections[using]
-    with engine.together(connection):
+    with together(connection):
         new = Change(model, "insert", rows=[vars(obj) for obj in objs], partial=True)
         # One by one: rows that come back without their keys cannot be evaluated afterwards.
         late: list[Maintenance] = []

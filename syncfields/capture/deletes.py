@@ -25,6 +25,7 @@ from syncfields.capture.wrapping import wrap
 from syncfields.changes import Change
 from syncfields.locks import lock, lock_chosen, lock_collected, lock_out
 from syncfields.paths import concrete
+from syncfields.transactions import together
 from syncfields.trees import rows, rows_with
 
 MEMORY_LIMIT = 100
@@ -83,7 +84,7 @@ def collected(original: Callable[..., Any]) -> Callable[..., Any]:
             result = delete_one(self, instance, lambda: original(self))
             if result is not None:
                 return result
-        with engine.together(connections[self.using]):
+        with together(connections[self.using]):
             gone: list[Any] = []
             changes = list(changes_of(self, gone))
             if (suspension := scope.suspended()) is not None:

@@ -20,6 +20,7 @@ from syncfields.capture import conflicts
 from syncfields.changes import Change
 from syncfields.locks import reading
 from syncfields.maintenance.base import Maintenance
+from syncfields.transactions import together
 from syncfields.trees import rows_with
 
 Rows = list[tuple[Any, ...]]
@@ -39,7 +40,7 @@ def create(
     using, suspension = queryset.db, scope.suspended()
     if suspension is not None and not suspension.noting:
         return write()
-    with engine.together(connections[using]):
+    with together(connections[using]):
         late = initial.assign(using, new, objs) if suspension is None else []
         replaced = Change(new.model, "update", (), columns, locked=True)
         upsert = Upsert(queryset, objs, unique_fields, new, replaced)
