@@ -84,11 +84,15 @@ def add(
     pks: Sequence[Any],
     deltas: Mapping[Any, Mapping[str, Any]],
     extremes: Mapping[Any, Mapping[str, tuple[str, Any]]],
+    cursor: Any = None,
 ) -> int:
     """Add to the rows ``pks``; the number of rows that the UPDATE matched."""
     if not extremes:
-        few = len(pks) <= COMPILED_ROWS
-        if added := (add_numbers if few else add_many)(using, target, pks, deltas):
+        if len(pks) <= COMPILED_ROWS:
+            added = add_numbers(using, target, pks, deltas, cursor)
+        else:
+            added = add_many(using, target, pks, deltas)
+        if added:
             return added
     if len(pks) <= PAIR and len(target._meta.pk_fields) == 1:
         shape = shape_of(using, target, pks, deltas, extremes)
@@ -106,7 +110,11 @@ def add(
 
 
 def add_numbers(
-    using: str, target: Model, pks: Sequence[Any], deltas: Mapping[Any, Mapping[str, Any]]
+    using: str,
+    target: Model,
+    pks: Sequence[Any],
+    deltas: Mapping[Any, Mapping[str, Any]],
+    cursor: Any = None,
 ) -> int:
     """The most frequent shape, numbers for the same columns of few rows, asked for without building
     its ``Shape``. 0 if it is another shape, or if no row matched.
@@ -127,7 +135,7 @@ def add_numbers(
                 falling.add(name)
     key = ("add", using, target, len(pks), (*names,), frozenset(falling))
     statement = once(key, lambda: of_numbers(shape_of(using, target, pks, deltas, {})))
-    return statement.update(**values) if statement is not None else 0
+    return statement.update(cursor, **values) if statement is not None else 0
 
 
 def of_numbers(shape: Shape) -> Statement | None:

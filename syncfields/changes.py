@@ -41,6 +41,13 @@ class Change:
     saved: bool = False
     """The write is ``Model.save()`` of an existing row: an event that a tally may count."""
 
+    @property
+    def is_single(self) -> bool:
+        """One row, of which it is known what is written."""
+        if self.kind == "insert":
+            return self.values is not None
+        return len(self.pks) == 1 and (self.values is not None or self.kind == "delete")
+
     def state(self) -> tuple[Any, ...]:
         """What becomes known of it while it is carried out."""
         return self.pks, self.columns, self.former, self.locked, self.foreseen

@@ -8,7 +8,9 @@ synced fields follow.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -17,18 +19,18 @@ from django.db import connections
 from syncfields import grouped, initial, memory, pending, registry, scope, targets
 from syncfields.changes import Change
 from syncfields.locks import lock, lock_path
-from syncfields.maintenance.base import Effects, Maintenance
+from syncfields.maintenance.base import Deltas, Effects, Maintenance, drop_zeros
 from syncfields.maintenance.copies import Copy
 from syncfields.maintenance.direct import Direct
 from syncfields.order import (
     goes_both_ways,
     lock_after,
     lock_copied,
-    lock_relatives,
+    lock_parents,
     lock_sources,
 )
 from syncfields.paths import Model, Path
-from syncfields.routes import concerned, route
+from syncfields.routes import Route, concerned, route
 from syncfields.single import Row, changed, contents_of
 from syncfields.statements import once
 from syncfields.transactions import persistently, together
@@ -86,31 +88,16 @@ class Keeping:
             self.ways = found.ways if grouped.fits(found.ways) else {}
             self.maintenances = [each for each in found.maintenances if each not in self.ways]
             return
-        single = inserts or len(change.pks) == 1
-        if not single or (change.values is None and change.kind != "delete"):
+        if not change.is_single:
             return
         self.row = Row(self.connection, change)
         reads = not inserts and registry.plan().columns[change.model]
-        if reads and not self.read_row(self.row, change):  # Django will insert it, or it is gone.
+        if reads and not self.row.find():  # Django will insert it, or it is gone.
             self.maintenances = ()
             change.pks = ()
             return
         found = route(change)
         self.ways, self.followed, self.maintenances = found.ways, found.followed, found.others
-
-    def read_row(self, row: Row, change: Change) -> bool:
-        """Read the old values. False where there is no such row."""
-        change.locked = True
-        if change.previous is not None and row.remember(change.previous, change.columns or ()):
-            return True
-        if change.kind == "update":
-            lock_relatives(self.connection, change, lambda: change.pks)
-        if not row.read(lock=True):
-            return False
-        change.former = (row.columns,)
-        if change.kind == "update":
-            change.columns = changed(row.contents, row.columns, change.values or {})
-        return True
 
     def after(self) -> None:
         settle(self.connection, self.collect, at_once=self.repairs)
@@ -149,6 +136,46 @@ class Keeping:
                 each.after(self.changes, self.using, known, effects)
 
 
+class KeepingSums:
+    """``Keeping`` of the most frequent write, in a straight line: one row is saved, and all that
+    this matters to are counts and sums of one target model, which no rule reads.
+    """
+
+    def __init__(self, connection: Any, change: Change, found: Route) -> None:
+        self.connection = connection
+        self.change = change
+        self.target: Any = found.summed
+        self.ways = found.ways
+        self.row = Row(connection, change)
+
+    def before(self) -> None:
+        change = self.change
+        if change.kind == "update":
+            if self.row.find():
+                self.ways = route(change).ways
+            else:  # Django will insert it, or it is gone.
+                change.pks = ()
+        lock_parents(self.connection, (change,))
+
+    def after(self) -> None:
+        if not self.ways or not self.change.pks:
+            return
+        if pending.waits(self.connection):
+            self.collect(pending.of(self.connection, apply).effects().deltas[self.target])
+            return
+        deltas: Deltas = defaultdict(dict)
+        self.collect(deltas)
+        drop_zeros(deltas)
+        if deltas:
+            pks, cursor = sorted_pks(deltas), self.row.cursor()
+            targets.add(self.connection.alias, self.target, pks, deltas, {}, cursor)
+
+    def collect(self, deltas: Deltas) -> None:
+        written = self.row.written()
+        for maintenance, way in self.ways.items():
+            self.row.add(maintenance, way, deltas, written)
+
+
 def settle(connection: Any, collect: Callable[[Effects], None], at_once: bool = False) -> None:
     """Collect effects, and write them, or let them wait."""
     if not at_once and pending.waits(connection):
@@ -176,8 +203,15 @@ def perform(using: str, changes: Sequence[Change], write: Callable[[], Result]) 
     if (suspension := scope.suspended()) is not None:
         return suspension.watch(using, maintenances, changes, write)
 
+    found = route(changes[0])
+    keep: Callable[[], Keeping | KeepingSums] = partial(
+        Keeping, connection, changes, (), maintenances
+    )
+    if found.summed and len(changes) == 1 and changes[0].is_single and not scope.repairing_drift():
+        keep = partial(KeepingSums, connection, changes[0], found)
+
     def attempt() -> Result:
-        keeping = Keeping(connection, changes, maintenances=maintenances)
+        keeping = keep()
         keeping.before()
         result = write()
         keeping.after()

@@ -9,8 +9,9 @@ from syncfields import registry
 from syncfields.changes import Change
 from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.copies import Copy
+from syncfields.maintenance.delta import Delta
 from syncfields.maintenance.direct import Direct
-from syncfields.paths import Path
+from syncfields.paths import Model, Path
 from syncfields.statements import once
 
 
@@ -25,6 +26,8 @@ class Route:
     """Those of which one UPDATE finds and evaluates the targets of a single row."""
     others: tuple[Maintenance, ...]
     """All the rest."""
+    summed: Model | None
+    """The target model whose counts and sums are all that is kept, if no rule reads them."""
 
 
 def route(change: Change) -> Route:
@@ -48,7 +51,14 @@ def find_route(change: Change) -> Route:
     directs = plan.directs.get(change.model, {})
     ways = {each: directs[each] for each in left if each in directs}
     others = tuple(each for each in left if each not in ways)
-    return Route(maintenances, ways, followed, others)
+    summed = only_summed(maintenances) if len(ways) == len(maintenances) else None
+    return Route(maintenances, ways, followed, others, summed)
+
+
+def only_summed(maintenances: Sequence[Maintenance]) -> Model | None:
+    found = {each.target if isinstance(each, Delta) else None for each in maintenances}
+    target = found.pop() if len(found) == 1 else None
+    return None if target is None or registry.plan().columns.get(target) else target
 
 
 def is_read(maintenance: Maintenance) -> bool:

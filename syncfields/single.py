@@ -16,18 +16,16 @@ from syncfields import pending, registry, statements
 from syncfields.changes import Change
 from syncfields.drift import ordered
 from syncfields.locks import lock, locking, must_write
-from syncfields.maintenance.base import Effects, Maintenance
+from syncfields.maintenance.base import Deltas, Effects, Maintenance
 from syncfields.maintenance.direct import Direct, Part
 from syncfields.maintenance.extreme import Extreme
 from syncfields.maintenance.folding import UNKNOWN, Ask, folding
 from syncfields.maintenance.recompute import Recompute
 from syncfields.maintenance.tally import Tallied
+from syncfields.order import lock_relatives
 from syncfields.paths import Model, column, concrete
 from syncfields.statements import Param, Statement, once
 from syncfields.trees import rows
-
-Contribution = tuple[Any, Any]
-"""The target's key, and what is contributed to it; None for nothing."""
 
 
 def contents(queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -129,14 +127,39 @@ class Row:
         self.columns: Mapping[str, Any] = {}
         self.contributions: dict[Part, Any] = {}
         self.now: Row | None = None
+        self.opened: Any = None
+
+    def cursor(self) -> Any:
+        """One for all statements: to make one takes as long as to execute on SQLite."""
+        if self.opened is None:
+            self.opened = self.connection.cursor()
+        return self.opened
+
+    def find(self) -> bool:
+        """Take the old values from memory, or lock the row and read it. False where there is no
+        such row.
+        """
+        change = self.change
+        change.locked = True
+        if change.previous is not None and self.remember(change.previous, change.columns or ()):
+            return True
+        if change.kind == "update":
+            lock_relatives(self.connection, change, lambda: change.pks)
+        if not self.read(lock=True):
+            return False
+        change.former = (self.columns,)
+        if change.kind == "update":
+            change.columns = changed(self.contents, self.columns, change.values or {})
+        return True
 
     def read(self, lock: bool) -> bool:
         """Read the row and, if wanted, lock it. False where there is none."""
         pk, statement = self.change.pks[0], reader(self.using, self.model, lock)
         if len(self.model._meta.pk_fields) > 1:
-            found = statement.row(**{f"pk{number}": value for number, value in enumerate(pk)})
+            keys = {f"pk{number}": value for number, value in enumerate(pk)}
+            found = statement.row(self.cursor(), **keys)
         else:
-            found = statement.row(pk0=pk)
+            found = statement.row(self.cursor(), pk0=pk)
         if found is None:
             return False
         what = self.contents
@@ -159,24 +182,44 @@ class Row:
 
     def after(self, ways: Mapping[Maintenance, Direct], effects: Effects) -> None:
         """Add to ``effects`` what the write of this row did, way by way."""
-        change = self.change
-        if not change.pks:
+        if not self.change.pks:
             return
-        inserted, deleted = change.kind == "insert", change.kind == "delete"
-        written = self.columns if deleted else {**self.columns, **(change.values or {})}
+        written = self.written()
         for maintenance, way in ways.items():
-            before = None if inserted else self.columns.get(way.key)
-            after = None if deleted else self.key(way, written)
             if isinstance(maintenance, Recompute):
-                effects.stale[maintenance] |= {before, after} - {None}
-                continue
-            for part in way.parts:
-                old = (before, self.contributions.get(part))
-                new = (after, None if after is None else self.present(maintenance, part, written))
-                if isinstance(maintenance, Extreme):
-                    self.compare(maintenance, effects, old, new)
-                else:
-                    self.add(maintenance, part, effects, old, new)
+                effects.stale[maintenance] |= {*self.keys(way, written)} - {None}
+            elif isinstance(maintenance, Extreme):
+                self.compare(maintenance, way, effects, written)
+            else:
+                self.add(maintenance, way, effects.deltas[maintenance.target], written)
+
+    def written(self) -> Mapping[str, Any]:
+        """The columns after the write, as far as they are known."""
+        values = self.change.values or {}
+        return {**self.columns, **values} if self.columns else values
+
+    def add(
+        self, maintenance: Maintenance, way: Direct, deltas: Deltas, written: Mapping[str, Any]
+    ) -> None:
+        """Add to ``deltas`` what the write adds to sums."""
+        before, after = self.keys(way, written)
+        taken_back = before is not None and not isinstance(maintenance, Tallied)
+        for part in way.parts:
+            name = part.attname
+            if taken_back and (old := self.contributions.get(part)):
+                row = deltas[before]
+                row[name] = row.get(name, 0) - part.sign * old
+            if after is not None and (new := self.present(maintenance, part, written)):
+                row = deltas[after]
+                row[name] = row.get(name, 0) + part.sign * new
+
+    def keys(self, way: Direct, written: Mapping[str, Any]) -> tuple[Any, Any]:
+        """The target's key before the write and after it."""
+        kind = self.change.kind
+        return (
+            None if kind == "insert" else self.columns.get(way.key),
+            None if kind == "delete" else self.key(way, written),
+        )
 
     def key(self, way: Direct, written: Mapping[str, Any]) -> Any:
         key = key_in_memory(way, written)
@@ -206,20 +249,6 @@ class Row:
         reads_itself = maintenance.target is self.model and not can_read_itself
         return not reads_itself and not pending.waits(self.connection)
 
-    def add(
-        self,
-        maintenance: Maintenance,
-        part: Part,
-        effects: Effects,
-        before: Contribution,
-        after: Contribution,
-    ) -> None:
-        taken_back = not isinstance(maintenance, Tallied)
-        for (key, amount), sign in ((before, -part.sign), (after, part.sign)):
-            if key is None or amount is None or (sign != part.sign and not taken_back):
-                continue
-            effects.add(maintenance.target, key, part.attname, sign * amount)
-
     def late(self, maintenance: Maintenance, part: Part) -> Any:
         """An amount that the UPDATE of the target reads itself, from the row just written."""
         source = rows(self.model).filter(pk=self.change.pks[0])
@@ -245,16 +274,18 @@ class Row:
             return statements.select(locking(queryset).values_list(is_left))
 
         statement = once(("left", self.using, target, name), make)
-        (left,) = statement.row(key=key, old=old) or (False,)
+        (left,) = statement.row(self.cursor(), key=key, old=old) or (False,)
         return bool(left)
 
     def compare(
-        self, maintenance: Extreme, effects: Effects, before: Contribution, after: Contribution
+        self, maintenance: Extreme, way: Direct, effects: Effects, written: Mapping[str, Any]
     ) -> None:
         """A value that left may have been the extreme itself; one that comes may be the next."""
-        (old_key, old), (new_key, new) = before, after
+        (part,), (old_key, new_key) = way.parts, self.keys(way, written)
+        old = self.contributions.get(part)
+        new = None if new_key is None else self.present(maintenance, part, written)
         stale = effects.stale[maintenance]
-        changed = old_key is not None and old is not None and before != after
+        changed = old_key is not None and old is not None and (old_key, old) != (new_key, new)
         if changed and (new_key not in (None, old_key) or must_write(self.using)):
             lock(maintenance.target, self.using, {old_key, new_key} - {None})
         if changed and self.left_extreme(maintenance, old_key, old):

@@ -79,12 +79,14 @@ class Statement:
             params[number] = value
         cursor.execute(self.sql, params)
 
-    def row(self, **values: Any) -> Row | None:
+    def row(self, cursor: Any = None, **values: Any) -> Row | None:
         """The first row of a SELECT."""
-        with connections[self.using].cursor() as cursor:
-            self.execute(cursor, values)
-            found = cursor.fetchone()
-            return None if found is None else self.converted(found, cursor.db)
+        if cursor is None:
+            with connections[self.using].cursor() as own:
+                return self.row(own, **values)
+        self.execute(cursor, values)
+        found = cursor.fetchone()
+        return None if found is None else self.converted(found, cursor.db)
 
     def rows(self, **values: Any) -> list[Row]:
         """All rows that are returned."""
@@ -120,11 +122,13 @@ class Statement:
                 row[number] = function(row[number], expression, connection)
         return tuple(row)
 
-    def update(self, **values: Any) -> int:
+    def update(self, cursor: Any = None, **values: Any) -> int:
         """Execute an UPDATE; the number of rows matched."""
-        with connections[self.using].cursor() as cursor:
-            self.execute(cursor, values)
-            return int(cursor.rowcount)
+        if cursor is None:
+            with connections[self.using].cursor() as own:
+                return self.update(own, **values)
+        self.execute(cursor, values)
+        return int(cursor.rowcount)
 
 
 _made: dict[Hashable, Any] = {}

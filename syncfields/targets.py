@@ -132,6 +132,7 @@ def add(
     pks: Sequence[Any],
     deltas: Mapping[Any, Mapping[str, Any]],
     extremes: Mapping[Any, Mapping[str, Any]],
+    cursor: Any = None,
 ) -> list[Any]:
     """Add deltas, and values that join an extreme; heal the rows that cannot take them.
 
@@ -139,7 +140,7 @@ def add(
     """
     healed: list[Any] = []
     for batch in batches_to_add(using, target, pks, deltas, extremes):
-        if additions.add(using, target, batch, deltas, extremes) != len(batch):
+        if additions.add(using, target, batch, deltas, extremes, cursor) != len(batch):
             columns = {
                 name for rows in (deltas, extremes) for pk in batch for name in rows.get(pk, ())
             }

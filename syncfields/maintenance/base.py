@@ -18,15 +18,27 @@ from syncfields.scans import Grouped
 from syncfields.trees import connected
 
 PrimaryKey = Any
+Deltas = dict[PrimaryKey, dict[str, Any]]
+"""What is added to the rows of a target: ``{pk: {attname: amount}}``."""
 by_target: Any = partial(defaultdict, partial(defaultdict, dict))
+
+
+def drop_zeros(deltas: Deltas) -> None:
+    for pk, row in list(deltas.items()):
+        if all(row.values()):
+            continue
+        for attname, amount in list(row.items()):
+            if not hasattr(amount, "resolve_expression") and not amount:
+                del row[attname]
+        if not row:
+            del deltas[pk]
 
 
 @dataclass(slots=True)
 class Effects:
     """What a write does to targets; collected first, then written."""
 
-    deltas: dict[Model, dict[PrimaryKey, dict[str, Any]]] = field(default_factory=by_target)
-    """``{target: {pk: {attname: amount}}}``"""
+    deltas: dict[Model, Deltas] = field(default_factory=by_target)
     extremes: dict[Model, dict[PrimaryKey, dict[str, Any]]] = field(default_factory=by_target)
     """Values that joined a minimum or maximum, in the same shape."""
     stale: dict[Maintenance, set[PrimaryKey]] = field(default_factory=partial(defaultdict, set))
@@ -55,15 +67,8 @@ class Effects:
         self.extremes.clear()
 
     def drop_zeros(self) -> None:
-        for targets in self.deltas.values():
-            for pk, row in list(targets.items()):
-                if all(row.values()):
-                    continue
-                for attname, amount in list(row.items()):
-                    if not hasattr(amount, "resolve_expression") and not amount:
-                        del row[attname]
-                if not row:
-                    del targets[pk]
+        for deltas in self.deltas.values():
+            drop_zeros(deltas)
 
     def spare(self, model: Model, pks: Collection[PrimaryKey]) -> None:
         """Write nothing to targets that are deleted themselves."""
