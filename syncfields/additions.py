@@ -351,8 +351,14 @@ def per_row(
     amounts = given.amounts(name, mask)
     if not amounts[0][0]:
         return signed(amounts[0][1])
+    # The last of them needs no condition, where there is one for each of the chosen rows.
+    _, default = amounts.pop() if mask and all(mask) else (Q(), None)
     whens = (When(condition, then=signed(amount)) for condition, amount in amounts)
-    return Case(*whens, default=Value(0), output_field=field if sign == 1 else IntegerField())
+    return Case(
+        *whens,
+        default=Value(0) if default is None else signed(default),
+        output_field=field if sign == 1 else IntegerField(),
+    )
 
 
 class Negated(Func):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -116,7 +115,12 @@ class Keeping:
             if change.kind == "delete":
                 effects.spare(change.model, change.pks)
         for maintenance, path in self.followed:
-            targets.follow(self.using, maintenance, path, self.changes[0].pks[0])
+            self.follow(maintenance, path)
+
+    def follow(self, maintenance: Maintenance, path: Path) -> None:
+        assert self.row is not None
+        for pk in self.row.change.pks:
+            targets.follow(self.using, maintenance, path, pk, self.row.cursor())
 
     def after_inserts(self, change: Change, effects: Effects) -> None:
         groups = grouped.in_memory(change.model, self.ways, change.rows)
@@ -197,21 +201,20 @@ def perform(using: str, changes: Sequence[Change], write: Callable[[], Result]) 
         if change.previous is not None:  # Before a transaction is begun for nothing.
             what = contents_of(using, change.model)
             change.columns = changed(what, change.previous, change.values or {})
-    maintenances = concerned(changes)
+    found = route(changes[0])
+    maintenances = found.maintenances if len(changes) == 1 else concerned(changes)
     if not maintenances:
         return write()
     if (suspension := scope.suspended()) is not None:
         return suspension.watch(using, maintenances, changes, write)
-
-    found = route(changes[0])
-    keep: Callable[[], Keeping | KeepingSums] = partial(
-        Keeping, connection, changes, (), maintenances
-    )
-    if found.summed and len(changes) == 1 and changes[0].is_single and not scope.repairing_drift():
-        keep = partial(KeepingSums, connection, changes[0], found)
+    straight = found.summed and len(changes) == 1 and changes[0].is_single
 
     def attempt() -> Result:
-        keeping = keep()
+        keeping: Keeping | KeepingSums
+        if straight and not scope.repairing_drift():
+            keeping = KeepingSums(connection, changes[0], found)
+        else:
+            keeping = Keeping(connection, changes, maintenances=maintenances)
         keeping.before()
         result = write()
         keeping.after()

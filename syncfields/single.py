@@ -216,14 +216,9 @@ class Row:
     def keys(self, way: Direct, written: Mapping[str, Any]) -> tuple[Any, Any]:
         """The target's key before the write and after it."""
         kind = self.change.kind
-        return (
-            None if kind == "insert" else self.columns.get(way.key),
-            None if kind == "delete" else self.key(way, written),
-        )
-
-    def key(self, way: Direct, written: Mapping[str, Any]) -> Any:
-        key = key_in_memory(way, written)
-        return self.again().columns[way.key] if key is UNKNOWN else key
+        before = None if kind == "insert" else self.columns.get(way.key)
+        after = None if kind == "delete" else key_in_memory(way, written)
+        return before, self.again().columns[way.key] if after is UNKNOWN else after
 
     def again(self) -> Row:
         """The row as it is after the write."""

@@ -94,7 +94,7 @@ def reads_in_update(using: str) -> bool:
     return bool(connection.features.update_can_self_select)
 
 
-def follow(using: str, maintenance: Maintenance, path: Path, pk: Any) -> None:
+def follow(using: str, maintenance: Maintenance, path: Path, pk: Any, cursor: Any) -> None:
     """Evaluate all targets anew that are connected with one row, in one UPDATE."""
     target, values = maintenance.target, maintenance.values
     composite = len(path.model._meta.pk_fields) > 1
@@ -111,7 +111,7 @@ def follow(using: str, maintenance: Maintenance, path: Path, pk: Any) -> None:
         }
         return statements.update(rows(target, using).filter(**{path.pk_lookup(""): key}), anew)
 
-    once(("follow", using, maintenance, path.lookup), make).update(pk=pk)
+    once(("follow", using, maintenance, path.lookup), make).update(cursor, pk=pk)
     return None
 
 
@@ -139,7 +139,8 @@ def add(
     Returns the rows of which a value had drifted.
     """
     healed: list[Any] = []
-    for batch in batches_to_add(using, target, pks, deltas, extremes):
+    few = len(pks) <= BATCH
+    for batch in [pks] if few else batches_to_add(using, target, pks, deltas, extremes):
         if additions.add(using, target, batch, deltas, extremes, cursor) != len(batch):
             columns = {
                 name for rows in (deltas, extremes) for pk in batch for name in rows.get(pk, ())
@@ -158,8 +159,6 @@ def batches_to_add(
     """Batches of rows: large ones where few different amounts are added, each of which is a branch
     of the UPDATE.
     """
-    if len(pks) <= BATCH:
-        return [pks]
     if extremes or not takes_as_one(using) or in_lookup(using, target, pks) == "in":
         return batches(pks)
     found: list[Sequence[Any]] = []
