@@ -26,7 +26,7 @@ class Workload:
     title: str
     size: ClassVar[int] = 50
     """Operations, or rows, in one run."""
-    repetitions: ClassVar[int] = 7
+    repetitions: ClassVar[int] = 15
     each: ClassVar[bool] = True
     """Whether ``size`` operations are run one after the other."""
     in_transaction: ClassVar[bool] = False
@@ -93,7 +93,6 @@ class CreateFew(Create):
     """In transactions of one to three: where it costs to wait for their end, and where it pays."""
 
     size = 48
-    repetitions = 7
     only = ("none", "tuned", "careful", "syncfields", "coalesce", "commit")
 
     def __init__(self, count: int) -> None:
