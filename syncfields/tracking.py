@@ -88,11 +88,11 @@ def remembered(instance: models.Model, columns: frozenset[str]) -> Mapping[str, 
 def remember(instance: models.Model, written: Mapping[str, Any]) -> None:
     """Note what was just written."""
     if (tracker := getattr(instance, NAME, None)) is not None:
-        for name, value in written.items():
-            if name in tracker.fields and not hasattr(value, "resolve_expression"):
-                tracker.saved_data[name] = value
-            else:
+        for name in tracker.fields & written.keys():
+            if hasattr(written[name], "resolve_expression"):
                 tracker.saved_data.pop(name, None)
+            else:
+                tracker.saved_data[name] = written[name]
 
 
 def remember_inserted(instance: models.Model, attname: str, pk: Any) -> None:
