@@ -196,7 +196,6 @@ def settle(connection: Any, collect: Callable[[Effects], None], at_once: bool = 
 
 def perform(using: str, changes: Sequence[Change], write: Callable[[], Result]) -> Result:
     """Carry out ``write``, which makes ``changes``, and keep all targets right."""
-    connection = connections[using]
     for change in changes:
         if change.previous is not None:  # Before a transaction is begun for nothing.
             what = contents_of(using, change.model)
@@ -207,6 +206,7 @@ def perform(using: str, changes: Sequence[Change], write: Callable[[], Result]) 
         return write()
     if (suspension := scope.suspended()) is not None:
         return suspension.watch(using, maintenances, changes, write)
+    connection = connections[using]
     straight = found.summed and len(changes) == 1 and changes[0].is_single
 
     def attempt() -> Result:

@@ -130,7 +130,9 @@ class Row:
         self.opened: Any = None
 
     def cursor(self) -> Any:
-        """One for all statements: to make one takes as long as to execute on SQLite."""
+        """One for all statements, as making one takes as long as SQLite takes to execute. It is
+        closed when the row goes.
+        """
         if self.opened is None:
             self.opened = self.connection.cursor()
         return self.opened
