@@ -130,7 +130,7 @@ class Row:
         self.opened: Any = None
 
     def cursor(self) -> Any:
-        """One for all statements, as making one takes as long as SQLite takes to execute. It is
+        """One for all statements: making one takes longer than SQLite takes to execute. It is
         closed when the row goes.
         """
         if self.opened is None:
