@@ -141,8 +141,8 @@ class Keeping:
 
 
 class KeepingSums:
-    """``Keeping`` of the most frequent write, in a straight line: one row is saved, and all that
-    this matters to are counts and sums of one target model, which no rule reads.
+    """``Keeping`` of the most frequent write, in a straight line: one row, and all that it matters
+    to are counts and sums of one target model, which no rule reads.
     """
 
     def __init__(self, connection: Any, change: Change, found: Route) -> None:
@@ -154,7 +154,7 @@ class KeepingSums:
 
     def before(self) -> None:
         change = self.change
-        if change.kind == "update":
+        if change.kind != "insert":
             if self.row.find():
                 self.ways = route(change).ways
             else:  # Django will insert it, or it is gone.

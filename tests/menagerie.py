@@ -116,6 +116,7 @@ def populate(using: str = "default") -> None:  # noqa: C901 - long, but a list
         make(zoo.Entry, wallet=wallet, amount=Decimal(cents) / 100, weight=cents / 100)
     make(zoo.Book, shelf=make(zoo.Shelf), publisher=make(zoo.Publisher), pages=600)
     make(zoo.Receipt, till=make(zoo.Till), amount=30, tip=2)
+    make(zoo.Passenger, coach=make(zoo.Coach), ticket=make(zoo.Ticket, fare=7))
     make(zoo.Cup, tray=make(zoo.Tray), volume=3)
 
     tracks = [make(zoo.Track, minutes=minutes) for minutes in (3, 10, 20)]

@@ -385,6 +385,16 @@ def till(all_: Snapshot, row: Row) -> dict[str, Any]:
     return {"sales": sum(known(receipts, "amount")), "sales1": sum(known(receipts, "tip"))}
 
 
+@truth(zoo.Coach)
+def coach(all_: Snapshot, row: Row) -> dict[str, Any]:
+    return {"passenger_count": len(all_.where(zoo.Passenger, coach_id=row.id))}
+
+
+@truth(zoo.Passenger)
+def passenger(all_: Snapshot, row: Row) -> dict[str, Any]:
+    return {"fare": of(all_.one(zoo.Ticket, id=row.ticket_id), "fare")}
+
+
 @truth(zoo.Tray)
 def tray(all_: Snapshot, row: Row) -> dict[str, Any]:
     cups = all_.where(zoo.Cup, tray_id=row.id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from tests.statements import sent
@@ -247,6 +248,20 @@ def test_proxy_child_and_proxy_parent():
     blog.delete()
 
     assert_truth()
+
+
+@pytest.mark.parametrize("delete", [QuerySet.delete, lambda rows: rows._raw_delete("default")])
+@pytest.mark.parametrize("number", [1, 2])
+def test_targets_that_are_counted_themselves(number, delete):
+    coach, ticket = zoo.Coach.objects.create(), zoo.Ticket.objects.create(fare=5)
+    for _ in range(4):
+        zoo.Passenger.objects.create(coach=coach, ticket=ticket)
+    first, *rest = zoo.Passenger.objects.order_by("pk")
+
+    delete(zoo.Passenger.objects.filter(pk__in=[each.pk for each in rest[:number]]))
+    assert_truth(zoo.Coach)
+    first.delete()
+    assert_truth(zoo.Coach)
 
 
 def test_a_deleted_parent_can_still_be_read():

@@ -562,6 +562,22 @@ class Receipt(models.Model):
     tip = models.IntegerField(default=0)
 
 
+class Ticket(models.Model):
+    fare = models.IntegerField(default=0)
+
+
+class Coach(models.Model):
+    passenger_count = synced(count_field(), Count("passengers"))
+
+
+class Passenger(models.Model):
+    """A target that is counted itself, and that nothing refers to."""
+
+    coach = models.ForeignKey(Coach, models.CASCADE, related_name="passengers")
+    ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="passengers")
+    fare = synced(models.IntegerField(default=0), F("ticket__fare"))
+
+
 class Tray(models.Model):
     """As Shelf, with old values from memory."""
 
