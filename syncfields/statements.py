@@ -103,11 +103,13 @@ class Statement:
             if found:
                 columns = list(zip(*found, strict=True))
             for number, (functions, expression) in self.converters:
-                converted = {value: value for value in columns[number]}
-                for function in functions:
-                    for value, each in converted.items():
-                        converted[value] = function(each, expression, cursor.db)
-                columns[number] = [converted[value] for value in columns[number]]
+
+                def convert(value: Any, functions: Any = functions, of: Any = expression) -> Any:
+                    for function in functions:
+                        value = function(value, of, cursor.db)
+                    return value
+
+                columns[number] = mapped(convert, columns[number])
             return columns
 
     def converted(self, found: Row, connection: Any) -> Row:
@@ -129,6 +131,15 @@ class Statement:
                 return self.update(own, **values)
         self.execute(cursor, values)
         return int(cursor.rowcount)
+
+
+def mapped(convert: Callable[[Any], Any], values: Sequence[Any]) -> Sequence[Any]:
+    """Each value converted, and of equal ones only one, if it can be hashed."""
+    try:
+        known = {value: convert(value) for value in set(values)}
+    except TypeError:
+        return [convert(value) for value in values]
+    return [known[value] for value in values]
 
 
 _made: dict[Hashable, Any] = {}

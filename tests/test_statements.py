@@ -39,3 +39,8 @@ def test_converters_are_given_the_connection_of_their_own_thread():
         sys.setswitchinterval(interval)
 
     assert set(found) == {(True,)}
+
+
+def test_values_that_cannot_be_hashed_are_converted_one_by_one():
+    assert statements.mapped(len, [[1], [1, 2], [1]]) == [1, 2, 1]
+    assert statements.mapped(str, [1, 2, 1]) == ["1", "2", "1"]
