@@ -30,7 +30,7 @@ def test_a_row_that_came_since_is_left_to_its_writer(actors):
     write_behind(Shelf, book_count=7)
     first.start(reconciling)
     assert first.outcome() is None
-    repairs = [number for number, step in enumerate(first.steps, 1) if step.startswith("WITH")]
+    repairs = [number for number, step in enumerate(first.steps, 1) if step.startswith("UPDATE")]
     second.start(lambda: Book.objects.create(shelf_id=KEYS[0]))
     assert second.outcome() is None
     commit = len(second.steps)
