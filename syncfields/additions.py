@@ -326,9 +326,8 @@ def chosen(shape: Shape, given: Params | Values) -> QuerySet[Any]:
         return rows(shape.target, shape.using).filter(pk=given.pk(0))
     if isinstance(given, Lists):
         queryset = rows(shape.target, shape.using).filter(given.among("pks"))
-    elif isinstance(
-        given, Params
-    ):  # Not pk__in, which takes no expressions where it is a relation.
+    elif isinstance(given, Params):
+        # Not pk__in, which takes no expressions where it is a relation.
         pks = [given.pk(number) for number in range(shape.rows)]
         queryset = rows(shape.target, shape.using).filter(In(F("pk"), pks))
     else:

@@ -44,7 +44,7 @@ from syncfields.plan import Plan
 from syncfields.reading import dependencies, has_subquery, join_paths, resolve, walked
 from syncfields.rules import Rule, refuse_duplicates
 from syncfields.scans import Grouped
-from syncfields.trees import aggregates, isolated, nodes, prefixed, replaced
+from syncfields.trees import aggregates, isolated, nodes, prefixed, replaced, without_default
 
 
 def compile_rules(rules: Iterable[Rule]) -> tuple[Plan, list[RuleError]]:
@@ -137,9 +137,7 @@ def linear(tree: Any, rule: Rule, sign: int = 1) -> list[Term] | None:
             tree = defaulting(summand)
     if not isinstance(tree, Aggregate) or not distributive(tree, rule):
         return None
-    bare = tree.copy()
-    bare.default = None
-    return [Term(rule, sign, bare)]
+    return [Term(rule, sign, without_default(tree))]
 
 
 def distributive(aggregate: Any, rule: Rule) -> bool:
@@ -163,10 +161,8 @@ def adds_up(aggregate: Any, rule: Rule) -> bool:
     A target without comments is joined with a row of NULLs, which the first comment replaces. That
     is no change of what was there before only if what is aggregated is NULL in it.
     """
-    bare = aggregate.copy()
-    bare.default = None
     query = Query(rule.model)
-    source = resolve(rule, bare, query).get_source_expressions()[0]
+    source = resolve(rule, without_default(aggregate), query).get_source_expressions()[0]
     paths = join_paths(query, {query.get_initial_alias(): Path(rule.model)})
     deepest = max((path.stem for path in paths.values()), key=lambda path: len(path.hops))
     if not all(deepest.starts_with(path.stem) for path in paths.values()):

@@ -240,11 +240,15 @@ def repair(
             for pk, drifts in differing(scan, chosen, exact):
                 drifted.setdefault(pk, {}).update(drifts)
         write(using, chosen.model, values, drifted)
-    found: dict[str, list[Drift]] = defaultdict(list)
-    for drifts in drifted.values():
+    return by_field(drifted.values())
+
+
+def by_field(found: Iterable[Mapping[str, Drift]]) -> dict[str, list[Drift]]:
+    fields: dict[str, list[Drift]] = defaultdict(list)
+    for drifts in found:
         for name, drift in drifts.items():
-            found[name].append(drift)
-    return dict(found)
+            fields[name].append(drift)
+    return dict(fields)
 
 
 def write(

@@ -54,6 +54,14 @@ class Hop:
             not each.primary_key for each in getattr(self.field, "foreign_related_fields", ())
         )
 
+    def at_far_end(self, name: str) -> str:
+        """``comments__score``, as the comment itself names it."""
+        rest = name.removeprefix(self.name).removeprefix(LOOKUP_SEP) or "pk"
+        options: Any = self.model._meta
+        known = {"pk", *options._forward_fields_map, *options.fields_map}
+        # What is no field is a lookup: ``comments__gt``.
+        return rest if rest.split(LOOKUP_SEP)[0] in known else f"pk{LOOKUP_SEP}{rest}"
+
     @property
     def collected(self) -> bool:
         """Whether a delete of the far end reaches the near end as a write of its own."""

@@ -8,7 +8,6 @@ next are locked at once, and evaluated only once.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -35,7 +34,7 @@ BATCH_SIZE = 10_000
 LOCKED = 2_000
 LOCKED_AT_ONCE = 10_000  # where one statement evaluates and repairs them
 FIRST = 200
-"""Rows of the first chunk, which tells whether most of them are wrong."""
+"""Rows of the first chunk, where it tells whether most are wrong."""
 EXAMPLES = 5
 ATTEMPTS = 3
 NOT_RECONCILABLE = "not reconcilable: counts events"
@@ -118,6 +117,11 @@ class Task:
     scans: tuple[Scan, ...] = ()
     """The same, as they can be asked together."""
 
+    @property
+    def at_once(self) -> bool:
+        """Whether the statement that finds drift can repair it."""
+        return drift.repairs_at_once(self.queryset.db, self.model, self.values)
+
 
 def reconcile(
     *selection: Selection,
@@ -173,15 +177,16 @@ def run(
         return
     remaining = task.queryset if after is None else task.queryset.filter(pk__gt=after)
     total, done = remaining.count() if progress else 0, 0
-    handle = look if check else repair_candidates
-    for chunk in chunks(task, batch_size, after):
+    handle, adapts = look if check else repair_candidates, task.at_once and not check
+    first = min(FIRST, batch_size) if adapts else batch_size
+    for chunk in chunks(task, chain([first], repeat(batch_size)), after):
         found = persistently(partial(handle, task, chunk.rows), task.queryset.db)
         done += chunk.number
         for label in labels.values():
             reports[label].scanned += chunk.number
         for name, number, drifts in found:
             reports[labels[name]].note_drift(number, drifts, repaired=not check)
-        if not check and drift.repairs_at_once(task.queryset.db, task.model, task.values):
+        if adapts:
             most = max((number for _, number, _ in found), default=0) > chunk.number / 2
             handle = repair_all if most else repair_candidates
         if progress:
@@ -209,9 +214,9 @@ class Chunk:
     number: int
 
 
-def chunks(task: Task, size: int, after: Any) -> Iterator[Chunk]:
+def chunks(task: Task, sizes: Iterable[int], after: Any) -> Iterator[Chunk]:
     whole, using = not task.queryset.query.where, task.queryset.db
-    for limit in chain([min(FIRST, size)], repeat(size)):
+    for limit in sizes:
         left = task.queryset if after is None else task.queryset.filter(pk__gt=after)
         keys = left.order_by("pk").values_list("pk", flat=True)
         if not whole:
@@ -232,12 +237,8 @@ def chunks(task: Task, size: int, after: Any) -> Iterator[Chunk]:
 
 def look(task: Task, chunk: Rows) -> Found:
     """The drift among some rows."""
-    found = defaultdict[str, list[Drift]](list)
-    for scan in task.scans:
-        for _, drifts in drift.differing(scan, chunk):
-            for name, each in drifts.items():
-                found[name].append(each)
-    return summary(found)
+    found = (drifts for scan in task.scans for _, drifts in drift.differing(scan, chunk))
+    return summary(drift.by_field(found))
 
 
 def summary(found: Mapping[str, list[Drift]]) -> Found:
@@ -247,10 +248,9 @@ def summary(found: Mapping[str, list[Drift]]) -> Found:
 def repair_candidates(task: Task, chunk: Rows) -> Found:
     """Find the drift among some rows, and repair what is still there once they are locked."""
     keys = engine.sorted_pks({pk for scan in task.scans for pk in drift.candidates(scan, chunk)})
-    at_once = drift.repairs_at_once(chunk.using, task.model, task.values)
     found: Found = []
-    for batch in targets.batches(keys, LOCKED_AT_ONCE if at_once else LOCKED):
-        many = at_once and len(batch) > drift.FEW
+    for batch in targets.batches(keys, LOCKED_AT_ONCE if task.at_once else LOCKED):
+        many = task.at_once and len(batch) > drift.FEW
         found += repaired(task, Rows(task.model, chunk.using, batch), many)
     return found
 

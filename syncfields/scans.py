@@ -19,7 +19,7 @@ from django.db.models.sql import Query
 from django.db.models.sql.constants import LOUTER
 
 from syncfields.paths import Model, Path, hop_along
-from syncfields.trees import aggregates, among, references, renamed, replaced, rows
+from syncfields.trees import aggregates, among, references, renamed, replaced, rows, without_default
 
 ALIAS = "_syncfields_grouped"
 KEY = "_syncfields_key"
@@ -80,7 +80,7 @@ class Scan:
             if not isinstance(node, Aggregate):
                 return None
             name = f"_syncfields_{next(numbers)}"
-            inner[name] = renamed(without_default(node), self.at_source)
+            inner[name] = renamed(without_default(node), hop.at_far_end)
             return of_group(name, node, chosen.model)
 
         values = {name: replaced(value, replace) for name, value in self.values.items()}
@@ -92,25 +92,6 @@ class Scan:
         query.alias_map[ALIAS] = DerivedTable(target, chosen.model._meta.pk, sources.query)
         query.alias_refcount[ALIAS] = 1
         return queryset, values
-
-    def at_source(self, name: str) -> str:
-        """``comments__score``, as the comment itself sees it."""
-        assert self.path is not None
-        hop = self.path.hops[0]
-        rest = name.removeprefix(hop.name).removeprefix(LOOKUP_SEP) or "pk"
-        options: Any = hop.model._meta
-        known = rest.split(LOOKUP_SEP)[0] in {
-            "pk",
-            *options._forward_fields_map,
-            *options.fields_map,
-        }
-        return rest if known else f"pk{LOOKUP_SEP}{rest}"
-
-
-def without_default(aggregate: Any) -> Any:
-    bare = aggregate.copy()
-    bare.default = None
-    return bare
 
 
 def of_group(name: str, aggregate: Any, model: Model) -> Any:

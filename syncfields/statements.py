@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from copy import copy
+from functools import partial
 from typing import Any, TypeVar
 
 from django.db import connections
@@ -103,12 +104,7 @@ class Statement:
             if found:
                 columns = list(zip(*found, strict=True))
             for number, (functions, expression) in self.converters:
-
-                def convert(value: Any, functions: Any = functions, of: Any = expression) -> Any:
-                    for function in functions:
-                        value = function(value, of, cursor.db)
-                    return value
-
+                convert = partial(passed, functions, expression, cursor.db)
                 columns[number] = mapped(convert, columns[number])
             return columns
 
@@ -120,8 +116,7 @@ class Statement:
             return tuple(found)
         row = list(found)
         for number, (functions, expression) in self.converters:
-            for function in functions:
-                row[number] = function(row[number], expression, connection)
+            row[number] = passed(functions, expression, connection, row[number])
         return tuple(row)
 
     def update(self, cursor: Any = None, **values: Any) -> int:
@@ -131,6 +126,13 @@ class Statement:
                 return self.update(own, **values)
         self.execute(cursor, values)
         return int(cursor.rowcount)
+
+
+def passed(functions: Sequence[Any], expression: Any, connection: Any, value: Any) -> Any:
+    """A value that has passed the converters of an expression."""
+    for function in functions:
+        value = function(value, expression, connection)
+    return value
 
 
 def mapped(convert: Callable[[Any], Any], values: Sequence[Any]) -> Sequence[Any]:

@@ -97,6 +97,12 @@ def aggregates(tree: Any) -> list[Aggregate]:
     return [node for node in nodes(tree) if isinstance(node, Aggregate)]
 
 
+def without_default(aggregate: Any) -> Any:
+    bare = aggregate.copy()
+    bare.default = None
+    return bare
+
+
 def condition_of(aggregate: Aggregate) -> Any:
     """The ``filter`` that an aggregate was given (Django 6.0 wraps it), or None."""
     condition = aggregate.filter

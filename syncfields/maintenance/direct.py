@@ -87,23 +87,18 @@ def direct(maintenance: Maintenance, dependency: Dependency) -> Direct | None:
 
 def part_of(dependency: Dependency, aggregate: Aggregate, attname: str, sign: int) -> Part | None:
     """An aggregate over ``comments__score``, as the comment itself sees it."""
-    prefix, model = dependency.path.hops[0].name, dependency.model
+    (hop,), model = dependency.path.hops, dependency.model
     source: Any = aggregate.get_source_expressions()[0]
     condition = condition_of(aggregate)
     if condition is not None and not isinstance(condition, Q):
         return None
     for part in (source, condition):
         for name in references(part, dependency.path.target) if part is not None else ():
-            if name.split(LOOKUP_SEP)[0] != prefix:
+            if name.split(LOOKUP_SEP)[0] != hop.name:
                 return None
 
-    def rename(name: str) -> str:
-        rest = name.removeprefix(prefix).removeprefix(LOOKUP_SEP) or "pk"
-        known = rest.split(LOOKUP_SEP)[0] in ("pk", *model._meta._forward_fields_map)  # type: ignore[attr-defined]
-        return rest if known else f"pk{LOOKUP_SEP}{rest}"
-
-    here = None if condition is None else renamed(condition, rename)
-    source = renamed(source, rename)
+    here = None if condition is None else renamed(condition, hop.at_far_end)
+    source = renamed(source, hop.at_far_end)
     if not isinstance(aggregate, Count):
         return Part(attname, sign, here, source, None)
     if not isinstance(source, F):
