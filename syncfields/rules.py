@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from django.apps import apps
+from django.apps.registry import Apps
 from django.db import models
 
 from syncfields.exceptions import RuleError
@@ -27,6 +28,20 @@ class Declaration:
     """A date or time field of the target that is set when the value changes."""
     tracking: str | None = None
     """Where old values come from: ``"database"``, ``"memory"``, or None for the setting."""
+    field: models.Field[Any, Any] | None = None
+    """The field that ``synced()`` was given, of which models may hold copies."""
+
+    def holds_for(self, field: models.Field[Any, Any]) -> bool:
+        """Whether a field is the one declared, or what a model has inherited of it.
+
+        Django copies the fields of an abstract model to those that inherit from it. Others copy
+        fields as well, to a history or a translation: such a copy, on a model that does not
+        inherit from the one that declared the rule or under another name, is an ordinary field.
+        """
+        declared = self.field
+        if declared is None or declared is field or not hasattr(declared, "model"):
+            return True
+        return field.name == declared.name and issubclass(field.model, declared.model)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +88,7 @@ def synced(
     ``touch``: a field of the same model that is set to the time of each change of the value.
     ``tracking``: ``"database"`` or ``"memory"``, overriding ``SYNCFIELDS["TRACKING"]``.
     """
-    declaration = Declaration(expression, tuple(depends_on or ()), touch, tracking)
+    declaration = Declaration(expression, tuple(depends_on or ()), touch, tracking, field)
     setattr(field, ATTRIBUTE, declaration)
     return field
 
@@ -99,11 +114,12 @@ def register(
         registered.append(Rule(model._meta.concrete_model or model, field_name, declaration))
 
 
-def collect() -> Iterator[Rule]:
+def collect(known: Apps = apps) -> Iterator[Rule]:
     """Each rule that is declared, in the order of the models."""
-    for model in apps.get_models(include_auto_created=True):
+    for model in known.get_models(include_auto_created=True):
         for field in model._meta.local_fields:
-            if declaration := getattr(field, ATTRIBUTE, None):
+            declaration: Declaration | None = getattr(field, ATTRIBUTE, None)
+            if declaration is not None and declaration.holds_for(field):
                 yield Rule(model, field.name, declaration)
     yield from registered
 
