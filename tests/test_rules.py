@@ -25,9 +25,7 @@ def labels(known):
 
 def make(name, *bases, meta=(), **fields):
     options = type("Meta", (), {"app_label": "testapp", **dict(meta)})
-    return type(
-        name, bases or (models.Model,), {"__module__": __name__, "Meta": options, **fields}
-    )
+    return type(name, bases or (models.Model,), {"__module__": __name__, "Meta": options, **fields})
 
 
 def declared():

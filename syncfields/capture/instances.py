@@ -8,15 +8,15 @@ called without a write.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from django.db import models
 
 from syncfields import engine, memory, registry, scope, tracking
+from syncfields.capture import refusals
 from syncfields.capture.wrapping import wrap
 from syncfields.changes import Change
-from syncfields.exceptions import SyncedFieldError
 from syncfields.paths import concrete
 
 
@@ -43,11 +43,8 @@ def refusing(original: Callable[..., None]) -> Callable[..., None]:
 
     def save_base(self: models.Model, *args: Any, **kwargs: Any) -> None:
         update_fields = kwargs.get("update_fields")
-        if update_fields is not None and scope.suspended() is None:
-            plan, model = registry.plan(), concrete(type(self))
-            for each in (model, *model._meta.all_parents):
-                if owned := plan.owned.get(each):
-                    refuse(self, owned, update_fields)
+        if update_fields and any(refusals.owned_by(type(self))) and scope.suspended() is None:
+            kwargs["update_fields"] = without_synced(self, update_fields)
         original(self, *args, **kwargs)
 
     return save_base
@@ -146,21 +143,13 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
     return _do_update
 
 
-def refuse(instance: models.Model, owned: Any, update_fields: Any) -> None:
-    """Raise where ``save(update_fields=...)`` names synced fields of its own accord."""
-    # Django adds each field that has a pre_save() of its own, in update_or_create().
-    named = [
-        rule
-        for rule in owned.values()
-        if rule.field_name in update_fields and type(rule.field).pre_save is models.Field.pre_save
-    ]
+def without_synced(instance: models.Model, names: Collection[str]) -> Collection[str]:
+    """``update_fields`` without synced fields. Raises where one is named of its own accord."""
     deferred = instance.get_deferred_fields()
-    if not named or (deferred and implied(instance, deferred) == set(update_fields)):
-        return
-    raise SyncedFieldError(
-        f"{named[0].label} is kept by syncfields and cannot be saved by name; leave it out of "
-        "update_fields, or use unsynced()."
-    )
+    if deferred and implied(instance, deferred) == set(names):
+        return names
+    unmeant = refusals.unmeant(type(instance), names, deferred, saving=True)
+    return frozenset(names) - unmeant or names  # An empty set would stand for all fields.
 
 
 def implied(instance: models.Model, deferred: set[str]) -> set[str]:

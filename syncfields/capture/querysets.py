@@ -7,7 +7,7 @@ packages, and leaves their classes, their pickles and the migrations alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
@@ -16,11 +16,10 @@ from django.db.models.functions import Cast
 
 from syncfields import engine, many, registry, scope
 from syncfields.capture import conflicts, upserts
+from syncfields.capture.refusals import keys_of, refusal, unmeant
 from syncfields.capture.wrapping import wrap
 from syncfields.changes import Change
-from syncfields.exceptions import SyncedFieldError
 from syncfields.paths import concrete
-from syncfields.rules import Rule
 from syncfields.trees import nodes
 
 COLLECTED = "_syncfields_collected"
@@ -71,26 +70,11 @@ def refusing(original: Callable[..., int]) -> Callable[..., int]:
     def bulk_update(self: Any, objs: Any, fields: Any, batch_size: int | None = None) -> int:
         fields = list(fields)
         if scope.suspended() is None and not scope.writing_own():
-            for owner, names in written_columns(self.model, fields).items():
-                owned = registry.plan().owned.get(owner, {})
-                if refused := owned.keys() & names:
-                    raise refusal(owned[min(refused)].label)
+            left_out = unmeant(self.model, fields)
+            fields = [name for name in fields if name not in left_out]
         return original(self, objs, fields, batch_size)
 
     return bulk_update
-
-
-def refuse(rules: Iterable[Rule], names: Collection[str]) -> None:
-    for rule in rules:
-        if rule.field_name in names:
-            raise refusal(rule.label)
-
-
-def refusal(label: str) -> SyncedFieldError:
-    return SyncedFieldError(
-        f"{label} is kept by syncfields and cannot be updated; change the rows that it is made "
-        "of, or use unsynced()."
-    )
 
 
 def written_columns(model: type[Model], names: Iterable[str]) -> dict[Any, frozenset[str]]:
@@ -150,13 +134,15 @@ def creating(original: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         model, plan = concrete(self.model), registry.plan()
         objs = list(objs)
+        suspension = scope.suspended()
+        if update_fields and suspension is None:
+            update_fields = list(update_fields)
+            left_out = unmeant(self.model, update_fields, keys_of(self.model))
+            update_fields = [name for name in update_fields if name not in left_out]
         options = (batch_size, ignore_conflicts, update_conflicts, update_fields, unique_fields)
         owned = plan.owned.get(model, {})
-        suspension = scope.suspended()
         if not objs or (model not in plan.sources and not owned):
             return original(self, objs, *options)
-        if suspension is None:
-            refuse(owned.values(), update_fields or ())
         self._for_write = True
         change = Change(
             model,

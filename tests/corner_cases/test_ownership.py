@@ -5,11 +5,29 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
+from django.db import connection, models
+from django.db.models import Count
+from django.test.utils import isolate_apps
 
-from syncfields import SyncedFieldError, unsynced
+from syncfields import SyncedFieldError, registry, unsynced
+from syncfields.capture.refusals import keys_of, unmeant
+from syncfields.plan import Plan
+from syncfields.rules import Declaration, Rule
 from tests.menagerie import populate
 from tests.statements import sent
-from tests.testapp.models import Book, Card, Comment, Musician, Post, Profile, Shelf
+from tests.testapp.models import (
+    Book,
+    Card,
+    Category,
+    Comment,
+    Dish,
+    Musician,
+    Post,
+    Profile,
+    Restaurant,
+    Shelf,
+    Zone,
+)
 from tests.truth import assert_truth, drifts
 from tests.undo import UndoError
 
@@ -58,6 +76,137 @@ def test_update_or_create_of_a_target():
     Post.objects.update_or_create(pk=post.pk, defaults={"title": "new"})
 
     assert Post.objects.get().title == "new"
+    assert_truth()
+
+
+def names_of(model, *left_out):
+    """The fields of a row, as a package names them that writes all."""
+    return [
+        field.name
+        for field in model._meta.local_concrete_fields
+        if not field.primary_key and field.name not in left_out
+    ]
+
+
+SAVES_ALL = {
+    "save": lambda row, names: row.save(update_fields=names),
+    "by column": lambda row, names: row.save(
+        update_fields=[row._meta.get_field(name).attname for name in names]
+    ),
+    "bulk_update": lambda row, names: type(row).objects.bulk_update([row], names),
+    "update_or_create": lambda row, names: type(row).objects.update_or_create(
+        pk=row.pk, defaults={name: getattr(row, name) for name in names}
+    ),
+}
+
+
+@pytest.mark.parametrize("save", SAVES_ALL.values(), ids=SAVES_ALL)
+@pytest.mark.parametrize("inherited", [False, True], ids=["one table", "child table"])
+def test_who_names_all_fields_means_no_synced_one(save, inherited):
+    if inherited:
+        model, own = Restaurant, {"stars": 4}
+        row = Restaurant.objects.create(zone=Zone.objects.create(), name="old")
+        Dish.objects.create(restaurant=row)
+    else:
+        model, own = Category, {"name": "new"}
+        row = Category.objects.create(name="old", parent=Category.objects.create(name="root"))
+        Category.objects.create(parent=row, weight=3)
+    names = names_of(model)
+    synced = registry.plan().owned[model]
+    assert synced.keys() & set(names)
+    for name, value in {**dict.fromkeys(synced, 99), **own}.items():
+        setattr(row, name, value)
+
+    save(row, names)
+
+    assert model.objects.filter(pk=row.pk, **own).exists()
+    assert_truth()
+
+
+def test_an_upsert_that_names_all_fields_means_no_synced_one():
+    row = Category.objects.create(name="old")
+    Category.objects.create(parent=row)
+    unique = ["pk"] if connection.features.supports_update_conflicts_with_target else None
+
+    Category.objects.bulk_create(
+        [Category(pk=row.pk, name="new", child_count=99), Category(pk=row.pk + 9)],
+        update_conflicts=True,
+        update_fields=names_of(Category),
+        unique_fields=unique,
+    )
+
+    assert Category.objects.filter(pk=row.pk, name="new").exists()
+    assert_truth()
+    with pytest.raises(SyncedFieldError):
+        Category.objects.bulk_create(
+            [Category(pk=row.pk)],
+            update_conflicts=True,
+            update_fields=names_of(Category, "name"),
+            unique_fields=unique,
+        )
+
+
+@isolate_apps("tests.testapp")
+def test_what_an_upsert_looks_for_need_not_be_named(monkeypatch):
+    class Country(models.Model):
+        code = models.CharField(max_length=9, unique=True)
+        area = models.IntegerField()
+        number = models.IntegerField()
+        name = models.CharField(max_length=9)
+        n = models.IntegerField()
+
+        class Meta:
+            app_label = "testapp"
+            unique_together = [("area", "number")]
+
+    rule = Rule(Country, "n", Declaration(Count("cities")))
+    monkeypatch.setattr(registry, "plan", lambda: Plan(owned={Country: {"n": rule}}))
+
+    assert unmeant(Country, ["name", "n"], keys_of(Country)) == {"n"}
+    with pytest.raises(SyncedFieldError):
+        unmeant(Country, ["code", "n"], keys_of(Country))
+
+
+def test_receivers_are_told_of_the_fields_that_were_written():
+    told = []
+    row = Category.objects.create(name="old")
+    receiver = lambda update_fields, **kwargs: told.append(update_fields)  # noqa: E731
+    models.signals.post_save.connect(receiver, Category)
+    try:
+        row.save(update_fields=names_of(Category))
+    finally:
+        models.signals.post_save.disconnect(receiver, Category)
+
+    (names,) = told
+    assert names
+    assert names.isdisjoint(registry.plan().owned[Category])
+
+
+def test_all_fields_of_a_deferred_instance_are_those_that_are_loaded():
+    pk = Category.objects.create(name="old").pk
+    row = Category.objects.defer("parent").get(pk=pk)
+
+    row.save(update_fields=names_of(Category, "parent"))
+
+    with pytest.raises(SyncedFieldError):
+        Category.objects.get(pk=pk).save(update_fields=names_of(Category, "parent"))
+
+
+@pytest.mark.parametrize("save", SAVES_ALL.values(), ids=SAVES_ALL)
+def test_one_field_that_is_not_named_makes_the_others_meant(save):
+    row = Category.objects.create(name="old")
+
+    with pytest.raises(SyncedFieldError):
+        save(row, names_of(Category, "name"))
+
+    assert_truth()
+
+
+@pytest.mark.parametrize("save", SAVES_ALL.values(), ids=SAVES_ALL)
+def test_all_synced_fields_are_meant_where_a_model_has_no_others(save, shelf):
+    with pytest.raises(SyncedFieldError):
+        save(shelf, names_of(Shelf))
+
     assert_truth()
 
 

@@ -1,0 +1,80 @@
+"""Writes that name a synced field: refused where it is meant, left out where all are named."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
+
+from django.db import models
+
+from syncfields import registry
+from syncfields.exceptions import SyncedFieldError
+from syncfields.paths import Model, column, concrete
+from syncfields.rules import Rule
+
+
+def unmeant(
+    model: Model, names: Collection[str], spared: Collection[str] = (), saving: bool = False
+) -> frozenset[str]:
+    """The synced fields among the names of fields to be written. Raises if one of them is meant.
+
+    Who names all fields means no single one: packages do so, where Django itself would name none.
+    ``spared``: columns that need not be named, since they cannot be written.
+    """
+    found: set[str] = set()
+    for owner, owned in owned_by(model):
+        named = [rule for rule in owned.values() if rule.field_name in names]
+        meant = [rule for rule in named if not (saving and adds_itself(rule.field))]
+        if meant and not any(
+            names_all(fields, names, spared)
+            for fields in (owner._meta.local_concrete_fields, model._meta.concrete_fields)
+        ):
+            raise refusal(meant[0].label)
+        found.update(rule.field_name for rule in named)
+    return frozenset(found)
+
+
+def adds_itself(field: Any) -> bool:
+    """Whether ``update_or_create()`` adds it to what it saves, without anybody naming it."""
+    return type(field).pre_save is not models.Field.pre_save
+
+
+def owned_by(model: Model) -> Iterator[tuple[Model, dict[str, Rule]]]:
+    """The synced fields of each table that a row of the model is made of."""
+    model, owned = concrete(model), registry.plan().owned
+    for each in (model, *model._meta.all_parents):
+        if each in owned:
+            yield each, owned[each]
+
+
+def names_all(fields: Iterable[Any], names: Collection[str], spared: Collection[str]) -> bool:
+    """Whether each field that a form could write is named, and not only synced ones.
+
+    Fields with ``editable=False`` may be left out: django-mptt keeps those that it has to itself.
+    """
+    owned = registry.plan().owned
+    others = False
+    for field in fields:
+        if field.generated or field.primary_key or not field.editable:
+            continue
+        if field.name in names or field.attname in names:
+            others |= field.attname not in owned.get(concrete(field.model), ())
+        elif field.attname not in spared:
+            return False
+    return others
+
+
+def keys_of(model: Model) -> set[str]:
+    """The columns that take part in what is unique."""
+    options = model._meta
+    found = {field.name for field in options.concrete_fields if field.unique}
+    found.update(*options.unique_together)
+    found.update(*(each.fields for each in options.total_unique_constraints))
+    return {column(model, name).attname for name in found}
+
+
+def refusal(label: str) -> SyncedFieldError:
+    return SyncedFieldError(
+        f"{label} is kept by syncfields and cannot be written by name; leave it out, change the "
+        "rows that it is made of, or use unsynced()."
+    )
