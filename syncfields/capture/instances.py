@@ -41,26 +41,32 @@ def saving(original: Callable[..., None]) -> Callable[..., None]:
 def refusing(original: Callable[..., None]) -> Callable[..., None]:
     """Refuse before the transaction begins that an exception would break."""
 
-    def save_base(self: models.Model, *args: Any, **kwargs: Any) -> None:
-        update_fields = kwargs.get("update_fields")
+    def save_base(
+        self: models.Model,
+        raw: bool = False,
+        force_insert: Any = False,
+        force_update: bool = False,
+        using: str | None = None,
+        update_fields: Collection[str] | None = None,
+    ) -> None:
         if update_fields and any(refusals.owned_by(type(self))) and scope.suspended() is None:
-            kwargs["update_fields"] = without_synced(self, update_fields)
-        original(self, *args, **kwargs)
+            update_fields = without_synced(self, update_fields)
+        original(self, raw, force_insert, force_update, using, update_fields)
 
     return save_base
 
 
 def inserting(original: Callable[..., Any]) -> Callable[..., Any]:
     def _do_insert(
-        self: models.Model, manager: Any, using: str, fields: Any, returning: Any, raw: bool
+        self: models.Model, manager: Any, using: str, fields: Any, returning_fields: Any, raw: bool
     ) -> Any:
         model, plan = concrete(manager.model), registry.plan()
         if model not in plan.sources and model not in plan.owned:
-            return original(self, manager, using, fields, returning, raw)
+            return original(self, manager, using, fields, returning_fields, raw)
 
         def write() -> Any:
-            result = original(self, manager, using, fields, returning, raw)
-            pk = primary_key(self, model, result, returning)
+            result = original(self, manager, using, fields, returning_fields, raw)
+            pk = primary_key(self, model, result, returning_fields)
             change.pks = [pk]
             tracking.remember_inserted(self, model._meta.pk.attname, pk)
             return result
@@ -102,6 +108,7 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
         values: Any,
         update_fields: Any,
         *rest: Any,
+        **named: Any,
     ) -> Any:
         model, plan = concrete(base_qs.model), registry.plan()
         owned = plan.owned.get(model, {})
@@ -112,10 +119,10 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
             values = [each for each in values if each[0].attname not in owned]
         args = (self, base_qs, using, pk_val, values, update_fields, *rest)
         if model not in plan.sources:
-            return original(*args)
+            return original(*args, **named)
         written = {field.attname: value for field, _, value in values}
         if plan.columns[model].isdisjoint(written) and model not in plan.counted:
-            return original(*args)
+            return original(*args, **named)
         change = Change(
             model,
             "update",
@@ -129,7 +136,7 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
 
         def write() -> Any:
             # A row that was not there to be read may come at any moment, and would not be counted.
-            result = original(*args) if change.pks else False
+            result = original(*args, **named) if change.pks else False
             if not result:  # No such row.
                 change.pks = ()
             return result
