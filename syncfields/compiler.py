@@ -39,7 +39,7 @@ from syncfields.maintenance.direct import direct
 from syncfields.maintenance.extreme import Extreme
 from syncfields.maintenance.recompute import Recompute
 from syncfields.maintenance.tally import Tallied
-from syncfields.paths import Dependency, Path
+from syncfields.paths import Dependency, Path, UnknownRelationError
 from syncfields.plan import Plan
 from syncfields.reading import dependencies, has_subquery, join_paths, resolve, walked
 from syncfields.rules import Rule, refuse_duplicates
@@ -57,6 +57,9 @@ def compile_rules(rules: Iterable[Rule]) -> tuple[Plan, list[RuleError]]:
             compiled[:0] = compile_rule(rule)
         except RuleError as error:
             errors.append(error)
+        except UnknownRelationError as error:
+            message = f"The expression of {rule.label} cannot be resolved: {error}"
+            errors.append(RuleError(message, id="E001", hint=error.hint, obj=rule.model))
     while True:
         try:
             return Plan.of(merged(in_order(compiled)), direct), errors

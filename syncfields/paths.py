@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.exceptions import FieldError
 from django.db import models
 from django.db.models import deletion
 from django.db.models.constants import LOOKUP_SEP
+from django.db.models.fields.related import ForeignObject
 from django.db.models.fields.reverse_related import ForeignObjectRel
 from django.db.models.sql import Query
 
@@ -163,9 +165,23 @@ def is_generic(field: Any) -> bool:
     return hasattr(field, "content_type_field_name")
 
 
+class UnknownRelationError(FieldError):
+    """A join of which it is not known what it compares."""
+
+    hint = (
+        "Name the rows between by relations of Django's own, for instance a GenericRelation: "
+        'Count("tagged_items"), not Count("tags").'
+    )
+
+
 def hop_along(join_field: Any) -> Hop:
-    """The hop for what Django calls a join field: a forward relation or a reverse one."""
+    """The hop for what Django calls a join field: a forward relation or a reverse one.
+
+    It is known of Django's relations, and of those made of them that compare the same columns and
+    nothing else; other joins raise ``UnknownRelationError``.
+    """
     relation: Any = getattr(join_field, "field", None)
+    refuse_unknown(join_field if relation is None else relation)
     if is_generic(relation):
         pairs = tuple((near.attname, far.attname) for near, far in join_field.get_joining_fields())
         far_model = concrete(join_field.model)
@@ -178,6 +194,17 @@ def hop_along(join_field: Any) -> Hop:
         return Hop(join_field.name, far_model, field, False, join_field.multiple, pairs, join_field)
     far_model = concrete(join_field.related_model)
     return Hop(join_field.name, far_model, join_field, True, False, pairs, join_field)
+
+
+def refuse_unknown(field: Any) -> None:
+    if is_generic(field):
+        return
+    known = isinstance(field, ForeignObject)
+    if not known or type(field).get_extra_restriction is not ForeignObject.get_extra_restriction:
+        raise UnknownRelationError(
+            f"{field.model._meta.label}.{field.name} is a {type(field).__name__}, and what it joins "
+            "cannot be seen from outside."
+        )
 
 
 def walk(target: Model, lookup: str) -> Path:
