@@ -323,7 +323,7 @@ def sorted_pks(pks: Any) -> list[Any]:
 
 
 def in_plan_order(
-    touched: dict[tuple[str, Maintenance], set[Any]],
+    touched: Mapping[tuple[str, Maintenance], set[Any]],
 ) -> list[tuple[tuple[str, Maintenance], set[Any]]]:
     position = registry.plan().position
     return sorted(

@@ -17,8 +17,8 @@ from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.copies import Copy
 from syncfields.maintenance.extreme import Extreme
 from syncfields.paths import Model, column
-from syncfields.reconcile import matching
 from syncfields.rules import Rule
+from syncfields.selection import matching
 
 UNCHANGED = "save, nothing that matters changed"
 OTHERS = "save(update_fields=[...]) of other columns"

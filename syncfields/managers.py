@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from django.db import models
 
-from syncfields.reconcile import Report, reconcile
+from syncfields.reconcile import Report, areconcile, reconcile
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -24,6 +24,10 @@ class SyncQuerySet(models.QuerySet[Row]):
         ``check`` only looks. Raises ``LookupError`` for a model without rules.
         """
         return reconcile(self, check=check)
+
+    async def areconcile(self, *, check: bool = False) -> Report:
+        """``reconcile()`` for async code."""
+        return await areconcile(self, check=check)
 
 
 class SyncManager(models.Manager.from_queryset(SyncQuerySet)[Row]):  # type: ignore[misc]

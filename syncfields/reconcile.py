@@ -10,24 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain, repeat
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, connections, router
-from django.db.models import Model, QuerySet
+from asgiref.sync import sync_to_async
+from django.db import InterfaceError, OperationalError, connections
+from django.utils.asyncio import async_unsafe
 
-from syncfields import drift, engine, pending, registry, scope, targets
+from syncfields import drift, engine, pending, scope, targets
 from syncfields.changes import Change
 from syncfields.drift import Drift
 from syncfields.locks import lock, lock_unread, take
-from syncfields.paths import concrete
 from syncfields.routes import concerned
-from syncfields.rules import Rule
-from syncfields.scans import Rows, Scan, scans
+from syncfields.scans import Rows
+from syncfields.selection import Selection, Task, plan_tasks
 from syncfields.transactions import together
-from syncfields.trees import rows
+from syncfields.turns import carried_out
 
 BATCH_SIZE = 10_000
 # Of rows that differ, as many are locked together.
@@ -37,11 +37,11 @@ FIRST = 200
 """Rows of the first chunk, where it tells whether most are wrong."""
 EXAMPLES = 5
 ATTEMPTS = 3
+END = object()
 NOT_RECONCILABLE = "not reconcilable: counts events"
 Found = list[tuple[str, int, list[Drift]]]
 """By attribute name, how many rows had drifted, and some of them."""
 Progress = Callable[[str, int, int], None]
-Selection = str | type[Model] | QuerySet[Any]
 
 
 @dataclass(slots=True)
@@ -105,24 +105,7 @@ class Interrupted(Exception):
     report: Report
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
-    """The rules of one target model that are reconciled together, and the rows looked at."""
-
-    model: type[Model]
-    rules: tuple[Rule, ...]
-    queryset: QuerySet[Any]
-    values: Mapping[str, Any] = field(default_factory=dict)
-    """``{attname: expression}`` of all of them."""
-    scans: tuple[Scan, ...] = ()
-    """The same, as they can be asked together."""
-
-    @property
-    def at_once(self) -> bool:
-        """Whether the statement that finds drift can repair it."""
-        return drift.repairs_at_once(self.queryset.db, self.model, self.values)
-
-
+@async_unsafe("In async code call areconcile().")
 def reconcile(
     *selection: Selection,
     check: bool = False,
@@ -135,12 +118,46 @@ def reconcile(
 
     ``selection``: labels (``"app"``, ``"app.Model"``, ``"app.Model.field"``), models, or querysets
     of target rows; nothing stands for every rule. ``check`` only looks. ``batch_size`` is in rows
-    (default 10,000). ``using`` is a database alias. ``progress`` is called with the model's label,
-    the rows done and the rows in all. ``start_after`` resumes behind a primary key.
+    (default 10,000). ``using`` is a database alias; by default it is where each model is written,
+    or what a queryset says by ``using()``. ``progress`` is called with the model's label, the rows
+    done and the rows in all. ``start_after`` resumes behind a primary key.
 
     Raises ``LookupError`` for a label that names no rule, and ``Interrupted`` where it is stopped.
     """
     reports: dict[str, RuleReport] = {}
+    for _ in run_all(reports, selection, check, batch_size, using, progress, start_after):
+        pass
+    return Report(tuple(reports.values()), check)
+
+
+async def areconcile(
+    *selection: Selection,
+    check: bool = False,
+    batch_size: int | None = None,
+    using: str | None = None,
+    progress: Progress | None = None,
+    start_after: Any = None,
+) -> Report:
+    """``reconcile()`` for async code. Between two chunks other tasks can use the database; a task
+    that is cancelled finishes its chunk.
+    """
+    reports: dict[str, RuleReport] = {}
+    chunks = run_all(reports, selection, check, batch_size, using, progress, start_after)
+    while await carried_out(sync_to_async(partial(next, chunks, END))()) is not END:
+        pass
+    return Report(tuple(reports.values()), check)
+
+
+def run_all(
+    reports: dict[str, RuleReport],
+    selection: Iterable[Selection],
+    check: bool,
+    batch_size: int | None,
+    using: str | None,
+    progress: Progress | None,
+    start_after: Any,
+) -> Iterator[None]:
+    """Reconcile model after model, and chunk by chunk."""
     tasks = list(plan_tasks(selection, using))
     for task in tasks:
         for rule in task.rules:
@@ -151,16 +168,16 @@ def reconcile(
         if (waiting := pending.known(connections[alias])) is not None:
             waiting.flush()
     for number, task in enumerate(tasks):
-        position = start_after if number == 0 else None
+        position = task.key(start_after) if number == 0 else None
         try:
             done = run(task, reports, check, batch_size or BATCH_SIZE, progress, position)
             for last in done:
                 position = last
+                yield
         except (KeyboardInterrupt, OperationalError, InterfaceError) as reason:
             labels = tuple(rule.label for each in tasks[number:] for rule in each.rules)
             report = Report(tuple(reports.values()), check)
             raise Interrupted(labels, position, report) from reason
-    return Report(tuple(reports.values()), check)
 
 
 def run(
@@ -278,60 +295,3 @@ def repaired(task: Task, chosen: Rows, at_once: bool) -> Found:
         else:
             lock_unread(chosen.queryset())
         return engine.perform(chosen.using, [change], repair)
-
-
-def plan_tasks(selection: Iterable[Selection], using: str | None) -> Iterator[Task]:
-    """One task for each target model, those that others read first."""
-    plan = registry.plan()
-    chosen: dict[type[Model], dict[str, Rule]] = {}
-    querysets: dict[type[Model], QuerySet[Any]] = {}
-    wanted: Iterable[Selection | None] = list(selection) or [None]
-    for each in wanted:
-        for rule in matching(each):
-            chosen.setdefault(rule.model, {})[rule.field.attname] = rule
-        if isinstance(each, QuerySet):
-            querysets[concrete(each.model)] = each.order_by()
-    for maintenance in plan.maintenances:
-        rules = chosen.pop(maintenance.target, None)
-        if rules is None:
-            continue
-        model = maintenance.target
-        queryset = querysets.get(model, rows(model))
-        alias = using or (querysets[model].db if model in querysets else None)
-        values = {
-            name: value
-            for each in plan.targets[model]
-            for name, value in each.values.items()
-            if name in rules
-        }
-        grouped = {
-            name: found for each in plan.targets[model] for name, found in each.grouped.items()
-        }
-        yield Task(
-            model,
-            tuple(rules.values()),
-            queryset.using(alias or router.db_for_write(model)),
-            values,
-            tuple(scans(grouped, values)),
-        )
-
-
-def matching(selected: Selection | None) -> list[Rule]:
-    """The rules that a label, a model or a queryset selects. Raises ``LookupError`` for none."""
-    rules = registry.plan().rules
-    if selected is None:
-        return list(rules)
-    if isinstance(selected, str):
-        found = [rule for rule in rules if is_named(rule, selected)]
-    else:
-        model = selected.model if isinstance(selected, QuerySet) else selected
-        found = [rule for rule in rules if issubclass(concrete(model), rule.model)]
-    if not found:
-        known = ", ".join(sorted(rule.label for rule in rules)) or "none"
-        raise LookupError(f"No rule is selected by {selected!r}. Rules: {known}.")
-    return found
-
-
-def is_named(rule: Rule, label: str) -> bool:
-    wanted = label.lower().split(".")
-    return rule.label.lower().split(".")[: len(wanted)] == wanted

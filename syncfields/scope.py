@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
@@ -17,9 +17,12 @@ Result = TypeVar("Result")
 class Suspension:
     """Writes pass; where they are to be put right afterwards, their targets are noted."""
 
-    def __init__(self, noting: bool) -> None:
+    def __init__(self, noting: bool, outer: Suspension | None = None) -> None:
         self.noting = noting
+        self.outer = outer
         self.touched: dict[tuple[str, Maintenance], set[Any]] = defaultdict(set)
+        self.over = False
+        """Tasks that were started within the block may go on after it, and write as ever."""
 
     def watch(
         self,
@@ -57,7 +60,30 @@ _suspension: ContextVar[Suspension | None] = ContextVar("syncfields_suspension",
 
 
 def suspended() -> Suspension | None:
-    return _suspension.get()
+    found = _suspension.get()
+    while found is not None and found.over:
+        found = found.outer
+    return found
+
+
+def suspend(noting: bool) -> Suspension:
+    """Let writes pass from now on, in this context."""
+    outer = suspended()
+    found = Suspension(noting or (outer is not None and outer.noting), outer)
+    _suspension.set(found)
+    return found
+
+
+def resume(suspension: Suspension) -> Mapping[tuple[str, Maintenance], set[Any]]:
+    """No longer let writes pass. What was noted is returned, unless an outer one notes it now."""
+    suspension.over = True
+    outer = suspended()
+    _suspension.set(outer)
+    if outer is None or not outer.noting:
+        return suspension.touched
+    for key, pks in suspension.touched.items():
+        outer.touched[key] |= pks
+    return {}
 
 
 @contextmanager
@@ -70,8 +96,9 @@ def holding(variable: ContextVar[Result], value: Result) -> Iterator[Result]:
         variable.reset(token)
 
 
-def suspension(noting: bool) -> AbstractContextManager[Any]:
-    return holding(_suspension, Suspension(noting))
+def resumed() -> AbstractContextManager[Any]:
+    """Within the block no write is let pass."""
+    return holding(_suspension, None)
 
 
 _own: ContextVar[bool] = ContextVar("syncfields_own_writes", default=False)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from syncfields.reconcile import Selection, reconcile
+from syncfields.reconcile import Report, areconcile, reconcile
+from syncfields.selection import Selection
 
 
 def assert_in_sync(*selection: Selection, using: str | None = None) -> None:
@@ -10,7 +11,15 @@ def assert_in_sync(*selection: Selection, using: str | None = None) -> None:
 
     ``selection`` is what ``reconcile()`` takes; nothing stands for every rule.
     """
-    report = reconcile(*selection, check=True, using=using)
+    fail_on_drift(reconcile(*selection, check=True, using=using))
+
+
+async def aassert_in_sync(*selection: Selection, using: str | None = None) -> None:
+    """``assert_in_sync()`` for async tests."""
+    fail_on_drift(await areconcile(*selection, check=True, using=using))
+
+
+def fail_on_drift(report: Report) -> None:
     lines = [
         f"{each.label}: {each.drifted} of {each.scanned} drifted, for instance "
         + ", ".join(f"{d.pk!r}: {d.stored!r} instead of {d.expected!r}" for d in each.examples)

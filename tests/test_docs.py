@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ ID_HEADING = re.compile(r"^## syncfields\.([EW]\d{3})$", re.MULTILINE)
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+DOTTED = re.compile(r"`(syncfields(?:\.[A-Za-z_]\w*)+)(?:\(\))?`")
+LOGGERS = {"syncfields.drift"}
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -65,6 +68,35 @@ def test_examples_compile_and_import_what_exists(text):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "syncfields":
             module = importlib.import_module(node.module)
             assert [each.name for each in node.names if not hasattr(module, each.name)] == []
+
+
+def dotted_names():
+    """Each name that a page or a docstring spells out; ids of checks and loggers apart."""
+    texts = [read(page) for page in (*PAGES, *ROOT.glob("syncfields/**/*.py"))]
+    found = {each for text in texts for each in DOTTED.findall(text)}
+    return sorted(each for each in found - LOGGERS if not re.search(r"\.[EW]\d{3}$", each))
+
+
+def test_dotted_names_are_found():
+    assert {"syncfields.Interrupted", "syncfields.signals.drift_found"} <= set(dotted_names())
+
+
+@pytest.mark.parametrize("dotted", dotted_names())
+def test_what_is_named_can_be_imported_and_reached(dotted):
+    """By ``from ... import ...``, and by ``import ...`` and the dots, which are not the same: a
+    function can hide the module that it is defined in.
+    """
+    where, _, what = dotted.rpartition(".")
+    try:
+        module = importlib.import_module(dotted)
+    except ImportError:
+        module = importlib.import_module(where)
+        assert hasattr(module, what)
+    reached = importlib.import_module("syncfields")
+    for part in dotted.split(".")[1:]:
+        reached = getattr(reached, part)
+
+    assert reached is sys.modules.get(dotted) or reached is getattr(module, what)
 
 
 def test_the_tests_that_hold_the_guarantees_exist():

@@ -6,8 +6,8 @@ import pytest
 from django.db import models
 
 from syncfields import drift
-from syncfields.reconcile import plan_tasks
 from syncfields.scans import Rows
+from syncfields.selection import plan_tasks
 from tests.menagerie import populate
 from tests.testapp.models import Post, Restaurant, Shelf
 

@@ -44,6 +44,7 @@ def updating(original: Callable[..., int]) -> Callable[..., int]:
             if owned and suspension is None:
                 raise refusal(plan.owned[owner][min(owned)].label)
             if owned and suspension is not None and suspension.noting:
+                self._for_write = True
                 pks = list(self.values_list("pk", flat=True))
                 suspension.note_targets(self.db, plan.targets[owner], pks)
         watched = {

@@ -312,7 +312,7 @@ def test_resumed_after_the_database_was_gone(failing):
 
     with failing(after=2, times=100), pytest.raises(CommandError) as stopped:
         command("testapp.Shelf", batch_size=2)
-    assert stopped.value.returncode == 1
+    assert stopped.value.returncode == 3
     assert len(drifts(Shelf)) == 2 * 3
     message, resume = str(stopped.value).split("\n")
     assert message == "deadlock; what was done is committed. Resume with:"

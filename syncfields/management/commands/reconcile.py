@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from argparse import ArgumentParser
 from typing import Any
 
@@ -11,6 +13,12 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from syncfields.reconcile import BATCH_SIZE, Interrupted, Report, RuleReport, reconcile
+
+# What --check found. Python itself exits with 1 after an error, so that errors get another code.
+DRIFTED = 1
+FAILED = 2
+STOPPED = 3
+STOPPED_BY_USER = 130
 
 
 class Command(BaseCommand):
@@ -45,6 +53,22 @@ class Command(BaseCommand):
         parser.add_argument(
             "--no-progress", action="store_true", help="Show no progress bar on a terminal."
         )
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        try:
+            super().run_from_argv(argv)
+        except Exception as error:  # noqa: BLE001 - shown as Python shows what nobody catches
+            sys.excepthook(type(error), error, error.__traceback__)
+            sys.exit(getattr(error, "returncode", FAILED))
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """With an exit code of its own where the command cannot be carried out."""
+        try:
+            return super().execute(*args, **options)
+        except CommandError as error:
+            if error.returncode == DRIFTED:  # What Django gives to those that say nothing.
+                error.returncode = FAILED
+            raise
 
     def handle(
         self,
@@ -82,21 +106,18 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         except Interrupted as stop:
             self.show(stop.report, format, verbosity)
-            again = " ".join(["manage.py reconcile", *stop.labels])
-            if stop.after is not None:
-                again += f" --start-after {stop.after}"
             by_user = isinstance(stop.__cause__, KeyboardInterrupt)
             reason = "Stopped between two chunks" if by_user else str(stop.__cause__).strip()
             raise CommandError(
-                f"{reason}; what was done is committed. Resume with:\n  {again}",
-                returncode=130 if by_user else 1,
+                f"{reason}; what was done is committed. Resume with:\n  {resume(stop)}",
+                returncode=STOPPED_BY_USER if by_user else STOPPED,
             ) from None
         finally:
             if progress is not None:
                 progress.close()
         self.show(report, format, verbosity)
         if check and report.drifted:
-            raise SystemExit(1)
+            raise SystemExit(DRIFTED)
 
     def show(self, report: Report, format: str, verbosity: int) -> None:
         if format == "json":
@@ -122,6 +143,16 @@ class Command(BaseCommand):
         self.stdout.write(f"{rule.label}: {rule.drifted} of {rule.scanned} row(s) {verb}")
         for each in rule.examples:
             self.stdout.write(f"  pk {each.pk}: stored {each.stored}, expected {each.expected}")
+
+
+def resume(stop: Interrupted) -> str:
+    """The command that goes on where a run was stopped, as a shell takes it."""
+    after = () if stop.after is None else (f"--start-after={as_text(stop.after)}",)
+    return shlex.join(["manage.py", "reconcile", *stop.labels, *after])
+
+
+def as_text(key: Any) -> str:
+    return json.dumps(key, default=str) if isinstance(key, (tuple, list)) else str(key)
 
 
 def as_json(report: Report) -> dict[str, Any]:

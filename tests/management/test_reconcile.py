@@ -1,0 +1,255 @@
+"""``manage.py reconcile``: how it ends, and how it goes on."""
+
+from __future__ import annotations
+
+import io
+import os
+import shlex
+import subprocess
+import sys
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.core.management.base import SystemCheckError
+from django.db import OperationalError, connections
+
+from syncfields import Interrupted, reconcile, unsynced
+from syncfields.management.commands import reconcile as module
+from syncfields.testing import assert_in_sync
+from tests.menagerie import write_behind
+from tests.testapp.models import Book, City, Customer, Publisher, Seat, Shelf, Team, Wallet
+
+# Checks ask each database what it is.
+pytestmark = pytest.mark.django_db(databases="__all__")
+
+
+@pytest.fixture(autouse=True)
+def connected(monkeypatch):
+    """The command closes its connections when it ends, in which the test goes on."""
+    monkeypatch.setattr(type(connections), "close_all", lambda self: None)
+
+
+def run(*arguments):
+    """The exit code of the command as a shell has it, and what it writes to each stream."""
+    command = module.Command(stdout=io.StringIO(), stderr=io.StringIO(), no_color=True)
+    try:
+        command.run_from_argv(["manage.py", "reconcile", "--no-progress", *arguments])
+    except SystemExit as exit_:
+        code = exit_.code
+    else:
+        code = 0
+    return code, command.stdout.getvalue(), command.stderr.getvalue()
+
+
+def drift():
+    shelf = Shelf.objects.create()
+    with unsynced():
+        Book.objects.create(shelf=shelf, pages=3)
+
+
+def stopped_by(monkeypatch, error):
+    """Let the first chunk be the last one."""
+
+    def stop(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr("syncfields.drift.candidates", stop)
+    monkeypatch.setattr("syncfields.drift.repair_at_once", stop)
+
+
+# Exit codes, as docs/reconcile.md lists them -----------------------------------------------------
+
+
+def test_0_where_nothing_has_drifted():
+    assert run("--check")[0] == 0
+
+
+def test_0_where_drift_was_repaired():
+    drift()
+
+    assert run()[0] == 0
+    assert run("--check")[0] == 0
+
+
+def test_1_where_something_has_drifted():
+    drift()
+
+    assert run("--check")[0] == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("nosuchapp",),
+        ("--database", "nowhere"),
+        ("--batch-size", "0"),
+        ("testapp.Shelf", "--start-after", "abc"),
+    ],
+    ids=" ".join,
+)
+def test_2_where_it_is_called_wrongly(arguments):
+    drift()
+
+    code, out, error = run("--check", *arguments)
+
+    assert (code, out) == (2, "")
+    assert error.startswith("CommandError: ")
+
+
+def test_2_where_an_option_is_unknown():
+    result = subprocess.run(
+        [sys.executable, "-m", "django", "reconcile", "--no-such-option"],
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"},
+        capture_output=True,
+        check=False,
+    )
+
+    assert result.returncode == 2
+
+
+def test_2_where_a_system_check_fails(monkeypatch):
+    def fail(*args, **kwargs):
+        raise SystemCheckError("one issue")
+
+    monkeypatch.setattr(module.Command, "check", fail)
+
+    assert run("--check")[0] == 2
+
+
+def test_2_where_something_breaks(monkeypatch, capsys):
+    """Python's own exit code is 1, which would be drift."""
+
+    def fail(*args, **kwargs):
+        raise ZeroDivisionError("of its own")
+
+    monkeypatch.setattr(module, "reconcile", fail)
+
+    assert run("--check")[0] == 2
+    assert "ZeroDivisionError: of its own" in capsys.readouterr().err
+
+
+def test_3_where_the_database_is_gone(monkeypatch):
+    drift()
+    stopped_by(monkeypatch, OperationalError("gone"))
+
+    code, _, error = run("testapp.Shelf")
+
+    assert code == 3
+    assert "gone; what was done is committed. Resume with:" in error
+    assert run("testapp.Shelf", "--traceback")[0] == 3
+
+
+def test_130_where_the_user_stops_it(monkeypatch):
+    drift()
+    stopped_by(monkeypatch, KeyboardInterrupt())
+
+    code, _, error = run("testapp.Shelf")
+
+    assert code == 130
+    assert "Stopped between two chunks; what was done is committed. Resume with:" in error
+
+
+# Resumed -----------------------------------------------------------------------------------------
+
+
+def resumed(stop):
+    """Carry out the command that goes on, as a shell would take it."""
+    _, _, *arguments = shlex.split(module.resume(stop))
+    out = io.StringIO()
+    call_command("reconcile", *arguments, stdout=out, no_progress=True, verbosity=2)
+    return out.getvalue()
+
+
+def stopping(model, done):
+    """Progress that stops the run when so many rows of a model are done."""
+
+    def progress(label, number, total):
+        if label == model._meta.label and number >= done:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+def shelves_and_publishers():
+    """Five rows of two models, every value of which is wrong."""
+    shelves = [Shelf.objects.create() for _ in range(5)]
+    publishers = [Publisher.objects.create() for _ in range(5)]
+    for shelf, publisher in zip(shelves, publishers, strict=True):
+        Book.objects.create(shelf=shelf, publisher=publisher, pages=500)
+    assert_in_sync(Shelf, Publisher)
+    write_behind(Shelf, book_count=7, page_sum=7)
+    write_behind(Publisher, thick_count=7)
+    return {Shelf: shelves, Publisher: publishers}
+
+
+def wrong():
+    report = reconcile(Shelf, Publisher, check=True)
+    return {each.label: each.drifted for each in report.rules if each.drifted}
+
+
+@pytest.mark.parametrize("done", [1, 2, 4, 5])
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_run_of_two_models_goes_on_in_the_one_that_it_was_stopped_in(number, done):
+    found = shelves_and_publishers()
+    order = [each.label.split(".")[1] for each in reconcile(check=True).rules]
+    models = sorted(found, key=lambda model: order.index(model.__name__))
+    stopped_in, other = models[number], models[1 - number]
+
+    with pytest.raises(Interrupted) as stopped:
+        reconcile(Shelf, Publisher, batch_size=1, progress=stopping(stopped_in, done))
+
+    labels = {label.split(".")[1] for label in stopped.value.labels}
+    assert labels == {each.__name__ for each in models[number:]}
+    keys = [each.pk for each in found[stopped_in]]
+    # The row that was being done is committed, but nobody was told.
+    assert stopped.value.after == (keys[done - 2] if done > 1 else None)
+    left = wrong()
+    assert {n for label, n in left.items() if stopped_in.__name__ in label} <= {5 - done}
+    assert {n for label, n in left.items() if other.__name__ in label} == ({5} - {5 * number})
+
+    resumed(stopped.value)
+
+    assert wrong() == {}
+
+
+def test_what_was_done_is_not_done_again():
+    shelves_and_publishers()
+    with pytest.raises(Interrupted) as stopped:
+        reconcile(Shelf, Publisher, batch_size=1, progress=stopping(Shelf, 4))
+
+    assert "testapp.Shelf.book_count: 1 of 2 row(s) repaired" in resumed(stopped.value)
+
+
+def test_resumed_behind_a_key_of_several_columns():
+    team = Team.objects.create(name="reds")
+    for number in range(1, 6):
+        Seat.objects.create(team=team, number=number)
+    write_behind(Seat, team_name="wrong")
+    with pytest.raises(Interrupted) as stopped:
+        reconcile("testapp.Seat.team_name", batch_size=1, progress=stopping(Seat, 3))
+    assert stopped.value.after == (team.pk, 2)
+
+    assert module.resume(stopped.value) == (
+        f"manage.py reconcile testapp.Seat.team_name '--start-after=[{team.pk}, 2]'"
+    )
+    resumed(stopped.value)
+
+    assert_in_sync("testapp.Seat")
+
+
+def test_resumed_behind_a_key_that_a_shell_would_take_apart():
+    for code in ("-a b", "a'b", "b;c"):
+        Customer.objects.create(code=code)
+    keys = list(Customer.objects.order_by("pk").values_list("pk", flat=True))
+    with pytest.raises(Interrupted) as stopped:
+        reconcile(Customer, batch_size=1, progress=stopping(Customer, 3))
+    assert stopped.value.after == keys[1]
+
+    assert ": 0 of 1 row(s) drifted" in resumed(stopped.value)
+
+
+def test_a_key_that_is_none_is_named():
+    with pytest.raises(CommandError, match="abc"):
+        call_command("reconcile", "testapp.Wallet", start_after="abc", stderr=io.StringIO())
+    assert not City.objects.exists()
+    assert not Wallet.objects.exists()
