@@ -3,7 +3,7 @@
 from django.apps import AppConfig
 from django.core.checks import register as register_check
 
-from syncfields import capture, checks, registry, tracking
+from syncfields import alarm, capture, checks, registry, tracking
 
 
 class SyncFieldsConfig(AppConfig):
@@ -13,6 +13,7 @@ class SyncFieldsConfig(AppConfig):
     def ready(self) -> None:
         capture.connect()
         registry.on_rebuild(tracking.attach)
+        registry.on_rebuild(alarm.say)
         register_check(checks.check_rules)
         register_check(checks.check_settings)
         register_check(checks.check_sqlite)

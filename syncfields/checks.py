@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.checks import CheckMessage, Error, Warning
-from django.db import connections, models, router
+from django.db import connections, models
 
-from syncfields import conf, indexes, registry
+from syncfields import conf, homes, indexes, registry
+from syncfields.exceptions import RuleError
+from syncfields.plan import Unused
 
 DOCS = "See docs/checks.md."
 SAVING = ("save_base", "_save_table", "_do_insert", "_do_update")
@@ -17,27 +19,28 @@ BULK = ("update", "bulk_create", "_raw_delete", "delete")
 
 
 def check_rules(**kwargs: Any) -> list[CheckMessage]:
-    messages: list[CheckMessage] = [
-        Error(error.message, hint=f"{error.hint} {DOCS}", obj=error.obj, id=error.id)
-        for error in registry.errors()
-    ]
-    return [*messages, *check_databases()]
+    found = registry.plan().unused
+    return [*map(declared_wrongly, registry.errors()), *check_databases(), *map(unused, found)]
 
 
 def check_databases() -> Iterator[CheckMessage]:
-    for maintenance in registry.plan().maintenances:
-        home = router.db_for_write(maintenance.target)
-        for dependency in maintenance.dependencies:
-            away = router.db_for_write(dependency.model)
-            if away != home:
-                yield Error(
-                    f"{maintenance.rules[0].label} is in the database {home!r}, but it reads "
-                    f"{dependency.model._meta.label} in {away!r}.",
-                    hint="A rule needs its target and all its sources in one database; change "
-                    f"the router. {DOCS}",
-                    obj=maintenance.target,
-                    id="syncfields.E010",
-                )
+    return map(declared_wrongly, homes.spread(registry.plan().maintenances))
+
+
+def declared_wrongly(error: RuleError) -> CheckMessage:
+    return Error(error.message, hint=f"{error.hint} {DOCS}", obj=error.obj, id=error.id)
+
+
+def unused(found: Unused) -> CheckMessage:
+    model, name = found.rule.model._meta.label, found.rule.field_name
+    return Warning(
+        f"{found.rule.label} is not kept: nothing refers to {model} as {found.relation} does to "
+        f"{found.sibling.model._meta.label}.",
+        hint="There are no rows to read, so the field stays at its default. If that is meant, "
+        f"declare a plain field {name} on {model}, or {name} = None. {DOCS}",
+        obj=found.rule.model,
+        id="syncfields.W005",
+    )
 
 
 def check_settings(**kwargs: Any) -> list[CheckMessage]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from graphlib import CycleError, TopologicalSorter
@@ -29,7 +30,7 @@ from django.db.models.expressions import Col, Combinable, CombinedExpression
 from django.db.models.functions import Coalesce
 from django.db.models.sql import Query
 
-from syncfields import types
+from syncfields import siblings, types
 from syncfields.exceptions import RuleError
 from syncfields.expressions import EVENTS, Tally
 from syncfields.maintenance.base import Maintenance
@@ -55,17 +56,48 @@ def compile_rules(rules: Iterable[Rule]) -> tuple[Plan, list[RuleError]]:
     for rule in {(rule.model, rule.field_name): rule for rule in reversed(rules)}.values():
         try:
             compiled[:0] = compile_rule(rule)
-        except RuleError as error:
-            errors.append(error)
-        except UnknownRelationError as error:
-            message = f"The expression of {rule.label} cannot be resolved: {error}"
-            errors.append(RuleError(message, id="E001", hint=error.hint, obj=rule.model))
+        except Exception as error:  # noqa: BLE001 - one rule must not stop the project
+            errors.append(broken(rule, error))
+    unused, errors = siblings.told_apart(errors, compiled)
     while True:
         try:
-            return Plan.of(merged(in_order(compiled)), direct), errors
+            maintenances = list(merged(in_order(compiled)))
         except Circle as circle:
             errors.append(circle.error)
             compiled = [each for each in compiled if each.rules[0] not in circle.rules]
+        else:
+            return Plan.of(maintenances, direct, unused, frozen(rules, maintenances)), errors
+
+
+def broken(rule: Rule, error: Exception) -> RuleError:
+    """What is wrong with a rule, in words of ours also where Django raised it: it has not resolved
+    a relation, for instance, because the model at its far end is not there.
+    """
+    found = error
+    if isinstance(error, UnknownRelationError):
+        message = f"The expression of {rule.label} cannot be resolved: {error}"
+        found = RuleError(message, id="E001", hint=error.hint, obj=rule.model)
+    elif not isinstance(error, RuleError):
+        found = RuleError(
+            f"The rule of {rule.label} cannot be read: {type(error).__name__}: {error}",
+            id="E020",
+            hint="Django's own checks may say more. If they do not, please report it.",
+            obj=rule.model,
+        )
+        found.__cause__ = error
+    assert isinstance(found, RuleError)
+    found.rules = (rule,)
+    return found
+
+
+def frozen(rules: Iterable[Rule], maintenances: Iterable[Maintenance]) -> Iterator[Rule]:
+    """The rules that are not kept though their fields could be synced."""
+    kept = {rule.label for each in maintenances for rule in each.rules}
+    for rule in rules:
+        if rule.label not in kept:
+            with suppress(RuleError):
+                types.check_field(rule)
+                yield rule
 
 
 def compile_rule(rule: Rule) -> list[Maintenance]:
@@ -298,6 +330,7 @@ class Circle(Exception):
             hint="Let one of them read the rows that the others count, not their synced fields.",
             obj=rules[0].model,
         )
+        self.error.rules = rules
 
 
 def in_order(maintenances: Sequence[Maintenance]) -> list[Maintenance]:

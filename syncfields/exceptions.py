@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from django.core.exceptions import FieldError
+from django.core.exceptions import FieldError, ImproperlyConfigured
+
+if TYPE_CHECKING:
+    from syncfields.rules import Rule
 
 
 class SyncedFieldError(FieldError):
@@ -24,3 +28,13 @@ class RuleError(Exception):
         self.id = f"syncfields.{id}"
         self.hint = hint
         self.obj = obj
+        self.rules: Sequence[Rule] = ()
+        """The rules that are not kept because of it."""
+
+
+class BrokenRules(ImproperlyConfigured):
+    """Rules have errors, so that nothing can be said of the fields that they were to keep."""
+
+    def __init__(self, errors: Sequence[RuleError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__("\n".join(f"{each.id}: {each.message} {each.hint}" for each in errors))

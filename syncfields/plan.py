@@ -26,6 +26,17 @@ class Watch:
     dependency: Dependency
 
 
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """A rule inherited from an abstract model by a model to which nothing refers."""
+
+    rule: Rule
+    sibling: Rule
+    """The same rule on a model to which something does."""
+    relation: str
+    """How that is named there, and what is missing here."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """All maintenances, asked by the model that is written or by the model that is kept."""
@@ -45,9 +56,18 @@ class Plan:
     """The short ways of each source."""
     position: dict[Maintenance, int] = field(default_factory=dict)
     """Where each maintenance comes in the order: after those that it reads."""
+    unused: tuple[Unused, ...] = ()
+    guarded: dict[Model, dict[str, Rule]] = field(default_factory=dict)
+    """The same, with the fields of rules that are not kept: nobody writes those by accident."""
 
     @classmethod
-    def of(cls, maintenances: Iterable[Maintenance], directly: Directly) -> Plan:
+    def of(
+        cls,
+        maintenances: Iterable[Maintenance],
+        directly: Directly,
+        unused: Iterable[Unused] = (),
+        not_kept: Iterable[Rule] = (),
+    ) -> Plan:
         maintenances = tuple(maintenances)
         directs: dict[Model, dict[Maintenance, Direct]] = defaultdict(dict)
         sources: dict[Model, list[Watch]] = defaultdict(list)
@@ -83,4 +103,13 @@ class Plan:
             owned=dict(owned),
             directs=dict(directs),
             position={each: number for number, each in enumerate(maintenances)},
+            unused=tuple(unused),
+            guarded=by_field([*not_kept, *rules.values()]),
         )
+
+
+def by_field(rules: Iterable[Rule]) -> dict[Model, dict[str, Rule]]:
+    found: dict[Model, dict[str, Rule]] = {}
+    for rule in rules:
+        found.setdefault(rule.model, {})[rule.field.attname] = rule
+    return found

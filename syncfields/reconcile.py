@@ -122,7 +122,8 @@ def reconcile(
     or what a queryset says by ``using()``. ``progress`` is called with the model's label, the rows
     done and the rows in all. ``start_after`` resumes behind a primary key.
 
-    Raises ``LookupError`` for a label that names no rule, and ``Interrupted`` where it is stopped.
+    Raises ``BrokenRules`` where a selected rule has an error, ``LookupError`` for a label that
+    names no rule, and ``Interrupted`` where it is stopped.
     """
     reports: dict[str, RuleReport] = {}
     for _ in run_all(reports, selection, check, batch_size, using, progress, start_after):

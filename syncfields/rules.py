@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any, TypeVar
 
 from django.apps import apps
@@ -94,6 +96,8 @@ def synced(
 
 
 registered: list[Rule] = []
+_places: set[tuple[object, ...]] = set()
+"""Which rule was registered by which line of code."""
 
 
 def register(
@@ -107,11 +111,26 @@ def register(
     """Declare rules for the fields of a model that cannot be edited, in ``AppConfig.ready()``.
 
     ``register(User, comment_count=Count("comments"))`` says the same as ``synced()`` around the
-    field would; the options are those of ``synced()`` and hold for each of ``rules``.
+    field would; the options are those of ``synced()`` and hold for each of ``rules``. The same
+    line of code declares a rule once, however often it runs: ``isolate_apps()`` of Django's test
+    tools, for one, calls ``ready()`` again.
     """
+    model = model._meta.concrete_model or model
     for field_name, expression in rules.items():
-        declaration = Declaration(expression, tuple(depends_on or ()), touch, tracking)
-        registered.append(Rule(model._meta.concrete_model or model, field_name, declaration))
+        place = (model, field_name, *calling())
+        if place not in _places:
+            _places.add(place)
+            declaration = Declaration(expression, tuple(depends_on or ()), touch, tracking)
+            registered.append(Rule(model, field_name, declaration))
+
+
+def calling() -> Iterator[tuple[str, int]]:
+    """The line of code that calls ``register()``, and the one that calls its function."""
+    frame: FrameType | None = sys._getframe(2)
+    for _ in range(2):
+        if frame is not None:
+            yield frame.f_code.co_filename, frame.f_lineno
+            frame = frame.f_back
 
 
 def collect(known: Apps = apps) -> Iterator[Rule]:
@@ -129,10 +148,12 @@ def refuse_duplicates(rules: Iterable[Rule]) -> Iterator[RuleError]:
     for rule in rules:
         key = (rule.model, rule.field_name)
         if key in seen:
-            yield RuleError(
+            error = RuleError(
                 f"{rule.label} has two rules.",
                 id="E012",
                 hint="Declare it either with synced() or with register(), and once.",
                 obj=rule.model,
             )
+            error.rules = (rule,)
+            yield error
         seen.add(key)

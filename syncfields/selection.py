@@ -11,7 +11,8 @@ from typing import Any
 from django.db import router
 from django.db.models import Model, Q, QuerySet
 
-from syncfields import drift, registry
+from syncfields import drift, homes, registry
+from syncfields.exceptions import BrokenRules
 from syncfields.paths import concrete
 from syncfields.rules import Rule
 from syncfields.scans import Scan, scans
@@ -71,7 +72,8 @@ def plan_tasks(selection: Iterable[Selection], using: str | None) -> Iterator[Ta
     """One task for each target model, those that others read first."""
     plan = registry.plan()
     chosen: dict[type[Model], dict[str, Selected]] = {}
-    wanted: Iterable[Selection | None] = list(selection) or [None]
+    wanted: list[Selection | None] = list(selection) or [None]
+    refuse_broken(wanted)
     for each in wanted:
         for rule in matching(each):
             found = chosen.setdefault(rule.model, {})
@@ -125,19 +127,38 @@ def plan_task(model: type[Model], rules: Sequence[Rule], queryset: QuerySet[Any]
 def matching(selected: Selection | None) -> list[Rule]:
     """The rules that a label, a model or a queryset selects. Raises ``LookupError`` for none."""
     rules = registry.plan().rules
-    if selected is None:
-        return list(rules)
-    if isinstance(selected, str):
-        found = [rule for rule in rules if is_named(rule, selected)]
-    else:
-        model = selected.model if isinstance(selected, QuerySet) else selected
-        found = [rule for rule in rules if issubclass(concrete(model), rule.model)]
-    if not found:
+    found = [rule for rule in rules if selects(selected, rule)]
+    if not found and selected is not None:
         known = ", ".join(sorted(rule.label for rule in rules)) or "none"
-        # A queryset would be carried out to be shown.
-        shown = f"rows of {model._meta.label}" if isinstance(selected, QuerySet) else repr(selected)
+        shown = "" if isinstance(selected, QuerySet) else repr(selected)
+        if isinstance(selected, QuerySet):  # It would be carried out to be shown.
+            shown = f"rows of {selected.model._meta.label}"
         raise LookupError(f"No rule is selected by {shown}. Rules: {known}.")
     return found
+
+
+def refuse_broken(wanted: Iterable[Selection | None]) -> None:
+    """Raise ``BrokenRules`` if one of the rules selected has an error: there is no truth that the
+    value of its field could be compared with, so nothing may say that it is right.
+    """
+    errors = [*registry.errors(), *homes.spread(registry.plan().maintenances)]
+    broken = [
+        error
+        for error in errors
+        if any(selects(each, rule) for each in wanted for rule in error.rules)
+    ]
+    if broken:
+        raise BrokenRules(broken)
+
+
+def selects(selected: Selection | None, rule: Rule) -> bool:
+    """Whether a label, a model or a queryset selects a rule; None selects each."""
+    if selected is None:
+        return True
+    if isinstance(selected, str):
+        return is_named(rule, selected)
+    model = selected.model if isinstance(selected, QuerySet) else selected
+    return issubclass(concrete(model), rule.model)
 
 
 def is_named(rule: Rule, label: str) -> bool:

@@ -9,7 +9,8 @@ from syncfields.selection import Selection
 def assert_in_sync(*selection: Selection, using: str | None = None) -> None:
     """Fail with what has drifted, unless each selected field has the value of its expression.
 
-    ``selection`` is what ``reconcile()`` takes; nothing stands for every rule.
+    ``selection`` is what ``reconcile()`` takes; nothing stands for every rule. A selected rule that
+    has an error raises ``syncfields.exceptions.BrokenRules``.
     """
     fail_on_drift(reconcile(*selection, check=True, using=using))
 

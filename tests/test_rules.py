@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Count
 from django.test.utils import isolate_apps
 
-from syncfields import synced
+from syncfields import register, rules, synced
 from syncfields.rules import collect
 
 
@@ -92,3 +92,36 @@ def test_a_field_that_is_copied_before_any_model_has_it_brings_its_rule(known):
     make("Two", n=copy.deepcopy(field))
 
     assert labels(known) == ["testapp.One.n", "testapp.Two.n"]
+
+
+@pytest.fixture
+def registering(monkeypatch):
+    monkeypatch.setattr(rules, "registered", [])
+    monkeypatch.setattr(rules, "_places", set())
+    return rules.registered
+
+
+def test_a_line_of_code_registers_a_rule_once_however_often_it_runs(known, registering):
+    poll = make("Poll", n=models.IntegerField(), m=models.IntegerField())
+
+    def ready():
+        register(poll, n=Count("votes"), m=Count("votes"))
+
+    for _ in range(2):
+        ready()
+
+    assert [rule.label for rule in registering] == ["testapp.Poll.n", "testapp.Poll.m"]
+
+
+def test_two_lines_of_code_register_two_rules(known, registering):
+    poll = make("Poll", n=models.IntegerField())
+
+    def declare():
+        register(poll, n=Count("votes"))
+
+    declare()
+    declare()
+    register(poll, n=Count("votes"))
+
+    assert len(registering) == 3
+    assert len(list(rules.refuse_duplicates(registering))) == 2

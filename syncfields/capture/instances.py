@@ -111,12 +111,12 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
         **named: Any,
     ) -> Any:
         model, plan = concrete(base_qs.model), registry.plan()
-        owned = plan.owned.get(model, {})
+        guarded = plan.guarded.get(model, {})
         suspension = scope.suspended()
-        if owned and suspension is not None:
-            suspension.note_targets(using, plan.targets[model], [pk_val])
-        elif owned:
-            values = [each for each in values if each[0].attname not in owned]
+        if guarded and suspension is not None:
+            suspension.note_targets(using, plan.targets.get(model, ()), [pk_val])
+        elif guarded:
+            values = [each for each in values if each[0].attname not in guarded]
         args = (self, base_qs, using, pk_val, values, update_fields, *rest)
         if model not in plan.sources:
             return original(*args, **named)

@@ -40,13 +40,13 @@ def updating(original: Callable[..., int]) -> Callable[..., int]:
         columns = written_columns(self.model, kwargs)
         plan, suspension = registry.plan(), scope.suspended()
         for owner, names in columns.items():
-            owned = plan.owned.get(owner, {}).keys() & names
-            if owned and suspension is None:
-                raise refusal(plan.owned[owner][min(owned)].label)
-            if owned and suspension is not None and suspension.noting:
+            guarded = plan.guarded.get(owner, {}).keys() & names
+            if guarded and suspension is None:
+                raise refusal(plan.guarded[owner][min(guarded)])
+            if guarded and suspension is not None and suspension.noting:
                 self._for_write = True
                 pks = list(self.values_list("pk", flat=True))
-                suspension.note_targets(self.db, plan.targets[owner], pks)
+                suspension.note_targets(self.db, plan.targets.get(owner, ()), pks)
         watched = {
             owner: names
             for owner, names in columns.items()

@@ -29,7 +29,7 @@ def unmeant(
             names_all(fields, names, spared)
             for fields in (owner._meta.local_concrete_fields, model._meta.concrete_fields)
         ):
-            raise refusal(meant[0].label)
+            raise refusal(meant[0])
         found.update(rule.field_name for rule in named)
     return frozenset(found)
 
@@ -41,10 +41,10 @@ def adds_itself(field: Any) -> bool:
 
 def owned_by(model: Model) -> Iterator[tuple[Model, dict[str, Rule]]]:
     """The synced fields of each table that a row of the model is made of."""
-    model, owned = concrete(model), registry.plan().owned
+    model, guarded = concrete(model), registry.plan().guarded
     for each in (model, *model._meta.all_parents):
-        if each in owned:
-            yield each, owned[each]
+        if each in guarded:
+            yield each, guarded[each]
 
 
 def names_all(fields: Iterable[Any], names: Collection[str], spared: Collection[str]) -> bool:
@@ -52,13 +52,13 @@ def names_all(fields: Iterable[Any], names: Collection[str], spared: Collection[
 
     Fields with ``editable=False`` may be left out: django-mptt keeps those that it has to itself.
     """
-    owned = registry.plan().owned
+    guarded = registry.plan().guarded
     others = False
     for field in fields:
         if field.generated or field.primary_key or not field.editable:
             continue
         if field.name in names or field.attname in names:
-            others |= field.attname not in owned.get(concrete(field.model), ())
+            others |= field.attname not in guarded.get(concrete(field.model), ())
         elif field.attname not in spared:
             return False
     return others
@@ -73,8 +73,13 @@ def keys_of(model: Model) -> set[str]:
     return {column(model, name).attname for name in found}
 
 
-def refusal(label: str) -> SyncedFieldError:
+def refusal(rule: Rule) -> SyncedFieldError:
+    if rule.field.attname not in registry.plan().owned.get(rule.model, ()):
+        return SyncedFieldError(
+            f"{rule.label} has a rule that is not kept (manage.py check says why), and cannot be "
+            "written by name; leave it out, mend or remove the rule, or use unsynced()."
+        )
     return SyncedFieldError(
-        f"{label} is kept by syncfields and cannot be written by name; leave it out, change the "
-        "rows that it is made of, or use unsynced()."
+        f"{rule.label} is kept by syncfields and cannot be written by name; leave it out, change "
+        "the rows that it is made of, or use unsynced()."
     )

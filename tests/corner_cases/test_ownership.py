@@ -160,7 +160,7 @@ def test_what_an_upsert_looks_for_need_not_be_named(monkeypatch):
             unique_together = [("area", "number")]
 
     rule = Rule(Country, "n", Declaration(Count("cities")))
-    monkeypatch.setattr(registry, "plan", lambda: Plan(owned={Country: {"n": rule}}))
+    monkeypatch.setattr(registry, "plan", lambda: Plan(guarded={Country: {"n": rule}}))
 
     assert unmeant(Country, ["name", "n"], keys_of(Country)) == {"n"}
     with pytest.raises(SyncedFieldError):
