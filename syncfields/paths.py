@@ -202,8 +202,8 @@ def refuse_unknown(field: Any) -> None:
     known = isinstance(field, ForeignObject)
     if not known or type(field).get_extra_restriction is not ForeignObject.get_extra_restriction:
         raise UnknownRelationError(
-            f"{field.model._meta.label}.{field.name} is a {type(field).__name__}, and what it joins "
-            "cannot be seen from outside."
+            f"{field.model._meta.label}.{field.name} is a {type(field).__name__}, and what it "
+            "joins cannot be seen from outside."
         )
 
 
