@@ -56,11 +56,12 @@ from django.db.models import F, QuerySet
 
 from syncfields import statements
 from syncfields.paths import Dependency, Model, Path, concrete
-from syncfields.trees import among, connected, rows, rows_with, tables
+from syncfields.trees import among, connected, for_writing, rows, rows_with, tables
 
 
 def locking(queryset: QuerySet[Any]) -> QuerySet[Any]:
     """The queryset, of one table, with its rows locked on databases that have row locks."""
+    queryset = for_writing(queryset)
     features = connections[queryset.db].features
     if not features.has_select_for_update:
         return queryset
@@ -380,4 +381,5 @@ def reading(queryset: QuerySet[Any]) -> QuerySet[Any]:
     """The queryset as it must be read so that it sees what other processes have committed: there,
     a locking read answers from the newest rows.
     """
+    queryset = for_writing(queryset)
     return queryset.select_for_update() if snapshot_is_old(queryset.db) else queryset

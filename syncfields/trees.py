@@ -113,8 +113,19 @@ def condition_of(aggregate: Aggregate) -> Any:
 
 
 def rows(model: Model, using: str | None = None) -> QuerySet[Any]:
-    """All rows, whatever the managers of the model hide."""
-    return QuerySet(model, using=using).order_by()
+    """All rows, whatever the managers of the model hide, from where writes go."""
+    return for_writing(QuerySet(model, using=using)).order_by()
+
+
+def for_writing(queryset: QuerySet[Any]) -> QuerySet[Any]:
+    """The queryset, which the router sends to where writes go, and packages that answer reads from
+    a cache to the database: what is read is locked, or compared with what a write leaves.
+    """
+    if queryset._for_write:
+        return queryset
+    queryset = queryset.all()
+    queryset._for_write = True
+    return queryset
 
 
 def of_row(model: Model, value: Any) -> Subquery:

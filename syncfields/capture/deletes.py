@@ -184,7 +184,10 @@ def changes_of(collector: Any, gone: list[Any]) -> Iterator[Change]:
     for (field, value), collections in collector.field_updates.items():
         if concrete(field.model) in plan.sources:
             key = concrete(field.model), field.attname
-            nulled[key] += [instance.pk for each in collections for instance in each]
+            for each in collections:
+                if isinstance(each, QuerySet):
+                    each._for_write = True
+                nulled[key] += [instance.pk for instance in each]
             # The function of SET() may return an instance.
             is_instance = isinstance(value, models.Model)
             new = getattr(value, field.target_field.attname) if is_instance else value
