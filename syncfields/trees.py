@@ -117,7 +117,7 @@ def rows(model: Model, using: str | None = None) -> QuerySet[Any]:
     return for_writing(QuerySet(model, using=using)).order_by()
 
 
-def for_writing(queryset: QuerySet[Any]) -> QuerySet[Any]:
+def for_writing(queryset: Any) -> Any:
     """The queryset, which the router sends to where writes go, and packages that answer reads from
     a cache to the database: what is read is locked, or compared with what a write leaves.
     """

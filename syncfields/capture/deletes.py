@@ -186,7 +186,7 @@ def changes_of(collector: Any, gone: list[Any]) -> Iterator[Change]:
             key = concrete(field.model), field.attname
             for each in collections:
                 if isinstance(each, QuerySet):
-                    each._for_write = True
+                    vars(each)["_for_write"] = True
                 nulled[key] += [instance.pk for instance in each]
             # The function of SET() may return an instance.
             is_instance = isinstance(value, models.Model)
