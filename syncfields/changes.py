@@ -34,6 +34,10 @@ class Change:
     unordered: bool = False
     """Inserted rows may have been referred to before they were there: they come from a fixture, or
     their keys were known, and the constraint waits for COMMIT."""
+    loaded: bool = False
+    """The row comes from a fixture, as it was written there: it is no event."""
+    inserted: frozenset[Model] = frozenset()
+    """The parents of an inserted row of a multi-table model that were inserted with it."""
     locked: bool = False
     """The rows are locked already."""
     foreseen: bool = False

@@ -55,7 +55,7 @@ def compile_rules(rules: Iterable[Rule]) -> tuple[Plan, list[RuleError]]:
     compiled: list[Maintenance] = []
     for rule in {(rule.model, rule.field_name): rule for rule in reversed(rules)}.values():
         try:
-            compiled[:0] = compile_rule(rule)
+            compiled[:0] = compile_rule(rule.made())
         except Exception as error:  # noqa: BLE001 - one rule must not stop the project
             errors.append(broken(rule, error))
     unused, errors = siblings.told_apart(errors, compiled)
@@ -129,7 +129,7 @@ def compile_rule(rule: Rule) -> list[Maintenance]:
             )
             for term, found in zip(terms, read, strict=True)
         ]
-    tree = summed(rule) if type(rule.expression) is Sum else rule.expression
+    tree = tree_of(rule)
     outside = replaced(tree, lambda node: blank(node, rule))
     row_part = dependencies(rule, [outside], needed=False)
     refuse_fan_out(rule, row_part)
@@ -148,9 +148,7 @@ def compile_rule(rule: Rule) -> list[Maintenance]:
     if is_extreme(tree) and adds_up(tree, rule):
         return [Extreme(aggregate=tree, **common)]
     if aggregates(tree) or any(each.path.many for each in found):
-        plain = not row_part and not has_subquery(tree)
-        plain = plain and all(adds_up(each, rule) for each in aggregates(tree))
-        return [Recompute(starts_empty=plain, **common)]
+        return [Recompute(**common)]
     return [Copy(**common)]
 
 
@@ -238,18 +236,26 @@ def is_zero(values: Sequence[Any]) -> bool:
     return isinstance(value, (int, Decimal)) and value == 0
 
 
-def defaulting(aggregate: Any) -> Any:
+def defaulting(aggregate: Any, zero: Any = 0) -> Any:
     copy = aggregate.copy()
-    copy.default = 0
+    copy.default = zero
     return copy
 
 
+def tree_of(rule: Rule) -> Any:
+    """The expression of a rule that is not linear, as it is kept."""
+    return summed(rule) if type(rule.expression) is Sum else rule.expression
+
+
 def summed(rule: Rule) -> Any:
-    """The expression of a linear rule; where the field cannot be NULL, no rows add up to 0."""
+    """The expression of a sum, or of a linear rule; where the field cannot be NULL, no rows add up
+    to 0, or to what is 0 for such values.
+    """
 
     def replace_sum(node: Any) -> Any:
         if type(node) is Sum and vars(node)["default"] is None and not rule.field.null:
-            return defaulting(node)
+            zero = types.zero(resolve(rule, node).output_field)
+            return node if zero is None else defaulting(node, zero)
         return node if isinstance(node, Aggregate) else None
 
     return replaced(rule.expression, replace_sum)
@@ -396,8 +402,6 @@ def combined(group: Sequence[Maintenance]) -> Maintenance:
     more: dict[str, Any] = {}
     if isinstance(first, Delta):
         more["terms"] = tuple(term for each in group for term in each.terms)  # type: ignore[attr-defined]
-    elif isinstance(first, Recompute):
-        more["starts_empty"] = all(each.starts_empty for each in group)
     return replace(
         first,
         rules=tuple(dict.fromkeys(rule for each in group for rule in each.rules)),

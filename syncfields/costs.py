@@ -16,7 +16,17 @@ from typing import Any
 from django.db import connections, models
 from django.db.models.deletion import Collector
 
-from syncfields import additions, grouped, initial, many, registry, routes, targets, tracking
+from syncfields import (
+    additions,
+    grouped,
+    initial,
+    many,
+    newborn,
+    registry,
+    routes,
+    targets,
+    tracking,
+)
 from syncfields.changes import Change, reach
 from syncfields.locks import leads_to_one, must_write, referring
 from syncfields.maintenance.base import Maintenance
@@ -227,7 +237,9 @@ class Sending:
     # The ways in -----------------------------------------------------------------------------
 
     def create(self, model: Model) -> None:
-        change = Change(model, "insert", ROW, rows=({},), unordered=self.knows_keys(model))
+        parents = frozenset(model._meta.all_parents)
+        unordered = not parents and self.knows_keys(model)
+        change = Change(model, "insert", ROW, rows=({},), unordered=unordered, inserted=parents)
         late = self.start(change, several=False)
         self.one(change)
         self.recompute_late(late)
@@ -245,14 +257,14 @@ class Sending:
         for maintenance in registry.plan().targets.get(change.model, ()):
             if not maintenance.reconcilable:
                 continue
-            if maintenance.starts_empty:
-                is_late = change.unordered or initial.outlived(maintenance)
-            elif isinstance(maintenance, Copy) and (not several or initial.picky(maintenance)):
-                known = list(self.known(maintenance))
-                copied |= all(value is not None for value, _ in known)
-                is_late = not all(certain for _, certain in known)
-            else:
-                is_late = True
+            start = newborn.start(maintenance, change.inserted)
+            reads = bool(start.rows) and (not several or initial.picky(maintenance))
+            is_late = not initial.is_final(self.using, start, change)
+            is_late |= bool(start.rows) and not reads
+            for value in start.rows.values() if reads else ():
+                known = list(self.known(change, value))
+                copied |= all(meant is not None for meant, _ in known)
+                is_late |= not all(certain for _, certain in known)
             if is_late:
                 late.append(maintenance)
             if isinstance(maintenance, Copy):
@@ -264,12 +276,10 @@ class Sending:
             self.select(source)
         return late
 
-    def known(self, maintenance: Maintenance) -> Iterator[tuple[Any, bool]]:
-        target = maintenance.target
-        blank: Any = Blank()
-        for value in maintenance.values.values():
-            for name in references(value, target):
-                yield initial.known(self.using, target, name, blank)
+    def known(self, change: Change, value: Any) -> Iterator[tuple[Any, bool]]:
+        compared, blank = initial.compares(value), Blank()
+        for name in references(value, change.model):
+            yield initial.known(self.using, change, name, blank, compared)
 
     def copied_from(self, target: Model) -> Iterator[Model]:
         for maintenance in registry.plan().targets[target]:

@@ -66,8 +66,8 @@ class IsDistinct(Func):
         return self.as_sql(compiler, connection, arg_joiner=" IS NOT ", **extra)
 
     def as_mysql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
-        template = "(NOT (%(expressions)s))"
-        return self.as_sql(compiler, connection, arg_joiner=" <=> ", template=template, **extra)
+        template = "(NOT ((%(expressions)s)))"  # NOT EXISTS binds less than <=>.
+        return self.as_sql(compiler, connection, arg_joiner=") <=> (", template=template, **extra)
 
 
 def differs(field: Any, name: str, truth: str, vendor: str, exact: bool) -> Q:

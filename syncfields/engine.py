@@ -267,9 +267,11 @@ def apply(using: str, effects: Effects) -> None:
 def evaluate(using: str, maintenance: Maintenance, pks: set[Any]) -> None:
     """Evaluate anew what was not followed step by step, with all that copies read locked."""
     with together(connections[using]):
-        if isinstance(maintenance, Copy):
-            for dependency in maintenance.dependencies:
-                lock_path(dependency.path, using, pks)
+        paths = [each.path for each in maintenance.dependencies]
+        if not isinstance(maintenance, Copy):
+            paths = list(dict.fromkeys(path.forwards for path in paths))
+        for path in paths:
+            lock_path(path, using, pks)
         recompute(using, maintenance, pks)
 
 

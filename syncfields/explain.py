@@ -9,12 +9,11 @@ from typing import Any
 from django.db import connections, router
 from django.db.models import DO_NOTHING
 
-from syncfields import indexes, initial, registry
+from syncfields import indexes, initial, newborn, registry
 from syncfields.changes import Change
 from syncfields.compiler import compile_rule
 from syncfields.costs import Sending, moves
 from syncfields.maintenance.base import Maintenance
-from syncfields.maintenance.copies import Copy
 from syncfields.maintenance.extreme import Extreme
 from syncfields.paths import Model, column
 from syncfields.rules import Rule
@@ -203,7 +202,7 @@ def creating_many(using: str, model: Model) -> Write:
     if not connections[using].features.can_return_rows_from_bulk_insert:
         return cost(using, "bulk_create()", lambda to: to.bulk_create_unknown(model), more=NO_KEYS)
     kept = registry.plan().targets.get(model, ())
-    one_by_one = any(isinstance(each, Copy) and initial.picky(each) for each in kept)
+    one_by_one = any(newborn.start(each).rows and initial.picky(each) for each in kept)
     more = EACH_ROW if one_by_one else ""
     return cost(using, "bulk_create()", lambda to: to.bulk_create(model), more=more)
 

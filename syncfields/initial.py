@@ -1,158 +1,292 @@
-"""The values with which the synced fields of a new row start."""
+"""The values with which the synced fields of a new row start.
+
+Those that are known before the INSERT are a part of it: constants (see ``newborn.py``), and what is
+made of the row's own columns and of rows next to it, which one SELECT reads and locks. Everything
+else, and what is not certain, is evaluated by the database after the INSERT.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
-from django.db import connections
-from django.db.models import Model, Subquery, Value
+from django.db import connections, models
+from django.db.models import ExpressionWrapper, Lookup, Model, Q, Subquery, Value
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.sql import Query
 
-from syncfields import registry, types
+from syncfields import newborn, registry
 from syncfields.changes import Change
 from syncfields.locks import lock_far, locking, must_write
 from syncfields.maintenance.base import Maintenance
-from syncfields.maintenance.copies import Copy
 from syncfields.maintenance.delta import Delta
-from syncfields.maintenance.extreme import Extreme
-from syncfields.maintenance.recompute import Recompute
-from syncfields.trees import references, rows
+from syncfields.ownership import warn
+from syncfields.paths import Path, column, hop_along, is_stock
+from syncfields.statements import once
+from syncfields.trees import nodes, references, rows
 
-_empty: dict[tuple[str, str], Any] = {}
+LONG_AGO = dt.datetime(2000, 1, 1, tzinfo=dt.timezone.utc)
 # What a column takes that cannot be NULL, until its value is evaluated a statement later.
-PLACEHOLDERS = {"boolean": False, "integer": 0, "decimal": 0, "float": 0.0, "text": ""}
+PLACEHOLDERS: tuple[tuple[type[models.Field[Any, Any]], Any], ...] = (
+    (models.BooleanField, False),
+    (models.IntegerField, 0),
+    (models.DecimalField, 0),
+    (models.FloatField, 0.0),
+    (models.CharField, ""),
+    (models.TextField, ""),
+    (models.DateTimeField, LONG_AGO),
+    (models.DateField, LONG_AGO.date()),
+    (models.TimeField, LONG_AGO.time()),
+    (models.DurationField, dt.timedelta(0)),
+    (models.UUIDField, UUID(int=0)),
+    (models.JSONField, {}),
+    (models.BinaryField, b""),
+    (models.GenericIPAddressField, "0.0.0.0"),  # noqa: S104 - no address to listen at
+)
+# The types of values that are stored as they are, by the class of the field.
+PLAIN: dict[type[models.Field[Any, Any]], tuple[type, ...]] = {
+    models.BooleanField: (bool,),
+    models.SmallIntegerField: (int,),
+    models.IntegerField: (int,),
+    models.BigIntegerField: (int,),
+    models.PositiveSmallIntegerField: (int,),
+    models.PositiveIntegerField: (int,),
+    models.PositiveBigIntegerField: (int,),
+    models.DecimalField: (int, Decimal),
+    models.FloatField: (int, float),
+    models.CharField: (str,),
+    models.SlugField: (str,),
+    models.EmailField: (str,),
+    models.URLField: (str,),
+    models.TextField: (str,),
+    models.DateTimeField: (dt.datetime,),
+    models.DateField: (dt.date,),
+    models.TimeField: (dt.time,),
+    models.DurationField: (dt.timedelta,),
+    models.UUIDField: (UUID,),
+}
+KEYS = (int,)
+
+Reading = tuple[Maintenance, str, Any]
+"""An expression over a row that is not there yet, and the name of the field that it is for."""
 
 
 def assign(using: str, change: Change, instances: Sequence[Model]) -> list[Maintenance]:
     """Give new instances their first values; returns what must be evaluated after the INSERT."""
     late: list[Maintenance] = []
-    copies: list[Maintenance] = []
+    reading: list[Reading] = []
     for maintenance in registry.plan().targets.get(change.model, ()):
         if not maintenance.reconcilable:
-            start_counting(maintenance, instances)
-        elif getattr(maintenance, "starts_empty", False):
-            start_empty(using, maintenance, instances)
-            if change.unordered or outlived(maintenance):
-                late.append(maintenance)
-        elif isinstance(maintenance, Copy) and (len(instances) == 1 or picky(maintenance)):
-            copies.append(maintenance)
-        else:
+            start_counting(maintenance, change, instances)
+            continue
+        start = newborn.start(maintenance, change.inserted)
+        for name, constant in start.constants.items():
+            give(maintenance, name, first_of(using, maintenance, name, constant), change, instances)
+        reads = bool(start.rows) and (len(instances) == 1 or picky(maintenance))
+        if reads:
+            reading += [(maintenance, name, value) for name, value in start.rows.items()]
+        if not is_final(using, start, change) or (start.rows and not reads):
             late.append(maintenance)
-    if copies:
-        for instance in instances:
-            late += copy(using, change.model, copies, instance)
-        late = list(dict.fromkeys(late))
+    for instance in instances if reading else ():
+        late += read(using, change, reading, instance)
+    late = list(dict.fromkeys(late))
     for maintenance in late:
         hold_places(maintenance, instances)
+    if change.loaded:
+        for maintenance in {each for each, _, _ in reading}:
+            hold_places(maintenance, instances)
     return late
 
 
-def start_empty(using: str, maintenance: Maintenance, instances: Sequence[Model]) -> None:
-    for name in maintenance.values:
-        for instance in instances:
-            setattr(instance, name, empty_value(using, maintenance, name))
+def is_final(using: str, start: newborn.Start, change: Change) -> bool:
+    """Whether what a row starts with needs not be evaluated again after the INSERT."""
+    if not start.certain:
+        return False
+    checked = connections[using].features.supports_foreign_keys and not change.unordered
+    return checked or not start.empty
 
 
-def start_counting(maintenance: Maintenance, instances: Sequence[Model]) -> None:
-    for rule in maintenance.rules:
+def start_counting(maintenance: Maintenance, change: Change, instances: Sequence[Model]) -> None:
+    """A row of a fixture has been counting already."""
+    for rule in maintenance.rules if not change.loaded else ():
         default = rule.field.get_default()
         start = 0 if default in ("", None) and not rule.field.null else default
-        for instance in instances:
-            setattr(instance, rule.field.attname, start)
+        give(maintenance, rule.field.attname, start, change, instances)
 
 
-def outlived(maintenance: Maintenance) -> bool:
-    """Whether rows that refer to the new row may have been there before it."""
-    return any(
-        hop.outlives_target or hop.by_value
-        for dependency in maintenance.dependencies
-        for hop in dependency.path.hops
-        if not hop.forward
-    )
+def give(
+    maintenance: Maintenance, name: str, value: Any, change: Change, instances: Sequence[Model]
+) -> None:
+    """Let a field of new rows start at a value."""
+    others = []
+    for instance in instances:
+        given = vars(instance).get(name, value)
+        if given is not value and given != value:
+            others.append((instance, given))
+        setattr(instance, name, value)
+    if others and not change.loaded:
+        warn(registry.plan().owned[maintenance.target][name], value, others)
+
+
+def placeholder(field: Any) -> Any:
+    return next((value for kind, value in PLACEHOLDERS if isinstance(field, kind)), None)
 
 
 def picky(maintenance: Maintenance) -> bool:
     """Whether a field takes no placeholder until it is evaluated after the INSERT."""
     return any(
-        rule.field.unique or (not rule.field.null and types.family(rule.field) not in PLACEHOLDERS)
+        rule.field.unique or (not rule.field.null and placeholder(rule.field) is None)
         for rule in maintenance.rules
     )
 
 
 def hold_places(maintenance: Maintenance, instances: Sequence[Model]) -> None:
+    """Give each field that cannot be NULL something to hold until it is evaluated. What a fixture
+    says it holds is as good as anything, unless rows that come later are added to it.
+    """
     for rule in maintenance.rules:
         field = rule.field
         for instance in instances:
+            if isinstance(maintenance, Delta):
+                setattr(instance, field.attname, 0)
             if getattr(instance, field.attname) is None and not field.null:
-                setattr(instance, field.attname, PLACEHOLDERS.get(types.family(field) or ""))
+                setattr(instance, field.attname, placeholder(field))
 
 
-def empty_value(using: str, maintenance: Maintenance, name: str) -> Any:
-    """The value of a rule over no rows."""
-    if isinstance(maintenance, Delta):
-        return 0
-    if isinstance(maintenance, Extreme):
-        return None
-    assert isinstance(maintenance, Recompute)
-    rule = registry.plan().owned[maintenance.target][name]
-    key = (using, rule.label)
-    if key not in _empty:
-        nothing = rows(maintenance.target, using).none()
-        empty = nothing.aggregate(_syncfields_value=rule.expression)["_syncfields_value"]
-        _empty[key] = 0 if empty is None and not rule.field.null else empty
-    return _empty[key]
+def first_of(using: str, maintenance: Maintenance, name: str, constant: Any) -> Any:
+    """The value of an expression without references, evaluated once."""
+    if isinstance(constant, Value):
+        return constant.value
+    field = column(maintenance.target, name)
+
+    def evaluate() -> Any:
+        return evaluated(using, Query(None), {name: ExpressionWrapper(constant, field)})[name]
+
+    return once(("first", using, maintenance, name), evaluate)
 
 
-def copy(
-    using: str, model: type[Model], copies: Sequence[Maintenance], instance: Model
+def evaluated(using: str, query: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    for name, value in values.items():
+        query.add_annotation(value, f"_syncfields_{name}")
+    query.set_annotation_mask([f"_syncfields_{name}" for name in values])
+    (row,) = query.get_compiler(using).results_iter()
+    return dict(zip(values, row, strict=False))
+
+
+# What is made of the row itself, and of rows next to it -----------------------------------------
+
+
+def read(
+    using: str, change: Change, reading: Sequence[Reading], instance: Model
 ) -> list[Maintenance]:
     """Evaluate row expressions for a row that is not there yet, all in one SELECT.
 
-    Returns those whose value is not final: what they read could not be locked on the way.
+    Returns those whose value is not final: what they read could not be locked on the way, or may
+    not be what will be stored.
     """
-    late: list[Maintenance] = []
-    query = Query(None)
+    model, late = change.model, []
+    query: Any = Query(None)
     values: dict[str, Any] = {}
-    for dependency in (each for maintenance in copies for each in maintenance.dependencies):
-        lock_far(dependency.path, using, vars(instance))
-    for maintenance in copies:
-        names = {name for value in maintenance.values.values() for name in references(value, model)}
-        found = {name: known(using, model, name, instance) for name in names}
+    makers: dict[str, Maintenance] = {}
+    for path in ahead([maintenance for maintenance, _, _ in reading]):
+        lock_far(path, using, vars(instance))
+    for maintenance, name, value in reading:
+        found = {
+            each: known(using, change, each, instance, compares(value))
+            for each in set(references(value, model))
+        }
         if not all(certain for _, certain in found.values()):
             late.append(maintenance)
-        if any(value is None for value, _ in found.values()):
+        if any(meant is None for meant, _ in found.values()):
             continue
-        for name, (value, _) in found.items():
+        for each, (meant, _) in found.items():
             # The names stand for what the row will have; resolving them meets these first.
-            query.annotations[name] = value.resolve_expression(query)
-        values |= maintenance.values
-    for name, value in values.items():
-        query.add_annotation(value, f"_syncfields_{name}")
-    if values:
-        query.set_annotation_mask([f"_syncfields_{name}" for name in values])
-        (row,) = query.get_compiler(using).results_iter()
-        for name, result in zip(values, row, strict=False):
-            setattr(instance, name, result)
+            query.annotations[each] = meant.resolve_expression(query)
+        # As if it were read from the field that it is stored in.
+        values[name] = ExpressionWrapper(value, output_field=column(model, name))
+        makers[name] = maintenance
+    for name, result in evaluated(using, query, values).items() if values else ():
+        provisional = change.loaded or makers[name] in late
+        if result is not None or column(model, name).null or not provisional:
+            give(makers[name], name, result, change, [instance])
     return late
 
 
-def known(using: str, model: type[Model], reference: str, instance: Model) -> tuple[Any, bool]:
-    """An expression for what a name will stand for, and whether it is locked until COMMIT."""
-    first, _, rest = reference.partition(LOOKUP_SEP)
-    field: Any = model._meta.pk if first == "pk" else model._meta.get_field(first)
-    if not field.concrete:
+def ahead(maintenances: Iterable[Maintenance]) -> Iterator[Path]:
+    """The paths from the row to rows that it refers to."""
+    for maintenance in dict.fromkeys(maintenances):
+        for dependency in maintenance.dependencies:
+            if dependency.path.hops and dependency.path.hops[0].forward:
+                yield dependency.path
+
+
+def compares(value: Any) -> bool:
+    return any(isinstance(node, (Q, Lookup)) for node in nodes(value))
+
+
+def known(
+    using: str, change: Change, reference: str, instance: Any, compared: bool = False
+) -> tuple[Any, bool]:
+    """An expression for what a name will stand for, and whether that is certain, and locked until
+    COMMIT. None stands for nothing that is known before the row is there.
+    """
+    model = change.model
+    infos, last, _, transforms = Query(model).names_to_path(
+        reference.split(LOOKUP_SEP), model._meta
+    )
+    hops = [hop_along(info.join_field) for info in infos]
+    if hops and infos[-1].join_field is last:  # A key says itself what it names.
+        del hops[-1]
+    rest = LOOKUP_SEP.join([*(hop.name for hop in hops[1:]), last.attname, *transforms])
+    if not hops:
+        return (None, False) if transforms else own_column(last, instance, compared)
+    first, *more = hops
+    if not all(hop.forward and is_stock(hop.field) for hop in hops) or len(first.columns) > 1:
         return None, False
-    own = getattr(instance, field.attname)
-    if hasattr(own, "resolve_expression"):
+    ((held, name),) = first.columns
+    own = getattr(instance, held)
+    if hasattr(own, "resolve_expression") or (first.model is model and may_be(instance, name, own)):
         return None, False
-    if rest and not field.is_relation:  # A transform, or a key of a JSON document.
-        return None, False
-    if not rest:
-        return Value(own, output_field=field), own is not None or not field.primary_key
-    target = field.target_field
-    sources = rows(field.remote_field.model, using).filter(**{target.attname: own})
-    if LOOKUP_SEP not in rest:
+    sources = rows(first.model, using).filter(**{name: own})
+    if not more:
         return Subquery(locking(sources).values(rest)), not must_write(using)
-    return Subquery(sources.values(rest)), not connections[using].features.has_select_for_update
+    locks = connections[using].features.has_select_for_update
+    is_certain = not locks and not change.unordered and all(hop.model is not model for hop in more)
+    return Subquery(sources.values(rest)), is_certain
+
+
+def may_be(instance: Any, name: str, key: Any) -> bool:
+    """Whether a key names the new row itself."""
+    return key is not None and key == getattr(instance, name)
+
+
+def own_column(field: Any, instance: Any, compared: bool) -> tuple[Any, bool]:
+    """What a column of the row will hold, where that is certain: for values of the types in
+    ``PLAIN``, which Django stores as they are, and NULL, in fields that nobody else sets. Text is
+    compared as its column compares it, and so by the database.
+    """
+    unknown = None, False
+    if getattr(field, "generated", False) or not is_stock(field):
+        return unknown
+    stored = getattr(field, "target_field", field)
+    own = getattr(instance, field.attname)
+    if getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False):
+        return unknown
+    if own is None:
+        return unknown if field.primary_key else (Value(None, output_field=field), True)
+    is_text = isinstance(stored, (models.CharField, models.TextField))
+    if compared and (is_text or field.is_relation):
+        return unknown
+    kinds = KEYS if isinstance(stored, models.AutoField) else PLAIN.get(type(stored), ())
+    if type(own) not in kinds or (type(own) is Decimal and is_rounded(stored, own)):
+        return unknown
+    return Value(own, output_field=field), True
+
+
+def is_rounded(field: Any, value: Decimal) -> bool:
+    """Whether the column has fewer decimal places."""
+    exponent = value.as_tuple().exponent
+    return not isinstance(exponent, int) or -exponent > field.decimal_places

@@ -49,7 +49,8 @@ def follow(instance: models.Model, seen: Iterable[View], gone: Collection[int]) 
 
 
 def views(change: Change) -> tuple[View, ...]:
-    key = ("views", change.model, change.kind, change.columns, change.unordered, change.saved)
+    how = (change.unordered, change.saved, change.loaded)
+    key = ("views", change.model, change.kind, change.columns, how)
     return once(key, lambda: find_views(change))
 
 

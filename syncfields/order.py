@@ -142,7 +142,17 @@ def lock_copied(using: str, changes: Sequence[Change], inserts: bool = False) ->
             for dependency in maintenance.dependencies if isinstance(maintenance, Copy) else ():
                 if not dependency.path.hops and change.writes(dependency.columns):
                     Connections(wanted, maintenance, dependency, (), change.rows).want()
+            for hop in leading(maintenance) if inserts else ():
+                ((held, name),) = hop.columns
+                wanted.name(hop.model, name, values(change.rows, held))
         wanted.take(None if inserts else change.model)
+
+
+def leading(maintenance: Maintenance) -> Iterator[Hop]:
+    """The relations by which a target, that does not only copy, refers to rows."""
+    if not isinstance(maintenance, Copy):
+        hops = [each.path.hops[0] for each in maintenance.dependencies if each.path.hops]
+        yield from dict.fromkeys(hop for hop in hops if hop.forward and len(hop.columns) == 1)
 
 
 def lock_relatives(connection: Any, change: Change, pks: Callable[[], Sequence[Any]]) -> None:

@@ -97,6 +97,12 @@ class Path:
         optional = [number for number, hop in enumerate(self.hops, 1) if not hop.forward]
         return Path(self.target, self.hops[: optional[-1]] if optional else ())
 
+    @property
+    def forwards(self) -> Path:
+        """The part up to the first relation that leads backwards: to the row behind it."""
+        backwards = [number for number, hop in enumerate(self.hops) if not hop.forward]
+        return Path(self.target, self.hops[: backwards[0]] if backwards else self.hops)
+
     def starts_with(self, other: Path) -> bool:
         return self.hops[: len(other.hops)] == other.hops
 

@@ -32,7 +32,8 @@ class Route:
 
 def route(change: Change) -> Route:
     columns = change.columns
-    key = ("route", change.model, change.kind, columns, change.unordered, change.saved)
+    how = (change.unordered, change.saved, change.loaded)
+    key = ("route", change.model, change.kind, columns, how)
     return once(key, lambda: find_route(change))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from syncfields.exceptions import RuleError
 
 FieldType = TypeVar("FieldType", bound="models.Field[Any, Any]")
 ATTRIBUTE = "_syncfields_declaration"
+NOTHING: Any = object()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,7 +24,7 @@ class Declaration:
     """The part of a rule that is known before its model is."""
 
     expression: Any
-    """Whatever ``annotate()`` takes, or a ``Tally``."""
+    """Whatever ``annotate()`` takes, or a ``Tally``; or a function that returns it."""
     depends_on: tuple[str, ...] = ()
     """Lookups from the target to what an opaque expression reads."""
     touch: str | None = None
@@ -53,10 +54,31 @@ class Rule:
     model: type[models.Model]
     field_name: str
     declaration: Declaration
+    made_of_it: Any = NOTHING
+    """What the declared function has made, where the expression is one."""
 
     @property
     def expression(self) -> Any:
-        return self.declaration.expression
+        declared = self.declaration.expression
+        return declared if self.made_of_it is NOTHING else self.made_of_it
+
+    def made(self) -> Rule:
+        """The rule with its expression, where a function was given that makes it."""
+        make = self.declaration.expression
+        if not callable(make) or hasattr(make, "resolve_expression"):
+            return self
+        try:
+            expression = make()
+        except Exception as error:
+            raise RuleError(
+                f"The function that is to make the expression of {self.label} raised "
+                f"{type(error).__name__}: {error}",
+                id="E018",
+                hint="It is called without arguments, when all models are loaded, and returns "
+                "what annotate() takes; it must not query the database.",
+                obj=self.model,
+            ) from error
+        return replace(self, made_of_it=expression)
 
     @property
     def field(self) -> models.Field[Any, Any]:
@@ -82,9 +104,10 @@ def synced(
 ) -> FieldType:
     """Keep ``field`` at the value of ``expression``, and return that same field object.
 
-    ``expression`` is what ``annotate()`` takes on the field's model, or a ``Tally``. A wrong
-    declaration is reported by the system checks. The idea is that of Django's
-    ``GeneratedField``, across relations.
+    ``expression`` is what ``annotate()`` takes on the field's model, or a ``Tally``. Where it
+    names models, as ``Exists()`` and ``Subquery()`` do, give a function that returns it: it is
+    called once, when all models are loaded. A wrong declaration is reported by the system checks.
+    The idea is that of Django's ``GeneratedField``, across relations.
 
     ``depends_on``: lookups to everything that an opaque expression (a subquery, raw SQL) reads.
     ``touch``: a field of the same model that is set to the time of each change of the value.

@@ -123,3 +123,15 @@ def repairing_drift() -> bool:
 
 def repairs() -> AbstractContextManager[bool]:
     return holding(_repairing, True)
+
+
+_loading: ContextVar[bool] = ContextVar("syncfields_loading", default=False)
+
+
+def loading() -> bool:
+    """Whether a row of a fixture is saved, so that what it refers to may not be there yet."""
+    return _loading.get()
+
+
+def loads(raw: bool) -> AbstractContextManager[bool]:
+    return holding(_loading, raw)

@@ -8,15 +8,17 @@ from itertools import islice
 from typing import Any
 
 from django.db import connections
-from django.db.models import QuerySet, Subquery
+from django.db.models import F, QuerySet, Subquery
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.expressions import RawSQL
+from django.db.models.functions import Coalesce
 
-from syncfields import additions, drift, registry, signals, statements
+from syncfields import additions, drift, registry, scope, signals, statements
 from syncfields.drift import Drift
 from syncfields.locks import reading, snapshot_is_old
 from syncfields.maintenance.base import Maintenance
-from syncfields.paths import Model, Path
+from syncfields.maintenance.delta import Delta
+from syncfields.paths import Model, Path, column
 from syncfields.scans import Rows, Scan
 from syncfields.statements import Param, Statement, once
 from syncfields.trees import (
@@ -54,17 +56,35 @@ def evaluate(using: str, maintenance: Maintenance, pks: Sequence[Any], locked: b
     for batch in batches(pks):
         queryset = rows_with(target, using, batch)
         anew = {name: settable(target, value) for name, value in values.items()}
+        if scope.loading():
+            anew = kept(maintenance, anew)
         if reads_in_update(using) and not touched:
             statements.update(queryset, anew).update()
             continue
         if snapshot_is_old(using):
             evaluate_and_touch(using, target, anew, queryset)
             continue
+        if scope.loading():
+            values = kept(maintenance, values)
         repaired = drift.repair([Scan(values)], values, Rows(target, using, batch), locked)
         for name, drifts in repaired.items():
             if touch := additions.touches(target, [name]):
                 changed = rows(target, using).filter(pk__in=[each.pk for each in drifts])
                 statements.update(changed, touch).update()
+
+
+def kept(maintenance: Maintenance, values: Mapping[str, Any]) -> dict[str, Any]:
+    """While a fixture is loaded, what a row refers to may be missing. A field that cannot be NULL
+    keeps its value until that row comes; what is added to starts at 0.
+    """
+    found = dict(values)
+    for name, value in values.items():
+        field = column(maintenance.target, name)
+        if isinstance(maintenance, Delta):
+            found[name] = Coalesce(value, 0, output_field=field)
+        elif not field.null:
+            found[name] = Coalesce(value, F(name), output_field=field)
+    return found
 
 
 def evaluate_and_touch(
@@ -99,7 +119,8 @@ def follow(using: str, maintenance: Maintenance, path: Path, pk: Any, cursor: An
     target, values = maintenance.target, maintenance.values
     composite = len(path.model._meta.pk_fields) > 1
     touched = additions.touches(target, list(values))
-    if composite or touched or not connections[using].features.update_can_self_select:
+    at_once = connections[using].features.update_can_self_select and not scope.loading()
+    if composite or touched or not at_once:
         pks = reading(connected(using, [(path, [pk])])).values_list("pk", flat=True)
         return evaluate(using, maintenance, list(pks), locked=False)
 

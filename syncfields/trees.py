@@ -262,8 +262,16 @@ def connected(using: str, found: Iterable[tuple[Path, Iterable[Any]]]) -> QueryS
 
 def settable(model: Model, value: Any) -> Any:
     """``value`` as an UPDATE of the model can take it, which cannot join."""
-    joins = any(LOOKUP_SEP in name for name in references(value, model))
+    joins = any(
+        LOOKUP_SEP in name or is_inherited(model, name) for name in references(value, model)
+    )
     return of_row(model, value) if joins else value
+
+
+def is_inherited(model: Model, name: str) -> bool:
+    """Whether a parent's table holds the column."""
+    field = model._meta.pk if name == "pk" else model._meta.get_field(name)
+    return field.concrete and field not in model._meta.local_fields
 
 
 def of_group(model: Model, aggregate: Aggregate) -> Subquery:

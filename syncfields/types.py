@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -11,12 +12,15 @@ from django.db import models
 from django.db.models import Case, Value, When
 from django.db.models.expressions import Col, Combinable, CombinedExpression
 from django.db.models.functions import Coalesce
+from django.db.models.sql import Query
 
 from syncfields.conf import CHOICES
 from syncfields.exceptions import RuleError
 from syncfields.nulls import may_be_null
 from syncfields.paths import Path
 from syncfields.rules import Rule
+from syncfields.storing import check_form
+from syncfields.trees import aggregates, without_default
 
 FAMILIES: tuple[tuple[str, tuple[type[models.Field[Any, Any]], ...]], ...] = (
     ("boolean", (models.BooleanField,)),
@@ -28,13 +32,27 @@ FAMILIES: tuple[tuple[str, tuple[type[models.Field[Any, Any]], ...]], ...] = (
     ("date", (models.DateField,)),
     ("time", (models.TimeField,)),
     ("duration", (models.DurationField,)),
+    ("uuid", (models.UUIDField,)),
+    ("json", (models.JSONField,)),
+    ("binary", (models.BinaryField,)),
+    ("ip address", (models.GenericIPAddressField,)),
 )
+NUMBERS = {"integer", "decimal", "float"}
 # What a column of one family holds without loss.
-HOLDS = {"decimal": {"integer", "decimal", "float"}, "float": {"integer", "decimal", "float"}}
+HOLDS = {"decimal": NUMBERS, "float": NUMBERS}
 
 
 def family(field: Any) -> str | None:
     return next((name for name, kinds in FAMILIES if isinstance(field, kinds)), None)
+
+
+# What sums of one family start from.
+ZEROS = {"integer": 0, "decimal": 0, "float": 0, "duration": dt.timedelta(0)}
+
+
+def zero(field: Any) -> Any:
+    """The sum over no rows; None where nobody knows it."""
+    return ZEROS.get(family(field) or "")
 
 
 def check_field(rule: Rule) -> None:
@@ -102,10 +120,18 @@ def check_value(rule: Rule, resolved: Any, paths: Mapping[str, Path]) -> None:
             "Max(..., default=...), Coalesce(..., ...).",
             obj=rule.model,
         )
+    check_defaults(rule)
     try:
         output = resolved.output_field
-    except (FieldError, AttributeError):
+    except AttributeError:
         return
+    except FieldError as error:
+        raise RuleError(
+            f"It is not known which type the expression of {rule.label} gives: {error}",
+            id="E004",
+            hint="Let its parts have the same type, or set output_field.",
+            obj=rule.model,
+        ) from error
     given, taken = family(output), family(field)
     if given and taken and given != taken and given not in HOLDS.get(taken, ()):
         raise RuleError(
@@ -115,6 +141,7 @@ def check_value(rule: Rule, resolved: Any, paths: Mapping[str, Path]) -> None:
             hint="Change the type of the field, or wrap the expression in Cast().",
             obj=rule.model,
         )
+    check_form(rule, output)
     if taken == "text" and field.max_length and isinstance(resolved, Col):
         longest = resolved.target.max_length
         if longest is None or longest > field.max_length:
@@ -124,6 +151,28 @@ def check_value(rule: Rule, resolved: Any, paths: Mapping[str, Path]) -> None:
                 f"{longest or 'any number'}.",
                 id="E005",
                 hint="Give both the same max_length.",
+                obj=rule.model,
+            )
+
+
+def check_defaults(rule: Rule) -> None:
+    """Raise ``RuleError`` where an aggregate's default is of another type than its values."""
+    for aggregate in aggregates(rule.expression):
+        default = getattr(aggregate, "default", None)
+        constant = default if isinstance(default, Value) else Value(default)
+        if default is None or (default is not constant and hasattr(default, "resolve_expression")):
+            continue
+        query = Query(rule.model)
+        bare = without_default(aggregate).resolve_expression(query, allow_joins=True, reuse=None)
+        given = family(getattr(constant, "_output_field_or_none", None))
+        values = family(getattr(bare, "_output_field_or_none", None))
+        if given and values and given != values and not {given, values} <= NUMBERS:
+            raise RuleError(
+                f"The default of {type(aggregate).__name__} in {rule.label} is "
+                f"{constant.value!r}, but its values are of a "
+                f"{type(bare.output_field).__name__}.",
+                id="E004",
+                hint="Give a default of the same type, for instance timedelta(0).",
                 obj=rule.model,
             )
 

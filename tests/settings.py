@@ -14,6 +14,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.sessions",
     "syncfields",
+    "tests.firsts",
     "tests.testapp",
 ]
 

@@ -104,10 +104,10 @@ def create(
     with together(connection):
         new = Change(model, "insert", rows=[vars(obj) for obj in objs], partial=True)
         # One by one: rows that come back without their keys cannot be evaluated afterwards.
-        late: list[Maintenance] = []
+        late: dict[Maintenance, None] = {}
         if suspension is None:
             for obj in objs:
-                late = initial.assign(using, new, [obj])
+                late |= dict.fromkeys(initial.assign(using, new, [obj]))
         rivals = conflicting(using, model, objs, unique_fields)
         replaced = Change(model, "update", rivals)
         keeping = engine.Keeping(connection, [replaced])

@@ -9,6 +9,7 @@ called without a write.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import nullcontext
 from typing import Any
 
 from django.db import models
@@ -51,7 +52,8 @@ def refusing(original: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         if update_fields and any(refusals.owned_by(type(self))) and scope.suspended() is None:
             update_fields = without_synced(self, update_fields)
-        original(self, raw, force_insert, force_update, using, update_fields)
+        with scope.loads(raw) if raw is not scope.loading() else nullcontext():
+            original(self, raw, force_insert, force_update, using, update_fields)
 
     return save_base
 
@@ -62,21 +64,31 @@ def inserting(original: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         model, plan = concrete(manager.model), registry.plan()
         if model not in plan.sources and model not in plan.owned:
-            return original(self, manager, using, fields, returning_fields, raw)
+            if type(self) is model or concrete(type(self)) not in plan.owned:
+                return original(self, manager, using, fields, returning_fields, raw)
+            made = is_made(self, model)
+            result = original(self, manager, using, fields, returning_fields, raw)
+            note_parent(self, model, made)
+            return result
 
         def write() -> Any:
             result = original(self, manager, using, fields, returning_fields, raw)
             pk = primary_key(self, model, result, returning_fields)
             change.pks = [pk]
+            note_parent(self, model, made)
             tracking.remember_inserted(self, model._meta.pk.attname, pk)
             return result
 
+        inserted = parents_inserted(self, model)
+        made = is_made(self, model)
         change = Change(
             model,
             "insert",
             values=vars(self),
             rows=(vars(self),),
-            unordered=raw or engine.known_before(using, [self]),
+            unordered=raw or (not inserted and engine.known_before(using, [self])),
+            loaded=raw,
+            inserted=inserted,
         )
         if model in plan.owned and scope.suspended() is None:
             return engine.insert(using, change, [self], write)
@@ -87,6 +99,36 @@ def inserting(original: Callable[..., Any]) -> Callable[..., Any]:
         return result
 
     return _do_insert
+
+
+PARENTS = "syncfields_parents_inserted"
+
+
+def is_made(instance: models.Model, model: type[models.Model]) -> bool:
+    """Whether the key of a row of one table is made with it, or with its parent."""
+    key: Any = model._meta.pk
+    if getattr(key.remote_field, "parent_link", False):
+        return key.related_model in vars(instance._state).get(PARENTS, ())
+    return getattr(instance, key.attname) is None
+
+
+def note_parent(instance: models.Model, model: type[models.Model], made: bool) -> None:
+    """Remember a parent of a multi-table row that is inserted with it, until the row itself is."""
+    if model is type(instance) or model is concrete(type(instance)):
+        return
+    state = vars(instance._state)
+    known = state.get(PARENTS, frozenset())
+    state[PARENTS] = known | {model} if made else known - {model}
+
+
+def parents_inserted(
+    instance: models.Model, model: type[models.Model]
+) -> frozenset[type[models.Model]]:
+    state = vars(instance._state)
+    found: frozenset[type[models.Model]] = state.get(PARENTS, frozenset())
+    if found and model is concrete(type(instance)):
+        del state[PARENTS]
+    return found
 
 
 def primary_key(instance: models.Model, model: Any, result: Any, returning: Any) -> Any:
@@ -131,7 +173,7 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
             values=written,
             rows=(written,),
             previous=tracking.remembered(self, plan.columns[model]),
-            saved=True,
+            saved=not scope.loading(),
         )
 
         def write() -> Any:

@@ -95,8 +95,6 @@ class Maintenance:
 
     kind: ClassVar[str]
     reconcilable: ClassVar[bool] = True
-    starts_empty: ClassVar[bool] = False
-    """A new target has no rows to count, so that its first value is known."""
 
     def concerned(self, changes: Sequence[Change]) -> bool:
         return any(

@@ -40,7 +40,6 @@ class Delta(Maintenance):
     terms: tuple[Term, ...]
 
     kind: ClassVar[str] = "delta"
-    starts_empty: ClassVar[bool] = True
 
     def before(self, changes: Sequence[Change], using: str) -> Contributions:
         return self.contributions([each for each in changes if each.kind != "insert"], using)

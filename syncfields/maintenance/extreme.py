@@ -20,7 +20,6 @@ class Extreme(Maintenance):
     aggregate: Aggregate
 
     kind: ClassVar[str] = "extreme"
-    starts_empty: ClassVar[bool] = True
 
     @property
     def attname(self) -> str:

@@ -12,8 +12,6 @@ from syncfields.maintenance.base import Effects, Maintenance, PrimaryKey
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
 class Recompute(Maintenance):
-    starts_empty: bool = False  # type: ignore[misc]
-
     kind: ClassVar[str] = "recompute"
 
     def before(self, changes: Sequence[Change], using: str) -> set[PrimaryKey]:

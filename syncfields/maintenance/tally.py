@@ -27,6 +27,7 @@ class Tallied(Delta):
             Change(change.model, "update", change.pks)
             for change in changes
             if change.model is dependency.model
+            and not change.loaded
             and (
                 (change.kind == "insert" and "create" in self.on and change.concerns(dependency))
                 or (change.kind == "update" and change.saved and "save" in self.on)
