@@ -161,14 +161,16 @@ def add_many(
             alike[name][amount].append(pk)
     shapes, values = [], {"pks": pks}
     for name, amounts in sorted(alike.items()):
+        is_for_all = len(pks) == sum(map(len, amounts.values()))
+        # Rows without an amount fall through to the last branch, which then must add nothing.
+        least = len(amounts) + (not is_for_all)
         branches = [*amounts.items()]
-        branches += [(0, [])] * (2 ** (len(amounts) - 1).bit_length() - len(amounts))
+        branches += [(0, [])] * (2 ** (least - 1).bit_length() - len(amounts))
         if len(branches) > COMPILED_ROWS:
             return 0
         for number, (amount, chosen) in enumerate(branches):
             values |= {f"{name} {number}": amount, f"pks {name} {number}": chosen}
-        is_for_all = len(amounts) == 1 and len(chosen) == len(pks)
-        mask = () if is_for_all else (True,) * len(branches)
+        mask = () if is_for_all and len(amounts) == 1 else (True,) * len(branches)
         shapes.append((name, mask, min(amounts) < 0))
     shape = Shape(using, target, ANY, tuple(shapes), ())
     return once(shape, lambda: build(shape, Lists(target))).update(**values)

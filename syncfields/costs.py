@@ -314,6 +314,8 @@ class Sending:
     def delete(self, model: Model) -> None:
         change = Change(model, "delete", ROW)
         alone = Collector(using=self.using).can_fast_delete(model)  # type: ignore[arg-type]
+        if alone and not routes.route(change).maintenances:
+            return
         ways = many.ways_of_deleted(change) if alone else None
         if ways and len(model._meta.pk_fields) == 1 and grouped.can_return(self.using, model, ways):
             self.keep(change, ways, ())
@@ -363,6 +365,8 @@ class Sending:
         change = Change(model, "delete", ROW)
         if not Collector(using=self.using).can_fast_delete(model):  # type: ignore[arg-type]
             self.general(change)
+            return
+        if not routes.route(change).maintenances:
             return
         if ways := many.ways_of_deleted(change):
             if not grouped.can_return_many(self.using, model, ways):

@@ -87,7 +87,7 @@ class Keeping:
             self.ways = found.ways if grouped.fits(found.ways) else {}
             self.maintenances = [each for each in found.maintenances if each not in self.ways]
             return
-        if not change.is_single:
+        if not change.is_single or change.model not in registry.plan().sources:
             return
         self.row = Row(self.connection, change)
         reads = not inserts and registry.plan().columns[change.model]

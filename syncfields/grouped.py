@@ -193,7 +193,9 @@ def can_return_many(using: str, model: Model, ways: Ways) -> bool:
 def delete(queryset: QuerySet[Any], ways: Ways, write: Callable[[QuerySet[Any]], Any]) -> Groups:
     """Delete the rows of a queryset; what they contributed."""
     using, model, known = queryset.db, concrete(queryset.model), contributed(ways)
-    if not can_return_many(using, model, ways):
+    # MariaDB's DELETE of a join returns nothing.
+    joins = connections[using].vendor == "mysql" and tables(queryset) > 1
+    if joins or not can_return_many(using, model, ways):
         pks, groups = read(queryset, known)
         write(queryset if pks is None else rows_with(model, using, pks))
         return groups

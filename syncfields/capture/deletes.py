@@ -24,7 +24,9 @@ from syncfields.capture.querysets import COLLECTED
 from syncfields.capture.wrapping import wrap
 from syncfields.changes import Change
 from syncfields.locks import lock, lock_chosen, lock_collected, lock_out
+from syncfields.maintenance.base import Maintenance
 from syncfields.paths import concrete
+from syncfields.routes import route
 from syncfields.transactions import together
 from syncfields.trees import rows, rows_with
 
@@ -78,7 +80,9 @@ def collected(original: Callable[..., Any]) -> Callable[..., Any]:
         if _writing.get():  # A receiver of pre_delete or post_delete deletes something else.
             with scope.holding(_writing, ()):
                 return delete(self)
-        if not concerns(self):
+        if not concerned_by(self):
+            for instance in instances_of(self):
+                memory.restore(instance)
             return original(self)
         if (instance := only_one(self)) is not None:
             result = delete_one(self, instance, lambda: original(self))
@@ -118,7 +122,7 @@ def delete_and_keep(
         announce(collector, keeping.before)
     else:
         keeping.before()
-    deleted = [obj for each in collector.data.values() for obj in each]
+    deleted = instances_of(collector)
     for instance in deleted:
         memory.restore(instance)
     written = [obj for each in collector.data.values() for obj in list(each)[:MEMORY_LIMIT]]
@@ -142,21 +146,32 @@ def only_one(collector: Any) -> Any:
     return instance if collector.can_fast_delete(instance) else None
 
 
-def concerns(collector: Collector) -> bool:
-    sources = registry.plan().sources
-    return any(concrete(model) in sources for model in touched_models(collector))
+def instances_of(collector: Any) -> list[Any]:
+    return [instance for each in collector.data.values() for instance in each]
 
 
-def touched_models(collector: Collector) -> Iterator[Any]:
-    yield from collector.data
-    for queryset in collector.fast_deletes:
-        yield queryset.model
-    for field, _ in collector.field_updates:
-        yield field.model
-    for model in list(collector.data):
-        yield from (field.model for field in database_keys(concrete(model), set()))
-    for queryset in collector.fast_deletes:
-        yield from (field.model for field in database_keys(concrete(queryset.model), set()))
+def concerned_by(collector: Any) -> list[Maintenance]:
+    """The maintenances to which anything matters that the collector is about to do."""
+    return list(
+        dict.fromkeys(
+            each for change in kinds_of_change(collector) for each in route(change).maintenances
+        )
+    )
+
+
+def kinds_of_change(collector: Any) -> Iterator[Change]:
+    """What the collector does, and the database after it, without the rows."""
+    deleted = [*collector.data, *(queryset.model for queryset in collector.fast_deletes)]
+    fields = [field for field, _ in collector.field_updates]
+    for model in map(concrete, deleted):
+        yield Change(model, "delete")
+        for field in database_keys(model, set()):
+            if field.remote_field.on_delete is DATABASE_CASCADE:
+                yield Change(concrete(field.model), "delete")
+            else:
+                fields.append(field)
+    for field in fields:
+        yield Change(concrete(field.model), "update", columns=frozenset({field.attname}))
 
 
 def announce(collector: Collector, done: Callable[[], None]) -> None:
@@ -171,7 +186,8 @@ def announce(collector: Collector, done: Callable[[], None]) -> None:
 
 
 def changes_of(collector: Any, gone: list[Any]) -> Iterator[Change]:
-    """Everything that the collector is about to do, in the order of the models.
+    """Everything that the collector is about to do to rows that a rule reads or keeps, in the order
+    of the models.
 
     Rows of which the DELETE says all will be in ``gone`` instead.
     """
@@ -200,7 +216,8 @@ def changes_of(collector: Any, gone: list[Any]) -> Iterator[Change]:
         deleted[model] += pks
     cascade_in_database(using, deleted, nulled)
     for model, pks in deleted.items():
-        yield Change(model, "delete", sorted_unique(pks), locked=found.get(model) == pks)
+        if is_kept(model):
+            yield Change(model, "delete", sorted_unique(pks), locked=found.get(model) == pks)
     for (model, column), pks in nulled.items():
         lost = set(deleted.get(model, ()))
         left = [pk for pk in sorted_unique(pks) if pk not in lost]
@@ -214,6 +231,7 @@ def lock_in_order(
     the loaded ones whose tables come before theirs. All others are locked later.
     """
     using, ranks = collector.using, order.ranks()
+    kept = {each.target for each in concerned_by(collector)}
     unloaded = defaultdict(list)
     for number, queryset in enumerate(collector.fast_deletes):
         unloaded[concrete(queryset.model)].append(number)
@@ -228,7 +246,7 @@ def lock_in_order(
             ways = None if passed_on else many.ways_of_deleted(Change(model, "delete"))
             if ways:
                 vars(queryset)[COLLECTED] = partial(delete_noting, gone, ways)
-            if (ways and is_last) or not (is_kept(model) or passed_on):
+            if (ways and is_last) or not (is_watched(model) or model in kept or passed_on):
                 continue
             for each in waiting:
                 lock(each, using, loaded[each])
@@ -248,7 +266,7 @@ def lock_in_order(
 
 def is_watched(model: Any) -> bool:
     """Whether the engine locks rows of the model before they are deleted."""
-    return bool(routes.route(Change(model, "delete")).maintenances)
+    return bool(route(Change(model, "delete")).maintenances)
 
 
 def is_kept(model: Any) -> bool:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from django.core.exceptions import FieldDoesNotExist
+from django.core.exceptions import FieldDoesNotExist, FieldError
 from django.db.models import Case, Model, Q, QuerySet, Value, When
 from django.db.models.functions import Cast
+from django.db.models.sql import UpdateQuery
 
 from syncfields import engine, many, registry, scope
 from syncfields.capture import conflicts, upserts
@@ -20,6 +21,7 @@ from syncfields.capture.refusals import keys_of, refusal, unmeant
 from syncfields.capture.wrapping import wrap
 from syncfields.changes import Change
 from syncfields.paths import concrete
+from syncfields.routes import route
 from syncfields.trees import nodes
 
 COLLECTED = "_syncfields_collected"
@@ -35,7 +37,7 @@ def connect() -> None:
 
 def updating(original: Callable[..., int]) -> Callable[..., int]:
     def update(self: Any, **kwargs: Any) -> int:
-        if scope.writing_own():
+        if scope.writing_own() or is_refused(self, kwargs):
             return original(self, **kwargs)
         columns = written_columns(self.model, kwargs)
         plan, suspension = registry.plan(), scope.suspended()
@@ -63,6 +65,23 @@ def updating(original: Callable[..., int]) -> Callable[..., int]:
         return many.update(self, changes, lambda chosen: original(chosen, **kwargs))
 
     return update
+
+
+def is_refused(queryset: Any, values: Mapping[str, Any]) -> bool:
+    """Whether Django itself refuses the ``update()``, before it sends anything: an error inside a
+    transaction of ours would break that of the caller.
+    """
+    query, meta = queryset.query, queryset.model._meta
+    if query.combinator or query.is_sliced or query.distinct_fields:
+        return True
+    try:
+        if not all(meta.get_field(name).concrete for name in values):
+            return True
+        if any(hasattr(value, "resolve_expression") for value in values.values()):
+            query.chain(UpdateQuery).add_update_values(values)
+    except (FieldDoesNotExist, FieldError):
+        return True
+    return False
 
 
 def refusing(original: Callable[..., int]) -> Callable[..., int]:
@@ -190,7 +209,8 @@ def creating(original: Callable[..., Any]) -> Callable[..., Any]:
 def deleting(original: Callable[..., int]) -> Callable[..., int]:
     def _raw_delete(self: QuerySet[Any], using: str) -> int:
         model = concrete(self.model)
-        if scope.writing_own() or model not in registry.plan().sources:
+        # Not at all another way for rows whose delete no rule notices, however many they are.
+        if scope.writing_own() or not route(Change(model, "delete")).maintenances:
             return original(self, using)
         known = vars(self).get(COLLECTED)
         if known is True:
