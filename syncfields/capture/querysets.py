@@ -37,7 +37,7 @@ def connect() -> None:
 
 def updating(original: Callable[..., int]) -> Callable[..., int]:
     def update(self: Any, **kwargs: Any) -> int:
-        if scope.writing_own() or is_refused(self, kwargs):
+        if scope.writing_own():
             return original(self, **kwargs)
         columns = written_columns(self.model, kwargs)
         plan, suspension = registry.plan(), scope.suspended()
@@ -54,7 +54,7 @@ def updating(original: Callable[..., int]) -> Callable[..., int]:
             for owner, names in columns.items()
             if not names.isdisjoint(plan.columns.get(owner, ()))
         }
-        if not watched:
+        if not watched or is_refused(self, kwargs):
             return original(self, **kwargs)
         self._for_write = True
         changes = [
@@ -105,6 +105,8 @@ def written_columns(model: type[Model], names: Iterable[str]) -> dict[Any, froze
             field: Any = model._meta.get_field(name)
         except FieldDoesNotExist:
             continue  # Django says it better.
+        if not field.concrete:
+            continue
         owner = concrete(field.model)
         found[owner] = found.get(owner, frozenset()) | {field.attname}
     return found

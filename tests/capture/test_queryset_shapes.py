@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from itertools import product
 
 import pytest
+from django.core.exceptions import FieldDoesNotExist, FieldError
 from django.db import NotSupportedError, connection, models
 from django.db.models import (
     Avg,
@@ -270,5 +271,23 @@ def test_what_django_refuses_is_refused_in_its_words(shape, model):
         queryset.delete()
     with pytest.raises((TypeError, NotSupportedError)):
         queryset.update(height=3)
+
+    assert_kept()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"height": F("field__n")},
+        {"height": Count("inner")},
+        {"height": F("nothing")},
+        {"inner": None, "height": 1},
+        {"nothing": None, "height": 1},
+    ],
+    ids=str,
+)
+def test_what_django_cannot_write_leaves_the_transaction_as_it_was(values):
+    with pytest.raises((FieldError, FieldDoesNotExist)):
+        Tree.objects.update(**values)
 
     assert_kept()
