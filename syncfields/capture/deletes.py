@@ -215,9 +215,9 @@ def changes_of(collector: Any, gone: list[Any]) -> Iterator[Change]:
     for model, pks in found.items():
         deleted[model] += pks
     cascade_in_database(using, deleted, nulled)
-    for model, pks in deleted.items():
-        if is_kept(model):
-            yield Change(model, "delete", sorted_unique(pks), locked=found.get(model) == pks)
+    for model in filter(is_kept, deleted):
+        pks = deleted[model]
+        yield Change(model, "delete", sorted_unique(pks), locked=found.get(model) == pks)
     for (model, column), pks in nulled.items():
         lost = set(deleted.get(model, ()))
         left = [pk for pk in sorted_unique(pks) if pk not in lost]
