@@ -17,8 +17,9 @@ from django.db.models.constants import LOOKUP_SEP
 from django.db.models.functions import Coalesce
 from django.db.models.sql import Query
 from django.db.models.sql.constants import LOUTER
+from django.db.models.sql.datastructures import Join
 
-from syncfields.paths import Model, Path, hop_along
+from syncfields.paths import Hop, Model, Path, hop_along
 from syncfields.trees import aggregates, among, references, renamed, replaced, rows, without_default
 
 ALIAS = "_syncfields_grouped"
@@ -87,10 +88,7 @@ class Scan:
         sources = rows(hop.model, chosen.using).filter(chosen.condition(back))
         sources = sources.values(**{KEY: F(hop.field.name)}).annotate(**inner)
         queryset = chosen.queryset()
-        query: Any = queryset.query
-        target = query.get_initial_alias()
-        query.alias_map[ALIAS] = DerivedTable(target, chosen.model._meta.pk, sources.query)
-        query.alias_refcount[ALIAS] = 1
+        DerivedTable.of(queryset.query, hop, sources.query).enter(queryset.query)
         return queryset, values
 
 
@@ -103,33 +101,52 @@ def of_group(name: str, aggregate: Any, model: Model) -> Any:
 
 
 class DerivedColumn(Expression):
-    def __init__(self, name: str, field: Any) -> None:
+    def __init__(self, name: str, field: Any, alias: str = ALIAS) -> None:
         super().__init__(output_field=field)
         self.name = name
+        self.alias = alias
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
         quote = connection.ops.quote_name
-        return f"{quote(ALIAS)}.{quote(self.name)}", []
+        return f"{quote(self.alias)}.{quote(self.name)}", []
+
+    def relabeled_clone(self, change_map: Mapping[str, str]) -> DerivedColumn:
+        alias = change_map.get(self.alias, self.alias)
+        return DerivedColumn(self.name, self.output_field, alias)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class DerivedTable:
-    """What Django's compiler takes for a join: ``LEFT JOIN (SELECT ... GROUP BY ...)``."""
+class DerivedTable(Join):
+    """The join of the sources, as any other of Django's, of which they are grouped before they are
+    joined: ``LEFT JOIN (SELECT ... GROUP BY ...)``.
+    """
 
-    parent_alias: str
-    key: Any
     query: Any
 
-    join_type = LOUTER
-    filtered_relation = None
-    table_alias = ALIAS
+    @classmethod
+    def of(cls, query: Any, hop: Hop, grouped: Any) -> DerivedTable:
+        table = hop.model._meta.db_table
+        start = query.get_initial_alias()
+        found = cls(table, start, ALIAS, LOUTER, hop.join_field, nullable=True)
+        found.query = grouped
+        return found
+
+    def enter(self, query: Any) -> None:
+        """As ``Query.join()`` does, which would choose the alias."""
+        query.alias_map[self.table_alias] = self
+        query.alias_refcount[self.table_alias] = 1
+        query.table_map.setdefault(self.table_name, []).append(self.table_alias)
+
+    def relabeled_clone(self, change_map: Any) -> DerivedTable:
+        clone: Any = super().relabeled_clone(change_map)
+        clone.query = self.query
+        return clone
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
         quote = connection.ops.quote_name
         text, params = self.query.get_compiler(connection=connection).as_sql()
-        here = f"{quote(self.parent_alias)}.{quote(self.key.column)}"
-        joined = f"{quote(ALIAS)}.{quote(KEY)}"
-        return f"LEFT OUTER JOIN ({text}) {quote(ALIAS)} ON ({here} = {joined})", params
+        alias, ((near, _),) = quote(self.table_alias), self.join_cols
+        here = f"{quote(self.parent_alias)}.{quote(near)}"
+        return f"{self.join_type} ({text}) {alias} ON ({here} = {alias}.{quote(KEY)})", params
 
 
 def is_derivable(path: Path, expression: Any) -> bool:

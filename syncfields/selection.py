@@ -16,7 +16,7 @@ from syncfields.exceptions import BrokenRules
 from syncfields.paths import concrete
 from syncfields.rules import Rule
 from syncfields.scans import Scan, scans
-from syncfields.trees import rows, rows_with, tables
+from syncfields.trees import for_writing, rows, rows_with, tables
 
 Selection = str | type[Model] | QuerySet[Any]
 
@@ -78,7 +78,7 @@ def plan_tasks(selection: Iterable[Selection], using: str | None) -> Iterator[Ta
         for rule in matching(each):
             found = chosen.setdefault(rule.model, {})
             if isinstance(each, QuerySet):
-                part = found.setdefault(using or written_to(each), Selected())
+                part = found.setdefault(using or for_writing(each).db, Selected())
                 part.of_some[rule.field.attname] = rule
                 part.querysets += () if each in part.querysets else (each,)
             else:
@@ -91,20 +91,12 @@ def plan_tasks(selection: Iterable[Selection], using: str | None) -> Iterator[Ta
                 yield plan_task(model, rules, queryset)
 
 
-def written_to(queryset: QuerySet[Any]) -> str:
-    """The database that the rows of a queryset are written to: what ``using()`` has named, or what
-    the routers say.
-    """
-    writing: Any = queryset.all()
-    writing._for_write = True
-    return writing.db
-
-
 def own_rows(model: type[Model], using: str, queryset: QuerySet[Any]) -> QuerySet[Any]:
     """The rows of a target model that belong to those of a queryset, each once: the same rows, or
     those of its parents. Further filters can be added to them.
     """
-    queryset, query = queryset.using(using), queryset.query
+    queryset = for_writing(queryset.using(using))
+    query = queryset.query
     key = "pk" if concrete(queryset.model) is model else model._meta.pk.name
     if query.is_sliced or query.combinator:  # MySQL and MariaDB take no such subquery.
         return rows_with(model, using, list(queryset.values_list(key, flat=True)))
