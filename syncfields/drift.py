@@ -28,22 +28,23 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import Abs, Round
+from django.db.models.functions import Abs, Cast, Round
 
 from syncfields import statements
 from syncfields.locks import locking, snapshot_is_old
 from syncfields.paths import Model, column
 from syncfields.scans import Rows, Scan
-from syncfields.scope import own_writes
-from syncfields.trees import rows, rows_with, settable
+from syncfields.trees import rows_with, settable
 
 PrimaryKey = Any
 
 # Two ways of adding up the same floats differ in the last digits.
 FLOAT_TOLERANCE = 1e-9
-# Up to so many rows bulk_update() is the faster way: beyond, Python compiles longer than the
-# database evaluates.
+# Up to so many rows it is faster to write values: beyond, Python compiles longer than the database
+# evaluates.
 FEW = 20
+MOST = 500
+"""Rows of one statement that is given a value for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,9 +271,36 @@ def write(
             anew = {name: settable(target, values_of[name]) for name in names}
             statements.update(rows_with(target, using, pks), anew).update()
         else:
-            instances = [instance_of(using, target, pk, drifted[pk]) for pk in pks]
-            with own_writes():
-                rows(target, using).bulk_update(instances, names, batch_size=500)
+            write_each(using, target, fields, pks, drifted)
+
+
+def write_each(
+    using: str,
+    target: Model,
+    fields: Sequence[Any],
+    pks: Sequence[PrimaryKey],
+    drifted: Mapping[PrimaryKey, Mapping[str, Drift]],
+) -> None:
+    """As ``bulk_update()``, which would need instances: a CASE with one branch for each row."""
+    connection = connections[using]
+    size = connection.ops.bulk_batch_size([target._meta.pk, target._meta.pk, *fields], pks)
+    for start in range(0, len(pks), min(size, MOST)):
+        batch = pks[start : start + min(size, MOST)]
+        values = {
+            field.attname: one_by_one(
+                field, {pk: drifted[pk][field.attname].expected for pk in batch}, connection
+            )
+            for field in fields
+        }
+        statements.update(rows_with(target, using, batch), values).update()
+
+
+def one_by_one(field: Any, values: Mapping[PrimaryKey, Any], connection: Any) -> Any:
+    """A value for each row."""
+    whens = (When(pk=pk, then=Value(each, output_field=field)) for pk, each in values.items())
+    case = Case(*whens, output_field=field)
+    casts = connection.features.requires_casted_case_in_updates
+    return Cast(case, output_field=field) if casts else case
 
 
 def many_or_unsure(using: str, pks: Sequence[PrimaryKey]) -> bool:
@@ -280,13 +308,3 @@ def many_or_unsure(using: str, pks: Sequence[PrimaryKey]) -> bool:
     was expected may be older than what others have committed.
     """
     return len(pks) > FEW or snapshot_is_old(using)
-
-
-def instance_of(using: str, target: Model, pk: PrimaryKey, drifts: Mapping[str, Drift]) -> Any:
-    """An instance that knows its key and what is expected of it."""
-    keys = [field.attname for field in target._meta.pk_fields]
-    values = dict(zip(keys, pk if len(keys) > 1 else (pk,), strict=True))
-    values |= {name: drift.expected for name, drift in drifts.items()}
-    # from_db() takes the values in the order of the model's columns, whatever the names say.
-    columns = [f.attname for f in target._meta.concrete_fields if f.attname in values]
-    return target.from_db(using, columns, [values[name] for name in columns])

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from django.db import connections
 
-from syncfields import grouped, initial, memory, pending, registry, scope, targets
+from syncfields import dropped, grouped, initial, pending, registry, scope, targets
 from syncfields.changes import Change
 from syncfields.locks import lock, lock_path
 from syncfields.maintenance.base import Deltas, Effects, Maintenance, drop_zeros
@@ -239,7 +239,7 @@ def insert(
         for maintenance in late:
             evaluate(using, maintenance, set(change.pks))
             for instance in instances:
-                memory.drop(instance, maintenance.values)
+                dropped.drop(instance, maintenance.values, using)
         return result
 
     if len(instances) == 1:

@@ -1,51 +1,108 @@
-"""Instances in memory: what a write made old there is deferred, so that the next read fetches."""
+"""Instances in memory: what a write made old there is dropped, so that the next read fetches."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
 
 from django.db import models
 
-from syncfields import registry
+from syncfields import dropped, registry, tracking
 from syncfields.changes import Change
-from syncfields.paths import Hop, column
+from syncfields.paths import Hop, concrete
 from syncfields.statements import once
-from syncfields.trees import rows
-
-DROPPED = "syncfields_dropped"
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """Where a target may be cached, as seen from a row that changed."""
+class Step:
+    """From a row to the rows at the near end of the relation by which a target reaches it."""
 
-    steps: tuple[str, ...]
+    name: str
+    """Under which the row may hold them: as a cached relation, or as a prefetched one."""
+    inherits: type[models.Model] | None = None
+    """The instance may be the row at the near end as well: the child of a multi-table model is an
+    instance of its parent."""
+
+    def rows(self, row: Any) -> Iterator[Any]:
+        if self.inherits and isinstance(row, self.inherits):
+            yield row
+        if isinstance(cached := row._state.fields_cache.get(self.name), models.Model):
+            yield cached
+        if prefetched := vars(row).get("_prefetched_objects_cache"):
+            yield from getattr(prefetched.get(self.name), "_result_cache", None) or ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """Where targets may be held, as seen from a row that changed."""
+
+    steps: tuple[Step, ...]
     model: type[models.Model]
     names: frozenset[str]
     """The fields of the target that are old then."""
-    beyond: tuple[View, ...]
-    """The targets of the target."""
+    beyond: Change
+    """What becomes of the target, for its own targets."""
 
 
-def forget(instance: models.Model, changes: Sequence[Change], gone: Collection[int] = ()) -> None:
-    """Defer the synced fields of targets that are cached on an instance just written.
+Been = frozenset[tuple[int, View]]
+
+
+def forget(
+    using: str, instance: Any, changes: Sequence[Change], gone: Collection[int] = ()
+) -> None:
+    """Drop the synced fields of targets that can be reached from an instance just written.
 
     ``gone`` are instances, by ``id()``, whose rows are deleted: nothing could be fetched for them.
     """
     for change in changes:
-        follow(instance, views(change), gone)
+        follow(using, instance, views(change), gone)
 
 
-def follow(instance: models.Model, seen: Iterable[View], gone: Collection[int]) -> None:
+def forget_among(using: str, known: Any, changes: Sequence[Change]) -> None:
+    """As ``forget()``, for a write of rows of which nobody holds an instance, through a relation
+    of the instance ``known``.
+    """
+    if isinstance(known, models.Model):
+        forget(using, Unheld(_state=SimpleNamespace(fields_cache=Each(known))), changes)
+
+
+class Unheld(SimpleNamespace):
+    """A row that is not in memory, by what it is known to be related with."""
+
+
+class Each:
+    """The instance that a row is related with, in whichever way."""
+
+    def __init__(self, instance: models.Model) -> None:
+        self.instance = instance
+
+    def get(self, name: str) -> models.Model:
+        return self.instance
+
+
+def follow(
+    using: str, instance: Any, seen: Iterable[View], gone: Collection[int], been: Been = frozenset()
+) -> None:
+    """``been``: the instances on the way, and as what they were met, since rows can lead to one
+    another in a circle.
+    """
     for view in seen:
-        target: models.Model | None = instance
-        for step in view.steps:
-            target = target and target._state.fields_cache.get(step)
-        if isinstance(target, view.model) and id(target) not in gone:
-            drop(target, view.names)
-            follow(target, view.beyond, gone)
+        for target in held(instance, view.steps):
+            met = id(target), view
+            if isinstance(target, view.model) and met[0] not in gone and met not in been:
+                dropped.drop(target, view.names, using)
+                tracking.forget(target, view.names)
+                follow(using, target, views(view.beyond), gone, been | {met})
+
+
+def held(instance: Any, steps: Sequence[Step]) -> Sequence[Any]:
+    found: Sequence[Any] = (instance,)
+    for step in steps:
+        found = [row for each in found for row in step.rows(each)]
+    return found
 
 
 def views(change: Change) -> tuple[View, ...]:
@@ -55,51 +112,68 @@ def views(change: Change) -> tuple[View, ...]:
 
 
 def find_views(change: Change) -> tuple[View, ...]:
-    found: dict[tuple[tuple[str, ...], type[models.Model]], set[str]] = defaultdict(set)
+    found: dict[tuple[tuple[Step, ...], type[models.Model]], set[str]] = defaultdict(set)
     for watch in registry.plan().sources.get(change.model, ()):
-        steps = [cache_name(hop) for hop in reversed(watch.dependency.path.hops)]
-        if None not in steps and watch.maintenance.concerned([change]):
-            target = tuple(filter(None, steps)), watch.maintenance.target
-            found[target].update(rule.field.attname for rule in watch.maintenance.rules)
+        if watch.maintenance.concerned([change]):
+            rules, target = watch.maintenance.rules, watch.maintenance.target
+            names = {rule.field.attname for rule in rules} | {r.declaration.touch for r in rules}
+            for steps in ways_back(watch.dependency.path.hops):
+                for way in (steps, *((*steps, step) for step in kin(target))):
+                    found[way, target].update(filter(None, names))
     return tuple(
-        View(steps, model, names, views(Change(model, "update", (), names)))
+        View(steps, model, names, Change(model, "update", (), names))
         for (steps, model), names in zip(found, map(frozenset, found.values()), strict=True)
     )
 
 
-def cache_name(hop: Hop) -> str | None:
-    """Under which name the row at the far end may know the one at the near end."""
+def kin(model: type[models.Model]) -> Iterator[Step]:
+    """From an instance to others that hold the same row: multi-table children and parents."""
+    for relation in model._meta.related_objects:
+        if getattr(relation, "parent_link", False):
+            yield Step(relation.cache_name)
+            yield Step(relation.field.cache_name)
+
+
+def ways_back(hops: Sequence[Hop]) -> Iterator[tuple[Step, ...]]:
+    """The ways from the row at the far end to the target, by what may be held in memory."""
+    if not hops:
+        yield ()
+        return
+    *rest, last = hops
+    for step in steps_back(last):
+        yield from ((step, *way) for way in ways_back(rest))
+    if rest:
+        for name in many_to_many(rest[-1], last):
+            yield from ((Step(name), *way) for way in ways_back(rest[:-1]))
+
+
+def steps_back(hop: Hop) -> Iterator[Step]:
     if hop.generic:
-        return None
-    if hop.forward:
-        return hop.field.remote_field.cache_name if hop.field.one_to_one else None
-    return str(hop.field.cache_name)
-
-
-def drop(instance: models.Model, names: Iterable[str]) -> None:
-    """Defer fields, and remember that it was not the user who did."""
-    for name in names:
-        if name in instance.__dict__:
-            del instance.__dict__[name]
-            vars(instance._state).setdefault(DROPPED, set()).add(name)
-
-
-def restore(instance: models.Model) -> None:
-    """Fetch what was dropped and not read since.
-
-    ``save()`` of an instance with deferred fields writes only those that are loaded, tells the
-    receivers so, and cannot insert.
-    """
-    dropped = instance._state.__dict__.pop(DROPPED, None)
-    if not dropped:
+        for field in hop.model._meta.private_fields:
+            kind = getattr(field, "ct_field", None), getattr(field, "fk_field", None)
+            if kind == (hop.field.content_type_field_name, hop.field.object_id_field_name):
+                yield Step(field.name)
         return
-    missing = [name for name in dropped if name not in instance.__dict__]
-    if not missing:
+    relation = hop.field.remote_field
+    near = hop.field.model if hop.forward else relation.model
+    name = relation.cache_name if hop.forward else hop.field.cache_name
+    yield Step(name, concrete(near) if getattr(relation, "parent_link", False) else None)
+
+
+def many_to_many(first: Hop, second: Hop) -> Iterator[str]:
+    """Under which names rows at the far end of both hops may hold those at the near end."""
+    if first.forward or first.generic or second.generic or not second.forward:
         return
-    model, found = type(instance), None
-    if instance.pk is not None and not instance._state.adding:
-        stored = rows(model, instance._state.db).filter(pk=instance.pk)
-        found = stored.values(*missing).first()
-    for name in missing:
-        default = column(model, name).get_default()
-        instance.__dict__[name] = found[name] if found else default
+    keys = first.field.name, second.field.name
+    for field in first.field.remote_field.model._meta.many_to_many:
+        if goes_through(first, field, keys):
+            yield field.related_query_name()
+    for field in second.model._meta.many_to_many:
+        if goes_through(first, field, keys[::-1]):
+            yield field.name
+
+
+def goes_through(hop: Hop, field: Any, keys: tuple[str, str]) -> bool:
+    """Whether a many-to-many field is made of the rows that a hop leads to, by these keys."""
+    through = concrete(field.remote_field.through) is hop.model
+    return through and keys == (field.m2m_field_name(), field.m2m_reverse_field_name())

@@ -32,6 +32,8 @@ class Pending:
         self.places: dict[str, int] = {}
         """How long the log was at each savepoint."""
         self.transaction: Any = None
+        self.afterwards: list[Callable[[], None]] = []
+        """What is to be done when the effects have been applied."""
 
     @property
     def waits(self) -> bool:
@@ -66,6 +68,7 @@ class Pending:
 
     def forget(self) -> None:
         self.log, self.places, self.transaction = [], {}, None
+        self.afterwards.clear()
 
     def savepoint(self) -> Any:
         sid = type(self.connection).savepoint(self.connection)
@@ -113,6 +116,9 @@ class Pending:
             self.apply(self.connection.alias, total)
         finally:
             self.applying = before
+        afterwards, self.afterwards = self.afterwards, []
+        for act in afterwards:
+            act()
 
     def waiting(self) -> list[Effects]:
         """What no rollback has undone and no flush has applied."""

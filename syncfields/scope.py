@@ -1,4 +1,4 @@
-"""Context-local state: writes that the library lets pass, and writes that are its own."""
+"""Context-local state: writes that the library lets pass, and writes that repair."""
 
 from __future__ import annotations
 
@@ -99,18 +99,6 @@ def holding(variable: ContextVar[Result], value: Result) -> Iterator[Result]:
 def resumed() -> AbstractContextManager[Any]:
     """Within the block no write is let pass."""
     return holding(_suspension, None)
-
-
-_own: ContextVar[bool] = ContextVar("syncfields_own_writes", default=False)
-
-
-def writing_own() -> bool:
-    """Whether the library itself is writing, so that capture must look away."""
-    return _own.get()
-
-
-def own_writes() -> AbstractContextManager[bool]:
-    return holding(_own, True)
 
 
 _repairing: ContextVar[bool] = ContextVar("syncfields_repairing", default=False)

@@ -95,6 +95,13 @@ def remember(instance: models.Model, written: Mapping[str, Any]) -> None:
                 tracker.saved_data[name] = written[name]
 
 
+def forget(instance: models.Model, names: Iterable[str]) -> None:
+    """The database holds other values by now."""
+    if (tracker := getattr(instance, NAME, None)) is not None:
+        for name in names:
+            tracker.saved_data.pop(name, None)
+
+
 def remember_inserted(instance: models.Model, attname: str, pk: Any) -> None:
     """Note a row just inserted, whose key Django is yet to set on the instance."""
     if hasattr(instance, NAME):

@@ -96,6 +96,28 @@ def test_create_of_a_target_is_free():
     assert statements == ["INSERT testapp_shelf"]
 
 
+def test_save_of_a_target_is_free_after_a_write_of_its_source(shelf):
+    Book.objects.create(shelf=shelf, pages=3)
+    fresh = Shelf.objects.get()
+    with sent() as plain:
+        fresh.save()
+
+    for _ in range(2):
+        with sent() as statements:
+            shelf.save()
+        assert statements == plain
+
+
+def test_all_fields_of_a_target_are_read_by_one_select_after_a_write(shelf):
+    book = Book.objects.create(shelf=shelf, pages=3)
+    for write in (edit(book, pages=7), shelf.save):
+        write()
+        with sent() as statements:
+            assert (shelf.book_count, shelf.page_sum) == (1, book.pages)
+
+        assert statements == ["SELECT testapp_shelf"]
+
+
 def test_save_of_a_watched_column_is_a_select_and_an_update(book):
     assert extra(edit(book, pages=7)) == [LOCK, SHELF]
     assert_truth()

@@ -5,7 +5,7 @@ registry is ready. A wrapper looks its model up in the plan and calls the origin
 no rule is concerned.
 """
 
-from syncfields.capture import deletes, instances, querysets
+from syncfields.capture import deletes, instances, querysets, reads, relations
 
 
 def connect() -> None:
@@ -13,3 +13,5 @@ def connect() -> None:
     instances.connect()
     querysets.connect()
     deletes.connect()
+    reads.connect()
+    relations.connect()

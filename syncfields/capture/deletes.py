@@ -19,7 +19,7 @@ from django.db.models import QuerySet
 from django.db.models.deletion import Collector
 from django.db.models.sql import DeleteQuery, UpdateQuery
 
-from syncfields import engine, grouped, many, memory, order, registry, routes, scope
+from syncfields import dropped, engine, grouped, many, memory, order, registry, routes, scope
 from syncfields.capture.querysets import COLLECTED
 from syncfields.capture.wrapping import wrap
 from syncfields.changes import Change
@@ -81,9 +81,15 @@ def collected(original: Callable[..., Any]) -> Callable[..., Any]:
             with scope.holding(_writing, ()):
                 return delete(self)
         if not concerned_by(self):
-            for instance in instances_of(self):
-                memory.restore(instance)
+            keep_old(instances_of(self))
             return original(self)
+        known = [(each.model, each._hints.get("instance")) for each in self.fast_deletes]
+        result = keep(self)
+        for model, instance in known:  # post.comments.all().delete()
+            memory.forget_among(self.using, instance, [Change(concrete(model), "delete")])
+        return result
+
+    def keep(self: Any) -> Any:
         if (instance := only_one(self)) is not None:
             result = delete_one(self, instance, lambda: original(self))
             if result is not None:
@@ -101,15 +107,21 @@ def collected(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def delete_one(collector: Any, instance: Any, delete: Callable[[], Any]) -> Any:
     """What ``Collector.delete()`` returns; None where the usual way is to be taken."""
-    memory.restore(instance)
+    keep_old([instance])
     change = Change(concrete(type(instance)), "delete", [instance.pk])
     result = many.delete_one(collector.using, instance, delete)
     if isinstance(result, int):
         setattr(instance, instance._meta.pk.attname, None)
         result = result, {instance._meta.label: result}
     if result is not None:
-        memory.forget(instance, [change], {id(instance)})
+        memory.forget(collector.using, instance, [change], {id(instance)})
     return result
+
+
+def keep_old(instances: Iterable[Any]) -> None:
+    """Read what could not be read any longer when the rows are gone."""
+    for instance in filter(dropped.is_old, instances):
+        dropped.fetch(instance)
 
 
 def delete_and_keep(
@@ -123,15 +135,14 @@ def delete_and_keep(
     else:
         keeping.before()
     deleted = instances_of(collector)
-    for instance in deleted:
-        memory.restore(instance)
+    keep_old(deleted)
     written = [obj for each in collector.data.values() for obj in list(each)[:MEMORY_LIMIT]]
     with scope.holding(_writing, writing):
         result = delete()
     keeping.after()
     lost = {id(instance) for instance in deleted}
     for instance in written:
-        memory.forget(instance, changes, lost)
+        memory.forget(collector.using, instance, changes, lost)
     return result
 
 

@@ -8,13 +8,13 @@ called without a write.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from contextlib import nullcontext
 from typing import Any
 
 from django.db import models
 
-from syncfields import engine, memory, registry, scope, tracking
+from syncfields import dropped, engine, memory, registry, scope, tracking
 from syncfields.capture import refusals
 from syncfields.capture.wrapping import wrap
 from syncfields.changes import Change
@@ -24,6 +24,7 @@ from syncfields.paths import concrete
 def connect() -> None:
     wrap(models.Model, "save", saving)
     wrap(models.Model, "save_base", refusing)
+    wrap(models.Model, "_save_table", filling)
     wrap(models.Model, "_do_insert", inserting)
     wrap(models.Model, "_do_update", updating)
 
@@ -32,11 +33,31 @@ def saving(original: Callable[..., None]) -> Callable[..., None]:
     """Django saves an instance with deferred fields in another way; ours were not its own."""
 
     def save(self: models.Model, *args: Any, **kwargs: Any) -> None:
-        if kwargs.get("update_fields") is None:
-            memory.restore(self)
-        original(self, *args, **kwargs)
+        if scope.suspended() is not None and dropped.missing(self):
+            if (names := kwargs.get("update_fields")) is not None:
+                names = kwargs["update_fields"] = list(names)
+            if names is None or dropped.named(self, names):  # It will be written.
+                dropped.fetch(self)
+        dropped.fill(self)
+        try:
+            original(self, *args, **kwargs)
+        finally:
+            dropped.unfill(self)
 
     return save
+
+
+def filling(original: Callable[..., Any]) -> Callable[..., Any]:
+    """What was dropped is not fetched in order to be left out of the UPDATE."""
+
+    def _save_table(self: models.Model, *args: Any, **kwargs: Any) -> Any:
+        dropped.fill(self)
+        try:
+            return original(self, *args, **kwargs)
+        finally:
+            dropped.unfill(self)
+
+    return _save_table
 
 
 def refusing(original: Callable[..., None]) -> Callable[..., None]:
@@ -52,6 +73,7 @@ def refusing(original: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         if update_fields and any(refusals.owned_by(type(self))) and scope.suspended() is None:
             update_fields = without_synced(self, update_fields)
+        dropped.unfill(self)  # Receivers read what they ask for.
         with scope.loads(raw) if raw is not scope.loading() else nullcontext():
             original(self, raw, force_insert, force_update, using, update_fields)
 
@@ -91,9 +113,12 @@ def inserting(original: Callable[..., Any]) -> Callable[..., Any]:
             inserted=inserted,
         )
         if model in plan.owned and scope.suspended() is None:
-            return engine.insert(using, change, [self], write)
+            dropped.know(self, plan.owned[model])
+            result = engine.insert(using, change, [self], write)
+            memory.forget(using, self, [change])
+            return result
         result = engine.perform(using, [change], write)
-        memory.forget(self, [change])
+        memory.forget(using, self, [change])
         if (suspension := scope.suspended()) is not None:
             suspension.note_targets(using, plan.targets.get(model, ()), change.pks)
         return result
@@ -154,17 +179,23 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         model, plan = concrete(base_qs.model), registry.plan()
         guarded = plan.guarded.get(model, {})
+        left_out: Iterable[str] = guarded
         suspension = scope.suspended()
         if guarded and suspension is not None:
             suspension.note_targets(using, plan.targets.get(model, ()), [pk_val])
+            left_out = ()
         elif guarded:
-            values = [each for each in values if each[0].attname not in guarded]
+            left_out = {*guarded, *dropped.still_filled(self)}
+            values = [each for each in values if each[0].attname not in left_out]
         args = (self, base_qs, using, pk_val, values, update_fields, *rest)
-        if model not in plan.sources:
-            return original(*args, **named)
         written = {field.attname: value for field, _, value in values}
-        if plan.columns[model].isdisjoint(written) and model not in plan.counted:
-            return original(*args, **named)
+        if model not in plan.sources or (
+            plan.columns[model].isdisjoint(written) and model not in plan.counted
+        ):
+            result = original(*args, **named)
+            if left_out and result:
+                dropped.drop(self, left_out, using, old=False)
+            return result
         change = Change(
             model,
             "update",
@@ -186,7 +217,9 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
         result = engine.perform(using, [change], write)
         tracking.remember(self, written)
         if change.pks and (change.columns or model in plan.counted):
-            memory.forget(self, [change])
+            memory.forget(using, self, [change])
+        if left_out and result:
+            dropped.drop(self, left_out, using, old=False)
         return result
 
     return _do_update

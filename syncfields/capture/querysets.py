@@ -7,7 +7,7 @@ packages, and leaves their classes, their pickles and the migrations alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, FieldError
@@ -15,7 +15,7 @@ from django.db.models import Case, Model, Q, QuerySet, Value, When
 from django.db.models.functions import Cast
 from django.db.models.sql import UpdateQuery
 
-from syncfields import engine, many, registry, scope
+from syncfields import dropped, engine, many, memory, registry, scope
 from syncfields.capture import conflicts, upserts
 from syncfields.capture.refusals import keys_of, refusal, unmeant
 from syncfields.capture.wrapping import wrap
@@ -37,8 +37,6 @@ def connect() -> None:
 
 def updating(original: Callable[..., int]) -> Callable[..., int]:
     def update(self: Any, **kwargs: Any) -> int:
-        if scope.writing_own():
-            return original(self, **kwargs)
         columns = written_columns(self.model, kwargs)
         plan, suspension = registry.plan(), scope.suspended()
         for owner, names in columns.items():
@@ -62,7 +60,11 @@ def updating(original: Callable[..., int]) -> Callable[..., int]:
             for owner, names in watched.items()
             for values in [constants(self.model, kwargs, plan.columns[owner])]
         ]
-        return many.update(self, changes, lambda chosen: original(chosen, **kwargs))
+        result = many.update(self, changes, lambda chosen: original(chosen, **kwargs))
+        # post.comments.update(), and post.comments.add(), which updates rows to lead to the post.
+        for known in (self._hints.get("instance"), *kwargs.values()):
+            memory.forget_among(self.db, known, changes)
+        return result
 
     return update
 
@@ -89,7 +91,7 @@ def refusing(original: Callable[..., int]) -> Callable[..., int]:
 
     def bulk_update(self: Any, objs: Any, fields: Any, batch_size: int | None = None) -> int:
         fields = list(fields)
-        if scope.suspended() is None and not scope.writing_own():
+        if scope.suspended() is None:
             left_out = unmeant(self.model, fields)
             fields = [name for name in fields if name not in left_out]
         return original(self, objs, fields, batch_size)
@@ -191,33 +193,48 @@ def creating(original: Callable[..., Any]) -> Callable[..., Any]:
         certain = () if ignore_conflicts else objs
         if update_conflicts and conflicts.returns_keys(self.db):
             columns = written_columns(self.model, update_fields or ()).get(model, frozenset())
-            return upserts.create(
+            result = upserts.create(
                 self, change, objs, columns, unique_fields, lambda: original(self, objs, *options)
             )
-        if update_conflicts or not conflicts.returns_keys(self.db, certain):
-            return conflicts.create(
+        elif update_conflicts or not conflicts.returns_keys(self.db, certain):
+            result = conflicts.create(
                 self.db, model, objs, lambda: original(self, objs, *options), unique_fields
             )
-        if owned and suspension is None:
-            return engine.insert(self.db, change, inserted, write)
-        result = engine.perform(self.db, [change], write)
-        if owned and suspension is not None:
-            suspension.note_targets(self.db, plan.targets[model], change.pks)
+        elif owned and suspension is None:
+            result = engine.insert(self.db, change, inserted, write)
+        else:
+            result = engine.perform(self.db, [change], write)
+            if owned and suspension is not None:
+                suspension.note_targets(self.db, plan.targets[model], change.pks)
+        forget(self.db, objs, change, owned if suspension is None else ())
         return result
 
     return bulk_create
 
 
+def forget(using: str, objs: Iterable[Any], change: Change, owned: Collection[str]) -> None:
+    """Drop what was made old on instances that ``bulk_create()`` was given, and on others that
+    they lead to.
+    """
+    changes = [change, Change(change.model, "update")] if change.partial else [change]
+    for obj in objs:
+        memory.forget(using, obj, changes)
+        if change.partial:  # The row may have been there, with other values.
+            dropped.drop(obj, owned, using, old=False)
+
+
 def deleting(original: Callable[..., int]) -> Callable[..., int]:
-    def _raw_delete(self: QuerySet[Any], using: str) -> int:
+    def _raw_delete(self: Any, using: str) -> int:
         model = concrete(self.model)
         # Not at all another way for rows whose delete no rule notices, however many they are.
-        if scope.writing_own() or not route(Change(model, "delete")).maintenances:
+        if not route(Change(model, "delete")).maintenances:
             return original(self, using)
         known = vars(self).get(COLLECTED)
         if known is True:
             return original(self, using)
         delete = many.delete if known is None else known
-        return delete(self.using(using), lambda chosen: original(chosen, using))
+        result = delete(self.using(using), lambda chosen: original(chosen, using))
+        memory.forget_among(using, self._hints.get("instance"), [Change(model, "delete")])
+        return result
 
     return _raw_delete

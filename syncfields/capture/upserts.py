@@ -15,7 +15,7 @@ from typing import Any
 from django.db import DatabaseError, connections
 from django.db.models.sql import InsertQuery
 
-from syncfields import engine, initial, memory, order, registry, scope
+from syncfields import dropped, engine, initial, order, registry, scope
 from syncfields.capture import conflicts
 from syncfields.changes import Change
 from syncfields.locks import reading
@@ -51,7 +51,7 @@ def create(
         for maintenance in late:
             engine.evaluate(using, maintenance, set(new.pks))
             for obj in objs:
-                memory.drop(obj, maintenance.values)
+                dropped.drop(obj, maintenance.values, using)
     return result
 
 

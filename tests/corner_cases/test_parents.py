@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
 from django.db.models.signals import post_save
 from django.utils import timezone
@@ -115,6 +118,15 @@ def test_case_59_a_parent_is_saved_anew_after_its_row_was_deleted():
 
     assert Post.objects.get().title == "old"
     assert_truth()
+
+
+def test_copies_and_pickles_of_an_instance_read_each_for_itself():
+    post = Post.objects.create()
+    Comment.objects.create(post=post, score=3)
+
+    for other in (copy.copy(post), copy.deepcopy(post), pickle.loads(pickle.dumps(post))):
+        assert (other.comment_count, other.score_sum) == (1, 3)
+    assert (post.comment_count, post.score_sum) == (1, 3)
 
 
 def test_case_60_version_auto_now_and_receivers_are_untouched():
