@@ -7,11 +7,12 @@ the resolved expression say what it reads. No query is run.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from graphlib import CycleError, TopologicalSorter
+from itertools import chain
 from typing import Any
 
 from django.db.models import (
@@ -26,11 +27,12 @@ from django.db.models import (
     Value,
     Variance,
 )
-from django.db.models.expressions import Col, Combinable, CombinedExpression
+from django.db.models.expressions import Combinable, CombinedExpression
 from django.db.models.functions import Coalesce
 from django.db.models.sql import Query
 
 from syncfields import siblings, types
+from syncfields.aggregation import adds_up, is_hollow, is_row_local, required
 from syncfields.exceptions import RuleError
 from syncfields.expressions import EVENTS, Tally
 from syncfields.maintenance.base import Maintenance
@@ -40,12 +42,12 @@ from syncfields.maintenance.direct import direct
 from syncfields.maintenance.extreme import Extreme
 from syncfields.maintenance.recompute import Recompute
 from syncfields.maintenance.tally import Tallied
-from syncfields.paths import Dependency, Path, UnknownRelationError
+from syncfields.paths import Dependency, Path, UnknownRelationError, merged, with_joins
 from syncfields.plan import Plan
-from syncfields.reading import dependencies, has_subquery, join_paths, resolve, walked
+from syncfields.reading import Part, Reader, declared, join_paths, part_of, resolve, walked
 from syncfields.rules import Rule, refuse_duplicates
 from syncfields.scans import Grouped
-from syncfields.trees import aggregates, isolated, nodes, prefixed, replaced, without_default
+from syncfields.trees import aggregates, isolated, prefixed, replaced, without_default
 
 
 def compile_rules(rules: Iterable[Rule]) -> tuple[Plan, list[RuleError]]:
@@ -61,7 +63,7 @@ def compile_rules(rules: Iterable[Rule]) -> tuple[Plan, list[RuleError]]:
     unused, errors = siblings.told_apart(errors, compiled)
     while True:
         try:
-            maintenances = list(merged(in_order(compiled)))
+            maintenances = list(shared(in_order(compiled)))
         except Circle as circle:
             errors.append(circle.error)
             compiled = [each for each in compiled if each.rules[0] not in circle.rules]
@@ -113,10 +115,12 @@ def compile_rule(rule: Rule) -> list[Maintenance]:
             hint='Give what annotate() takes, for instance F("user__email") or Count("comments").',
             obj=rule.model,
         )
+    named = list(declared(rule))
     if (terms := linear(rule.expression, rule)) is not None:
         tree = summed(rule)
         values = {rule.field.attname: isolated(rule.model, tree)}
-        read = [dependencies(rule, [term.aggregate]) for term in terms]
+        read = read_by_each(rule, [term.aggregate for term in terms])
+        refuse_unread(rule, read)
         groups = grouped(rule, tree, read)
         return [
             Delta(
@@ -130,22 +134,25 @@ def compile_rule(rule: Rule) -> list[Maintenance]:
             for term, found in zip(terms, read, strict=True)
         ]
     tree = tree_of(rule)
-    outside = replaced(tree, lambda node: blank(node, rule))
-    row_part = dependencies(rule, [outside], needed=False)
-    refuse_fan_out(rule, row_part)
-    found = dependencies(rule, [outside, *aggregates(tree)])
-    query = Query(rule.model)
-    resolved = resolve(rule, tree, query)
-    types.check_value(rule, resolved, join_paths(query, {}))
+    outside = part_of(rule, replaced(tree, lambda node: blank(node, rule)))
+    refuse_fan_out(rule, outside)
+    reader = Reader(rule)
+    row_part = reader.dependencies(outside)
+    read = read_by_each(rule, aggregates(tree), reader)
+    refuse_opaque(rule, reader)
+    found = merged(chain(row_part, *read, with_joins(named)))
+    refuse_unread(rule, [found])
+    whole = part_of(rule, tree)
+    types.check_value(rule, whole.tree, whole.paths)
     values = {rule.field.attname: isolated(rule.model, tree)}
     common: Any = {
         "target": rule.model,
         "rules": (rule,),
         "dependencies": found,
         "values": values,
-        "grouped": grouped(rule, tree),
+        "grouped": grouped(rule, tree, read),
     }
-    if is_extreme(tree) and adds_up(tree, rule):
+    if is_extreme(tree) and is_comparable(rule, tree) and aggregate_adds_up(rule, tree):
         return [Extreme(aggregate=tree, **common)]
     if aggregates(tree) or any(each.path.many for each in found):
         return [Recompute(**common)]
@@ -176,7 +183,7 @@ def linear(tree: Any, rule: Rule, sign: int = 1) -> list[Term] | None:
 def distributive(aggregate: Any, rule: Rule) -> bool:
     if getattr(aggregate, "distinct", False) or getattr(aggregate, "order_by", None):
         return False
-    if not adds_up(aggregate, rule):
+    if not aggregate_adds_up(rule, aggregate):
         return False
     if type(aggregate) is Count:
         return types.is_exact(rule.field)
@@ -188,44 +195,46 @@ def distributive(aggregate: Any, rule: Rule) -> bool:
     return types.sums_exactly(resolve(rule, aggregate.get_source_expressions()[0]), rule.field)
 
 
-def adds_up(aggregate: Any, rule: Rule) -> bool:
-    """Whether each set of joined rows contributes by itself, and nothing without its last row.
-
-    A target without comments is joined with a row of NULLs, which the first comment replaces. That
-    is no change of what was there before only if what is aggregated is NULL in it.
-    """
-    query = Query(rule.model)
-    source = resolve(rule, without_default(aggregate), query).get_source_expressions()[0]
-    paths = join_paths(query, {query.get_initial_alias(): Path(rule.model)})
-    deepest = max((path.stem for path in paths.values()), key=lambda path: len(path.hops))
-    if not all(deepest.starts_with(path.stem) for path in paths.values()):
-        return False
-    strict = all(isinstance(node, (Col, Value, CombinedExpression)) for node in nodes(source))
-    return strict and any(
-        paths[node.alias].starts_with(deepest) for node in nodes(source) if isinstance(node, Col)
-    )
+def aggregate_adds_up(rule: Rule, aggregate: Any) -> bool:
+    return adds_up(part_of(rule, without_default(aggregate)))
 
 
-def grouped(
-    rule: Rule, tree: Any, read: Sequence[Sequence[Dependency]] | None = None
-) -> dict[str, Grouped]:
+def read_by_each(
+    rule: Rule, found: Iterable[Any], reader: Reader | None = None
+) -> list[tuple[Dependency, ...]]:
+    """What each aggregate of a rule reads. What one of them ignores another may count."""
+    reader = reader or Reader(rule)
+    read: list[tuple[Dependency, ...]] = []
+    for aggregate in found:
+        part = part_of(rule, without_default(aggregate))
+        needed = required(part)
+        read.append(
+            tuple(
+                replace(each, hollow=is_hollow(each.path, needed))
+                for each in reader.dependencies(part)
+            )
+        )
+    return read
+
+
+def grouped(rule: Rule, tree: Any, read: Sequence[Sequence[Dependency]]) -> dict[str, Grouped]:
     """The one to-many path of a rule, with its expression, if there is just one.
 
-    ``read``: what each aggregate of a linear rule reads, where that is known already.
+    ``read``: what each aggregate of the expression reads.
     """
     found = aggregates(tree)
+    local = all(is_row_local(part_of(rule, without_default(each)).tree) for each in found)
     # Django's own StdDev and Variance for SQLite fail on a target without rows.
-    if not found or has_subquery(tree) or any(isinstance(a, (StdDev, Variance)) for a in found):
+    if not found or not local or any(isinstance(a, (StdDev, Variance)) for a in found):
         return {}
-    is_linear = read is not None
-    if read is None:
-        read = [dependencies(rule, [aggregate]) for aggregate in found]
+    if not is_row_local(part_of(rule, replaced(tree, lambda node: blank(node, rule))).tree):
+        return {}
     stems = [{dependency.path.stem for dependency in each} for each in read]
     deepest = max(set().union(*stems), key=lambda path: len(path.hops))
     for own in stems:
         if deepest not in own or not all(deepest.starts_with(stem) for stem in own):
             return {}
-    adding = is_linear or all(adds_up(aggregate, rule) for aggregate in found)
+    adding = all(aggregate_adds_up(rule, aggregate) for aggregate in found)
     return {rule.field.attname: Grouped(deepest, tree, adding)}
 
 
@@ -265,23 +274,44 @@ def is_extreme(tree: Any) -> bool:
     return type(tree) in (Min, Max) and tree.default is None
 
 
+def is_comparable(rule: Rule, extreme: Any) -> bool:
+    return types.stores_unchanged(resolve(rule, extreme.get_source_expressions()[0]), rule.field)
+
+
 def blank(node: Any, rule: Rule) -> Any:
     """Aggregates replaced by a constant: what is left is read from the target's own row."""
     return Value(None, output_field=rule.field) if isinstance(node, Aggregate) else None
 
 
-def refuse_fan_out(rule: Rule, row_part: Iterable[Dependency]) -> None:
-    if has_subquery(rule.expression):
-        return
-    for dependency in row_part:
-        if dependency.path.many:
-            raise RuleError(
-                f"The expression of {rule.label} has no single value: {dependency.path} leads to "
-                "many rows.",
-                id="E011",
-                hint="Wrap it in an aggregate, or use Exists() or Subquery().",
-                obj=rule.model,
-            )
+def refuse_fan_out(rule: Rule, outside: Part) -> None:
+    if (path := outside.fans_out) is not None:
+        raise RuleError(
+            f"The expression of {rule.label} has no single value: {path} leads to many rows.",
+            id="E011",
+            hint="Wrap it in an aggregate, or use Exists() or Subquery().",
+            obj=rule.model,
+        )
+
+
+def refuse_opaque(rule: Rule, reader: Reader) -> None:
+    if reader.opaque and not rule.declaration.depends_on:
+        raise RuleError(
+            f"The expression of {rule.label} holds {type(reader.opaque[0]).__name__}, and what "
+            "that reads cannot be seen from outside.",
+            id="E007",
+            hint='Name the relations it reads: depends_on=["comments", "comments__author"].',
+            obj=rule.model,
+        )
+
+
+def refuse_unread(rule: Rule, read: Iterable[Iterable[Dependency]]) -> None:
+    if not any(each.path.hops for found in read for each in found):
+        raise RuleError(
+            f"The expression of {rule.label} reads no relation.",
+            id="E002",
+            hint="For an expression over the row's own columns use Django's GeneratedField.",
+            obj=rule.model,
+        )
 
 
 def tallied(rule: Rule) -> Tallied:
@@ -339,12 +369,16 @@ class Circle(Exception):
         self.error.rules = rules
 
 
-def in_order(maintenances: Sequence[Maintenance]) -> list[Maintenance]:
-    """Each after those whose fields it reads. Raises ``Circle``."""
+def in_order(maintenances: Sequence[Maintenance]) -> dict[Maintenance, int]:
+    """Each after those whose fields it reads, with the length of the longest way from one that
+    reads none. Raises ``Circle``.
+    """
     writers: dict[tuple[type[Model], str], list[Maintenance]] = defaultdict(list)
     for each in maintenances:
         for rule in each.rules:
             writers[each.target, rule.field.attname].append(each)
+            if rule.declaration.touch:
+                writers[each.target, rule.declaration.touch].append(each)
     graph = {
         each: [
             writer
@@ -354,11 +388,14 @@ def in_order(maintenances: Sequence[Maintenance]) -> list[Maintenance]:
         ]
         for each in maintenances
     }
+    levels: dict[Maintenance, int] = {}
     try:
-        return list(TopologicalSorter(graph).static_order())
+        for each in TopologicalSorter(graph).static_order():
+            levels[each] = max((1 + levels[writer] for writer in graph[each]), default=0)
     except CycleError as error:
         circle = [each.rules[0] for each in reversed(error.args[1])]
         raise Circle(circle) from error
+    return dict(sorted(levels.items(), key=lambda item: item[1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,37 +404,30 @@ class Likeness:
 
     kind: type[Maintenance]
     target: type[Model]
-    paths: frozenset[str]
+    paths: frozenset[Path]
+    level: int
+    """How many others it follows, one after the other: what one keeps, no other of them reads."""
 
 
-def likeness(each: Maintenance) -> Likeness | Maintenance:
+def likeness(each: Maintenance, level: int) -> Likeness | Maintenance:
     if isinstance(each, (Extreme, Tallied)):
         return each
+    paths = (found.path for found in each.dependencies)
     if isinstance(each, Delta):
-        stems = frozenset(dependency.path.stem.lookup for dependency in each.dependencies)
-        return Likeness(type(each), each.target, stems)
-    return Likeness(
-        type(each), each.target, frozenset(found.path.lookup for found in each.dependencies)
-    )
+        paths = (path.stem for path in paths)
+    return Likeness(type(each), each.target, frozenset(paths), level)
 
 
-def merged(maintenances: Iterable[Maintenance]) -> Iterator[Maintenance]:
+def shared(maintenances: Mapping[Maintenance, int]) -> Iterator[Maintenance]:
+    """Those that are alike made one, in the order of their levels."""
     alike: dict[Any, list[Maintenance]] = defaultdict(list)
-    for each in maintenances:
-        alike[likeness(each)].append(each)
+    for each, level in maintenances.items():
+        alike[likeness(each, level)].append(each)
     for group in alike.values():
         yield combined(group) if len(group) > 1 else group[0]
 
 
 def combined(group: Sequence[Maintenance]) -> Maintenance:
-    columns: dict[str, Dependency] = {}
-    for dependency in (found for each in group for found in each.dependencies):
-        known = columns.get(dependency.path.lookup, dependency)
-        columns[dependency.path.lookup] = replace(
-            known,
-            columns=known.columns | dependency.columns,
-            hollow=known.hollow and dependency.hollow,
-        )
     first = group[0]
     more: dict[str, Any] = {}
     if isinstance(first, Delta):
@@ -405,7 +435,7 @@ def combined(group: Sequence[Maintenance]) -> Maintenance:
     return replace(
         first,
         rules=tuple(dict.fromkeys(rule for each in group for rule in each.rules)),
-        dependencies=tuple(columns.values()),
+        dependencies=merged(found for each in group for found in each.dependencies),
         values={name: value for each in group for name, value in each.values.items()},
         grouped={name: value for each in group for name, value in each.grouped.items()},
         **more,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.core.exceptions import FieldError
@@ -37,6 +38,10 @@ class Hop:
     """Pairs of column attribute names that the join compares: near end, far end."""
     join_field: Any
     """What Django's own joins are made of."""
+
+    def __hash__(self) -> int:
+        # Equal hops are the same relation, seen from the same side, whatever a lookup calls it.
+        return hash((self.name, self.model))
 
     @property
     def generic(self) -> bool:
@@ -229,10 +234,10 @@ def columns_of(model: Model) -> frozenset[str]:
 
 def with_joins(reads: Iterable[tuple[Path, Iterable[str]]]) -> Iterator[Dependency]:
     """Dependencies for columns read at the ends of paths, and for the joins that lead there."""
-    merged: dict[str, tuple[Path, set[str]]] = {}
+    merged: dict[Path, set[str]] = defaultdict(set)
 
     def note(path: Path, columns: Iterable[str]) -> None:
-        merged.setdefault(path.lookup, (path, set()))[1].update(columns)
+        merged[path].update(columns)
 
     for path, columns in reads:
         note(path, columns)
@@ -240,6 +245,17 @@ def with_joins(reads: Iterable[tuple[Path, Iterable[str]]]) -> Iterator[Dependen
             near, far = zip(*hop.columns, strict=True)
             note(Path(path.target, path.hops[:number]), filter(None, near))
             note(Path(path.target, path.hops[: number + 1]), far)
-    for path, columns in merged.values():
+    for path, columns in merged.items():
         keys = {field.attname for field in path.model._meta.pk_fields}
         yield Dependency(path, frozenset(columns) - keys)
+
+
+def merged(found: Iterable[Dependency]) -> tuple[Dependency, ...]:
+    """One dependency for each path, with all that is read at its end."""
+    by_path: dict[Path, Dependency] = {}
+    for each in found:
+        known = by_path.setdefault(each.path, each)
+        by_path[each.path] = replace(
+            known, columns=known.columns | each.columns, hollow=known.hollow and each.hollow
+        )
+    return tuple(by_path.values())

@@ -1,25 +1,54 @@
 """What an expression reads, along which path: asked of the expression that Django has resolved.
 
-Nothing is parsed, and no query is run.
+Nothing is parsed, and no query is run. All that a query says is read: what it selects, filters,
+joins, groups, and how it orders its rows, since the order decides which of them comes first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, FieldError
-from django.db.models import Subquery
+from django.db.models import Exists, F, Window
+from django.db.models.constants import LOOKUP_SEP
 from django.db.models.expressions import Col, RawSQL
+from django.db.models.lookups import Exact
 from django.db.models.sql import Query
 
 from syncfields.exceptions import RuleError
 from syncfields.paths import Dependency, Path, columns_of, concrete, hop_along, walk, with_joins
 from syncfields.rules import Rule
-from syncfields.trees import nodes
+from syncfields.trees import nodes, prefixed
 
 Read = tuple[Path, list[str]]
+Paths = Mapping[str, Path]
+"""The path to each table that a resolved query joins, by its alias."""
+# What these give depends on when they are asked, and not on the rows alone.
+UNSTEADY = frozenset(
+    {
+        "django.db.models.functions.datetime.Now",
+        "django.db.models.functions.math.Random",
+        "django.db.models.functions.uuid.UUID4",
+        "django.db.models.functions.uuid.UUID7",
+        "django.contrib.postgres.functions.RandomUUID",
+        "django.contrib.postgres.functions.TransactionNow",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """A part of a rule's expression, as Django has resolved it, and the joins that this made."""
+
+    tree: Any
+    paths: Paths
+
+    @property
+    def fans_out(self) -> Path | None:
+        """A path by which it has more than one value for a target, if no aggregate is around it."""
+        return next((path for path in self.paths.values() if path.many), None)
 
 
 def resolve(rule: Rule, tree: Any, query: Query | None = None) -> Any:
@@ -35,37 +64,14 @@ def resolve(rule: Rule, tree: Any, query: Query | None = None) -> Any:
         ) from error
 
 
-def dependencies(rule: Rule, trees: Sequence[Any], needed: bool = True) -> tuple[Dependency, ...]:
-    """What the given parts of a rule's expression read, with the joins that lead there."""
-    reads: list[Read] = []
-    opaque: list[Any] = []
-    for tree in trees:
-        query = Query(rule.model)
-        resolved = resolve(rule, tree, query)
-        paths = {query.get_initial_alias(): Path(rule.model)} | join_paths(query, {})
-        reads += read(resolved, paths, opaque)
-    if needed:
-        reads += declared(rule)
-        if opaque and not rule.declaration.depends_on:
-            raise RuleError(
-                f"The expression of {rule.label} holds {type(opaque[0]).__name__}, and what that "
-                "reads cannot be seen from outside.",
-                id="E007",
-                hint='Name the relations it reads: depends_on=["comments", "comments__author"].',
-                obj=rule.model,
-            )
-        if not any(path.hops for path, _ in reads):
-            raise RuleError(
-                f"The expression of {rule.label} reads no relation.",
-                id="E002",
-                hint="For an expression over the row's own columns use Django's GeneratedField.",
-                obj=rule.model,
-            )
-    return tuple(with_hollows(with_joins(reads)))
+def part_of(rule: Rule, tree: Any) -> Part:
+    query = Query(rule.model)
+    resolved = resolve(rule, tree, query)
+    return Part(resolved, {query.get_initial_alias(): Path(rule.model)} | join_paths(query, {}))
 
 
-def join_paths(query: Any, known: dict[str, Path]) -> dict[str, Path]:
-    """The path to each table that a resolved query joins, by alias."""
+def join_paths(query: Any, known: Paths) -> dict[str, Path]:
+    """The paths to all tables that a resolved query joins; some are ``known``."""
     paths = dict(known)
     joins: dict[str, Any] = query.alias_map
     for alias, join in joins.items():
@@ -77,21 +83,116 @@ def join_paths(query: Any, known: dict[str, Path]) -> dict[str, Path]:
     return paths
 
 
-def read(tree: Any, paths: dict[str, Path], opaque: list[Any]) -> Iterator[Read]:
-    """The columns that a resolved expression names; what hides its own goes to ``opaque``."""
-    for node in nodes(tree):
-        if isinstance(node, Col):
-            yield paths[node.alias], [node.target.attname, *behind(node.target)]
-        elif isinstance(node, RawSQL):
-            opaque.append(node)
-        elif isinstance(node, Query):
-            inner = subquery_paths(node, paths)
-            if inner is None:
-                opaque.append(node)
-                continue
-            for path in inner.values():
-                yield path, []
-            yield from read_query(node, inner, opaque)
+class Reader:
+    """Collects what the parts of one rule's expression read."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self.opaque: list[Any] = []
+        """What hides what it reads."""
+
+    def dependencies(self, part: Part) -> list[Dependency]:
+        """What a part reads, with the joins that lead there."""
+        reads = [*self.read(part.tree, part.paths), *((path, []) for path in part.paths.values())]
+        return list(with_joins(reads))
+
+    def read(self, tree: Any, paths: Paths) -> Iterator[Read]:
+        """The columns that a resolved expression names."""
+        unordered = set[int]()
+        for node in nodes(tree):
+            self.refuse_unsteady(node)
+            if isinstance(node, Exists):
+                unordered.add(id(node.query))
+            if isinstance(node, Col) and node.alias in paths:
+                yield paths[node.alias], [node.target.attname, *behind(node.target)]
+            elif isinstance(node, (Col, RawSQL)):
+                self.opaque.append(node)
+            elif isinstance(node, Query):
+                yield from self.read_subquery(node, paths, id(node) not in unordered)
+
+    def read_subquery(self, query: Any, outer: Paths, ordered: bool) -> Iterator[Read]:
+        orders = [*query.distinct_fields, *(ordering(query) if ordered else ())]
+        if "?" in orders:
+            raise self.unsteady('order_by("?")')
+        paths = subquery_paths(query, outer)
+        if paths is None:  # All that can be seen is what it names of the rows outside.
+            self.opaque.append(query)
+            orders = []
+        else:
+            yield from ((path, []) for path in paths.values())
+        for tree in said(query):
+            yield from self.read(tree, outer if paths is None else paths)
+        for each in orders:
+            yield from self.read_order(query, each, paths or {})
+
+    def read_order(self, query: Any, given: Any, paths: Paths) -> Iterator[Read]:
+        """What decides which row comes first: a name, as ``order_by()`` takes it, or an
+        expression.
+        """
+        name = given.lstrip("-+") if isinstance(given, str) else None
+        if name in query.annotations:
+            return
+        copy = query.clone()
+        expression = given if name is None else F(name)
+        resolved = expression.resolve_expression(copy, allow_joins=True, reuse=None)
+        paths = join_paths(copy, paths)
+        yield from ((path, []) for path in paths.values())
+        yield from self.read(resolved, paths)
+        if name is not None:
+            for each in order_behind(name, getattr(resolved, "target", None)):
+                yield from self.read_order(query, each, paths)
+
+    def refuse_unsteady(self, node: Any) -> None:
+        kind = type(node)
+        if f"{kind.__module__}.{kind.__qualname__}" in UNSTEADY:
+            raise self.unsteady(f"{kind.__name__}()")
+        if isinstance(node, Window):
+            raise RuleError(
+                f"The expression of {self.rule.label} holds {kind.__name__}, whose value depends "
+                "on which other rows are selected with it.",
+                id="E016",
+                hint="Use an aggregate over a relation, or Subquery().",
+                obj=self.rule.model,
+            )
+
+    def unsteady(self, what: str) -> RuleError:
+        return RuleError(
+            f"The expression of {self.rule.label} holds {what}, whose value depends on when it is "
+            "asked for.",
+            id="E015",
+            hint="A stored value follows the rows. Leave this to the query that reads them, or "
+            "store it in a column of the source.",
+            obj=self.rule.model,
+        )
+
+
+def said(query: Any) -> Iterator[Any]:
+    """The expressions of a query, apart from its order."""
+    yield from (query.where, *query.annotations.values(), *query.select)
+    if isinstance(query.group_by, tuple):
+        yield from query.group_by
+    for join in query.alias_map.values():
+        if (filtered := getattr(join, "filtered_relation", None)) is not None:
+            yield filtered.resolved_condition
+
+
+def order_behind(name: str, field: Any) -> Iterator[Any]:
+    """What a relation stands for in ``order_by()``: the order of the model that it leads to."""
+    is_key = field is not None and name.rsplit(LOOKUP_SEP, maxsplit=1)[-1] in (field.attname, "pk")
+    if field is None or not field.is_relation or is_key:
+        return
+    for each in field.related_model._meta.ordering:
+        if isinstance(each, str):
+            yield LOOKUP_SEP.join([name, each.lstrip("-+")])
+        else:
+            yield prefixed(each, name)
+
+
+def ordering(query: Any) -> Sequence[Any]:
+    """What a query is ordered by, as Django's compiler decides it."""
+    if query.order_by or not query.default_ordering:
+        return list(query.order_by)
+    return list(query.get_meta().ordering)
 
 
 def behind(field: Any) -> list[str]:
@@ -102,17 +203,16 @@ def behind(field: Any) -> list[str]:
     return [node.target.attname for node in nodes(resolved) if isinstance(node, Col)]
 
 
-def read_query(query: Query, paths: dict[str, Path], opaque: list[Any]) -> Iterator[Read]:
-    for part in (query.where, *query.annotations.values(), *query.select):
-        yield from read(part, paths, opaque)
-
-
-def subquery_paths(query: Query, outer: dict[str, Path]) -> dict[str, Path] | None:
+def subquery_paths(query: Any, outer: Paths) -> dict[str, Path] | None:
     """The paths to the tables of a subquery that is tied to an outer row by a foreign key."""
-    if query.combinator or query.extra_tables:
+    if query.combinator or query.extra_tables or query.extra or query.extra_order_by:
         return None
-    for condition in query.where.children if query.where.connector == "AND" else ():
+    if query.where.connector != "AND" or query.where.negated:
+        return None
+    for condition in query.where.children:
         near, far = getattr(condition, "rhs", None), getattr(condition, "lhs", None)
+        if not isinstance(condition, Exact):
+            continue
         if not (isinstance(near, Col) and isinstance(far, Col) and near.alias in outer):
             continue
         key, base = far.target, query.base_table
@@ -143,23 +243,3 @@ def walked(rule: Rule, lookup: str, id: str) -> Path:
             hint="Name relations as a lookup does, from the target to the source.",
             obj=rule.model,
         ) from error
-
-
-def with_hollows(found: Iterable[Dependency]) -> Iterator[Dependency]:
-    found = list(found)
-    for each in found:
-        depth = len(each.path.hops)
-        beyond = [
-            other.path.hops[depth]
-            for other in found
-            if len(other.path.hops) > depth and other.path.hops[:depth] == each.path.hops
-        ]
-        hollow = bool(beyond) and all(not hop.forward and not hop.outlives_target for hop in beyond)
-        # What reads columns of the row itself may count it without the rows beyond.
-        joins = {near for hop in beyond for near, _ in hop.columns}
-        joins |= {far for hop in each.path.hops[-1:] for _, far in hop.columns}
-        yield replace(each, hollow=hollow and each.columns <= joins)
-
-
-def has_subquery(tree: Any) -> bool:
-    return any(isinstance(node, (Subquery, RawSQL)) for node in nodes(tree))

@@ -168,16 +168,15 @@ def is_derivable(path: Path, expression: Any) -> bool:
 
 def scans(grouped: Mapping[str, Grouped], values: Mapping[str, Any]) -> Iterator[Scan]:
     """Those that together ask for all values."""
-    shared: dict[tuple[str, bool], tuple[Path, dict[str, Any]]] = {}
+    shared: dict[tuple[Path, bool], dict[str, Any]] = {}
     alone: dict[str, Any] = {}
     for name, value in values.items():
         if (found := grouped.get(name)) is None:
             alone[name] = value
             continue
         derivable = found.adds_up and is_derivable(found.path, found.expression)
-        _, together = shared.setdefault((found.path.lookup, derivable), (found.path, {}))
-        together[name] = found.expression
-    for (_, derivable), (path, together) in shared.items():
+        shared.setdefault((found.path, derivable), {})[name] = found.expression
+    for (path, derivable), together in shared.items():
         yield Scan(together, path if derivable else None)
     if alone:
         yield Scan(alone)

@@ -132,7 +132,7 @@ def follow(using: str, maintenance: Maintenance, path: Path, pk: Any, cursor: An
         }
         return statements.update(rows(target, using).filter(**{path.pk_lookup(""): key}), anew)
 
-    once(("follow", using, maintenance, path.lookup), make).update(cursor, pk=pk)
+    once(("follow", using, maintenance, path), make).update(cursor, pk=pk)
     return None
 
 

@@ -10,20 +10,25 @@ from operator import or_
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connections
 from django.db.models import (
     Aggregate,
     F,
     Field,
     ForeignObject,
+    Func,
+    Lookup,
     OuterRef,
     Q,
     QuerySet,
     StdDev,
     Subquery,
+    Value,
     Variance,
 )
 from django.db.models.constants import LOOKUP_SEP
+from django.db.models.expressions import ResolvedOuterRef
 from django.db.models.lookups import In
 from django.db.models.sql import Query
 from django.db.models.sql.constants import INNER
@@ -36,19 +41,32 @@ from syncfields.statements import Param
 # Up to so many keys are given to the database one by one.
 FEW = 50
 
+LISTS = (list, tuple, set, frozenset)
+"""What a condition may compare with, item by item: values, or expressions."""
+
 Replace = Callable[[Any], Any]
 
 
 def nodes(tree: Any) -> Iterator[Any]:
     """Each node of a declared or resolved expression, from the root down."""
     yield tree
+    for part in parts_of(tree):
+        if part is not None:
+            yield from nodes(part)
+
+
+def parts_of(tree: Any) -> Iterable[Any]:
     if isinstance(tree, Q):
-        for child in tree.children:
-            yield from nodes(child[1] if isinstance(child, tuple) else child)
-    elif hasattr(tree, "get_source_expressions"):
-        for source in tree.get_source_expressions():
-            if source is not None:
-                yield from nodes(source)
+        return [child[1] if isinstance(child, tuple) else child for child in tree.children]
+    if isinstance(tree, LISTS):
+        return [each for each in tree if hasattr(each, "resolve_expression")]
+    if not hasattr(tree, "get_source_expressions"):
+        return ()
+    sources: list[Any] = tree.get_source_expressions()
+    # Django leaves out what a lookup compares with where that is a list, of expressions too.
+    if isinstance(tree, Lookup) and isinstance(tree.rhs, LISTS):
+        return [*sources, tree.rhs]
+    return sources
 
 
 def replaced(tree: Any, replace: Replace, rename: Callable[[str], str] = str) -> Any:
@@ -67,6 +85,8 @@ def replaced(tree: Any, replace: Replace, rename: Callable[[str], str] = str) ->
             for child in tree.children
         ]
         return copy
+    if isinstance(tree, LISTS) and any(hasattr(each, "resolve_expression") for each in tree):
+        return [replaced(each, replace, rename) for each in tree]
     if not hasattr(tree, "get_source_expressions") or isinstance(tree, Subquery):
         return tree
     clone = tree.copy()
@@ -262,10 +282,29 @@ def connected(using: str, found: Iterable[tuple[Path, Iterable[Any]]]) -> QueryS
 
 def settable(model: Model, value: Any) -> Any:
     """``value`` as an UPDATE of the model can take it, which cannot join."""
-    joins = any(
-        LOOKUP_SEP in name or is_inherited(model, name) for name in references(value, model)
-    )
+    names = [*references(value, model), *outer_references(value)]
+    joins = any(LOOKUP_SEP in name or is_inherited(model, name) for name in names)
     return of_row(model, value) if joins else value
+
+
+class Typed(Func):
+    """An expression whose NULL has the type of its values.
+
+    Of a condition that nothing can meet Django leaves no more than NULL, which PostgreSQL takes for
+    text.
+    """
+
+    template = "%(expressions)s"
+    arity = 1
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        (source,) = self.get_source_expressions()
+        try:
+            text, params = compiler.compile(source)
+        except EmptyResultSet:
+            text, params = compiler.compile(Value(source.empty_result_set_value))
+        kind = self.output_field.cast_db_type(connection)
+        return (f"NULL::{kind}" if kind and text == "NULL" else text), params
 
 
 def is_inherited(model: Model, name: str) -> bool:
@@ -283,7 +322,7 @@ def of_group(model: Model, aggregate: Aggregate) -> Subquery:
         group = group.alias(_syncfields_source=source).filter(_syncfields_source__isnull=False)
         condition = condition_of(aggregate)
         group = group if condition is None else group.filter(condition)
-    grouped = group.values("pk").annotate(_syncfields_value=aggregate)
+    grouped = group.values("pk").annotate(_syncfields_value=Typed(aggregate))
     return Subquery(grouped.values("_syncfields_value"))
 
 
@@ -307,3 +346,13 @@ def references(expression: Any, model: Model) -> Iterator[str]:
                     parts = child[0].split(LOOKUP_SEP)
                     *_, rest = Query(model).names_to_path(parts, model._meta)
                     yield LOOKUP_SEP.join(parts[: len(parts) - len(rest)])
+
+
+def outer_references(tree: Any) -> Iterator[str]:
+    """The names by which the subqueries of a declared expression refer to the row at hand."""
+    for node in nodes(tree):
+        if isinstance(node, Query):
+            for part in (node.where, *node.annotations.values()):
+                yield from outer_references(part)
+        elif isinstance(node, ResolvedOuterRef):
+            yield name_of(node)

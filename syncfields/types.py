@@ -20,7 +20,7 @@ from syncfields.nulls import may_be_null
 from syncfields.paths import Path
 from syncfields.rules import Rule
 from syncfields.storing import check_form
-from syncfields.trees import aggregates, without_default
+from syncfields.trees import aggregates, nodes, without_default
 
 FAMILIES: tuple[tuple[str, tuple[type[models.Field[Any, Any]], ...]], ...] = (
     ("boolean", (models.BooleanField,)),
@@ -175,6 +175,21 @@ def check_defaults(rule: Rule) -> None:
                 hint="Give a default of the same type, for instance timedelta(0).",
                 obj=rule.model,
             )
+
+
+def stores_unchanged(resolved: Any, field: Any) -> bool:
+    """Whether the field gives back each value of the expression just as it is, so that a value that
+    leaves can be compared with the stored one: both of one family, not rounded, not cut, and
+    compared by the same collation.
+    """
+    kinds = {family(resolved.output_field), family(field)}
+    if len(kinds) > 1 or None in kinds:
+        return False
+    if kinds == {"decimal"}:
+        places = scale(resolved)
+        return places is not None and places <= field.decimal_places
+    columns = [node.target for node in nodes(resolved) if isinstance(node, Col)]
+    return not any(getattr(each, "db_collation", None) for each in (field, *columns))
 
 
 def is_exact(field: Any) -> bool:

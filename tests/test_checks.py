@@ -16,9 +16,11 @@ from django.db.models import (
     Max,
     Min,
     Q,
+    Subquery,
     Sum,
     Value,
     When,
+    Window,
 )
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import (
@@ -28,7 +30,9 @@ from django.db.models.functions import (
     Greatest,
     Length,
     Lower,
+    Now,
     NullIf,
+    Random,
     Substr,
     Upper,
 )
@@ -48,6 +52,10 @@ def errors(*rules):
 
 def declared(expression, **options):
     return Declaration(expression, **options)
+
+
+NEWER = Count("books", filter=Q(books__title__lt=Now()))
+ANY_BOOK = Q(pk__in=Subquery(Book.objects.order_by("?").values("shelf")[:1]))
 
 
 @pytest.mark.parametrize(
@@ -75,6 +83,10 @@ def declared(expression, **options):
         ("E013", Shelf, "book_count", declared(Count("books"), tracking="disk"), "'disk'"),
         ("E013", Shelf, "book_count", declared(Count("books"), depends_on=("x",)), "'x'"),
         ("E013", Profile, "points", declared(Tally("user", on={"login"})), "login"),
+        ("E015", Shelf, "book_count", declared(NEWER), "holds Now()"),
+        ("E015", Shelf, "book_count", declared(Sum("books__pages") * Random()), "holds Random()"),
+        ("E015", Shelf, "book_count", declared(Case(When(ANY_BOOK, then=1))), 'order_by("?")'),
+        ("E016", Shelf, "book_count", declared(Window(Count("books"))), "holds Window"),
     ],
 )
 def test_a_rule_that_cannot_be_kept(id, model, name, declaration, culprit):

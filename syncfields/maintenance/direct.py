@@ -18,7 +18,7 @@ from syncfields.maintenance.delta import Delta
 from syncfields.maintenance.extreme import Extreme
 from syncfields.maintenance.recompute import Recompute
 from syncfields.paths import Dependency, column, is_stock
-from syncfields.trees import condition_of, name_of, references, renamed
+from syncfields.trees import Typed, condition_of, name_of, references, renamed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +40,7 @@ class Part:
         conditions = Q() if self.condition is None else self.condition
         if self.counted is not None:
             conditions &= Q((f"{self.counted}__isnull", False))
-        return Case(When(conditions, then=amount)) if conditions else amount
+        return Typed(Case(When(conditions, then=amount))) if conditions else amount
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,4 +1,4 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db.models import Exists, OuterRef, Subquery
 
 from syncfields import register
@@ -10,6 +10,8 @@ class TestAppConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        if self.apps is not apps:  # isolate_apps() makes registries of its own.
+            return
         from django.contrib.auth import get_user_model
 
         from tests.testapp.models import Badge, Comment, Post

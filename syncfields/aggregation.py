@@ -1,0 +1,108 @@
+"""What an aggregate makes of the rows that are joined for it, as far as that is proven.
+
+An aggregate over ``topics__replies`` sees one joined row for each reply, and one with NULL in its
+place for a topic without replies. Short cuts rest on what it makes of single joined rows. Each
+function here answers for a list of classes of which that is known; for anything else the answer is
+the one that leads the slow way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import (
+    Avg,
+    Case,
+    Count,
+    ExpressionWrapper,
+    Func,
+    Lookup,
+    Max,
+    Min,
+    StdDev,
+    Sum,
+    Value,
+    Variance,
+    When,
+)
+from django.db.models.expressions import (
+    Col,
+    CombinedExpression,
+    DurationExpression,
+    TemporalSubtraction,
+)
+from django.db.models.sql.where import WhereNode
+
+from syncfields.paths import Hop, Path
+from syncfields.reading import Part
+from syncfields.trees import nodes
+
+# SQL's own operators give NULL as soon as an operand is NULL.
+STRICT = (
+    Col,
+    Value,
+    CombinedExpression,
+    DurationExpression,
+    TemporalSubtraction,
+    ExpressionWrapper,
+)
+# Leave out each joined row in which their value is NULL.
+IGNORING_NULL = (Avg, Count, Max, Min, StdDev, Sum, Variance)
+# Are made of columns of one joined row, and of nothing else, if Django has written them.
+ROW_LOCAL = (Case, Col, CombinedExpression, ExpressionWrapper, Func, Lookup, Value, When, WhereNode)
+
+
+def is_row_local(tree: Any) -> bool:
+    """Whether each joined row by itself says what it contributes: neither a subquery, nor SQL that
+    somebody wrote, nor a function that is not Django's own has a say in it.
+    """
+    return all(
+        isinstance(node, ROW_LOCAL) and type(node).__module__.startswith("django.db.models.")
+        for node in nodes(tree)
+    )
+
+
+def required(part: Part) -> list[Path]:
+    """The paths at the end of each of which there must be a row, or else the aggregate leaves the
+    joined row out.
+
+    It ignores NULL, and its value is NULL as soon as one column in it is. What it is filtered by
+    makes no difference: a joined row is left out all the same.
+    """
+    if type(part.tree) not in IGNORING_NULL:
+        return []
+    found = list(nodes(part.tree.get_source_expressions()[0]))
+    if not all(type(node) in STRICT for node in found):
+        return []
+    return [part.paths[node.alias] for node in found if isinstance(node, Col)]
+
+
+def adds_up(part: Part) -> bool:
+    """Whether each joined row contributes by itself, and nothing without its last row.
+
+    A target without comments is joined with a row of NULLs, which the first comment replaces. That
+    is no change of what was there before only if what is aggregated is NULL in it.
+    """
+    deepest = max((path.stem for path in part.paths.values()), key=lambda path: len(path.hops))
+    return (
+        all(deepest.starts_with(path.stem) for path in part.paths.values())
+        and is_row_local(part.tree)
+        and any(path.starts_with(deepest) for path in required(part))
+    )
+
+
+def is_hollow(path: Path, needed: Iterable[Path]) -> bool:
+    """Whether a row that comes to the end of a path contributes nothing yet, because there must be
+    rows beyond it that can only come later.
+    """
+    depth = len(path.hops)
+    return any(
+        len(other.hops) > depth and other.starts_with(path) and comes_later(other.hops[depth])
+        for other in needed
+    )
+
+
+def comes_later(hop: Hop) -> bool:
+    """Whether rows at the far end cannot be there before the row at the near end."""
+    return not hop.forward and not hop.outlives_target and not hop.by_value
