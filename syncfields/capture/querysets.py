@@ -16,7 +16,7 @@ from django.db.models.functions import Cast
 from django.db.models.sql import UpdateQuery
 
 from syncfields import dropped, engine, many, memory, registry, scope
-from syncfields.capture import conflicts, upserts
+from syncfields.capture import conflicts, rekeyed, upserts
 from syncfields.capture.refusals import keys_of, refusal, unmeant
 from syncfields.capture.wrapping import wrap
 from syncfields.changes import Change
@@ -47,6 +47,9 @@ def updating(original: Callable[..., int]) -> Callable[..., int]:
                 self._for_write = True
                 pks = list(self.values_list("pk", flat=True))
                 suspension.note_targets(self.db, plan.targets.get(owner, ()), pks)
+        if rekeyed.writes_keys(columns) and not is_refused(self, kwargs):
+            self._for_write = True
+            return rekeyed.update(self, columns, lambda chosen: original(chosen, **kwargs))
         watched = {
             owner: names
             for owner, names in columns.items()
