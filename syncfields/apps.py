@@ -18,4 +18,5 @@ class SyncFieldsConfig(AppConfig):
         register_check(checks.check_settings)
         register_check(checks.check_sqlite)
         register_check(checks.check_hidden_writes)
+        register_check(checks.check_own_writes)
         register_check(checks.check_indexes)

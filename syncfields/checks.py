@@ -9,7 +9,7 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, Warning
 from django.db import connections, models
 
-from syncfields import conf, homes, indexes, registry
+from syncfields import conf, homes, indexes, own_writes, registry
 from syncfields.exceptions import RuleError
 from syncfields.plan import Unused
 
@@ -147,4 +147,26 @@ def unindexed(lookup: indexes.Lookup, labels: list[str]) -> CheckMessage:
         hint=f"A write would cost the more the more rows there are; {advice}. {DOCS}",
         obj=lookup.model,
         id="syncfields.W003",
+    )
+
+
+def check_own_writes(**kwargs: Any) -> list[CheckMessage]:
+    plan = registry.plan()
+    return [
+        own_writes_of(model, owner, names)
+        for model in dict.fromkeys([*plan.sources, *plan.targets])
+        for owner, names in own_writes.of(model)
+    ]
+
+
+def own_writes_of(model: type[models.Model], owner: type, names: list[str]) -> CheckMessage:
+    methods = ", ".join(f"{name}()" for name in names)
+    return Warning(
+        f"{owner.__name__} writes {model._meta.label} by queries of its own, which are not seen: "
+        f"{methods}.",
+        hint="Use bulk_create(update_conflicts=True), update_or_create() or update() instead, or "
+        "run manage.py reconcile after such writes; where there are none, silence this check. "
+        f"{DOCS}",
+        obj=model,
+        id="syncfields.W006",
     )
