@@ -18,7 +18,7 @@ from django.db.models.manager import BaseManager
 from django.db.models.sql import DeleteQuery, InsertQuery, UpdateQuery
 
 WRITING = (InsertQuery, UpdateQuery, DeleteQuery)
-SENDS = "execute_sql"
+SENDS = {"execute_sql", "execute", "executemany"}
 
 
 def of(model: type[models.Model]) -> Iterator[tuple[type, list[str]]]:
@@ -63,7 +63,7 @@ def writes(name: str, methods: Mapping[str, Any]) -> bool:
         method = methods[left.pop()]
         names = set(names_in(method.__code__))
         makes = makes or makes_query(names, method.__globals__)
-        sends = sends or SENDS in names
+        sends = sends or not SENDS.isdisjoint(names)
         found = (names & methods.keys()) - reached
         reached |= found
         left += found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.core.checks import Warning
-from django.db import models
+from django.db import connection, models
 from django.db.models import sql
 from django.db.models.sql import InsertQuery
 
@@ -36,7 +36,8 @@ class Upserting(models.QuerySet):
 
 class ByModule(models.QuerySet):
     def touch(self):
-        return self.query.chain(sql.UpdateQuery).get_compiler(self.db).execute_sql("")
+        with connection.cursor() as cursor:
+            cursor.execute(*self.query.chain(sql.UpdateQuery).get_compiler(self.db).as_sql())
 
 
 class ByImport(models.QuerySet):
@@ -70,8 +71,6 @@ class Harmless(models.QuerySet):
         return self.query.get_compiler(self.db).execute_sql("multi")
 
     def estimated(self):
-        from django.db import connection
-
         with connection.cursor() as cursor:
             cursor.execute("SELECT reltuples FROM pg_class")
             return cursor.fetchone()
