@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from django.core.checks import CheckMessage, Error, Warning
-from django.db import connections, models
+from django.db import connections, models, router
 
-from syncfields import conf, homes, indexes, own_writes, registry
+from syncfields import conf, hidden_writes, homes, indexes, own_writes, registry
 from syncfields.exceptions import RuleError
 from syncfields.plan import Unused
+from syncfields.rules import Rule
 
 DOCS = "See docs/checks.md."
-SAVING = ("save_base", "_save_table", "_do_insert", "_do_update")
-BULK = ("update", "bulk_create", "_raw_delete", "delete")
 
 
 def check_rules(**kwargs: Any) -> list[CheckMessage]:
@@ -63,8 +61,7 @@ def bad_setting(message: str, hint: str) -> CheckMessage:
 
 
 def check_sqlite(**kwargs: Any) -> list[CheckMessage]:
-    if not registry.plan().rules:
-        return []
+    """Asked for by ``check --deploy``: it is a matter of how many processes there are."""
     return [
         Warning(
             f"The SQLite database {alias!r} starts transactions as readers.",
@@ -72,7 +69,7 @@ def check_sqlite(**kwargs: Any) -> list[CheckMessage]:
             f'"database is locked"; set OPTIONS = {{"transaction_mode": "IMMEDIATE"}}. {DOCS}',
             id="syncfields.W001",
         )
-        for alias in connections
+        for alias in sorted(homes.written(registry.plan()))
         if connections[alias].vendor == "sqlite"
         and not in_memory(connections[alias])
         and str(options(connections[alias]).get("transaction_mode")).upper()
@@ -89,45 +86,46 @@ def in_memory(connection: Any) -> bool:
 
 
 def check_hidden_writes(**kwargs: Any) -> list[CheckMessage]:
-    found: list[CheckMessage] = []
-    for model in registry.plan().sources:
-        found += [hidden(model, model, name) for name in overridden(model, models.Model, SAVING)]
-        for manager in model._meta.managers:
-            queryset = type(manager.get_queryset())
-            found += [
-                hidden(model, queryset, name)
-                for name in overridden(queryset, models.QuerySet, BULK)
-            ]
+    found = [
+        hidden(model, owner, name)
+        for model in registry.plan().sources
+        for owner, name in hidden_writes.of(model)
+    ]
     return [each for number, each in enumerate(found) if each not in found[:number]]
-
-
-def overridden(owner: type, base: type, names: tuple[str, ...]) -> Iterator[str]:
-    """The methods of which an override does not call ``super()``."""
-    kinds = owner.__mro__
-    if base in kinds:
-        kinds = kinds[: kinds.index(base)]
-    for name in names:
-        for kind in kinds:
-            method = inspect.unwrap(vars(kind)[name]) if name in vars(kind) else None
-            if method is inspect.unwrap(getattr(base, name)):
-                continue  # Wrapped around Django's own, as FieldTracker does.
-            code = getattr(method, "__code__", None)
-            if (
-                code is not None
-                and "super" not in code.co_names
-                and base.__name__ not in code.co_names
-            ):
-                yield name
-                break
 
 
 def hidden(model: type[models.Model], owner: type, name: str) -> CheckMessage:
     return Warning(
-        f"{owner.__name__}.{name}() does not call super(), so that its writes of "
+        f"{owner.__name__}.{name}() writes past Django's own methods, so that its writes of "
         f"{model._meta.label} are not seen.",
-        hint=f"Call super().{name}(), or run manage.py reconcile after such writes. {DOCS}",
+        hint=f"Call super().{name}() or another method of Django that writes, or run manage.py "
+        f"reconcile after such writes. {DOCS}",
         obj=model,
         id="syncfields.W002",
+    )
+
+
+def check_views(databases: Collection[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """Only the database knows which tables are views, so it is asked where Django lets it be."""
+    found: list[CheckMessage] = []
+    for alias in databases or ():
+        views = homes.views(alias)
+        found += [
+            view(model, watches[0].maintenance.rules[0])
+            for model, watches in registry.plan().sources.items()
+            if model._meta.db_table in views and router.db_for_write(model) == alias
+        ]
+    return found
+
+
+def view(model: type[models.Model], rule: Rule) -> CheckMessage:
+    return Warning(
+        f"{rule.label} reads {model._meta.label}, which is a view: writes of the tables behind it "
+        "are not seen.",
+        hint="Let the rule read those tables, or run manage.py reconcile after they were written. "
+        f"{DOCS}",
+        obj=model,
+        id="syncfields.W004",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from django.db import router
+from django.db import connections, router
 
 from syncfields.exceptions import RuleError
 from syncfields.maintenance.base import Maintenance
@@ -33,3 +33,11 @@ def spread(maintenances: Iterable[Maintenance]) -> Iterator[RuleError]:
                 )
                 error.rules = maintenance.rules
                 yield error
+
+
+def views(alias: str) -> set[str]:
+    """The views of a database, materialized ones too."""
+    connection = connections[alias]
+    with connection.cursor() as cursor:
+        tables = connection.introspection.get_table_list(cursor)
+    return {table.name for table in tables if table.type == "v"}

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from syncfields import statements
+from django.apps import apps
+from django.db import connections
+from django.db.models import Model
+
+from syncfields import pending, statements
 from syncfields.compiler import compile_rules
 from syncfields.exceptions import RuleError
 from syncfields.plan import Plan
@@ -17,7 +21,9 @@ _listeners: list[Callable[[Plan], None]] = []
 
 
 def plan() -> Plan:
-    """The plan for all rules declared so far; made anew when ``register()`` added some."""
+    """The plan for all rules declared so far; made anew when ``register()`` added some, or when a
+    model was defined since: tests do so, and plug-ins.
+    """
     if _plan is None or _registered != len(registered):
         return rebuild()
     return _plan
@@ -36,11 +42,34 @@ def on_rebuild(listener: Callable[[Plan], None]) -> None:
         listener(plan())
 
 
+def outdate(sender: type[Model], **kwargs: object) -> None:
+    """A model class is about to be known, which may have rules, or be what other rules read."""
+    global _plan
+    if _plan is None or sender._meta.apps is not apps:
+        return
+    for connection in connections.all(initialized_only=True):
+        if (waiting := pending.known(connection)) is not None:
+            waiting.flush()  # What waits is written by the plan that it was noted by.
+    _plan = None
+
+
 def rebuild() -> Plan:
     global _plan, _errors, _registered
     _registered = len(registered)
     _plan, _errors = compile_rules(collect())
+    if _errors:
+        forget_unresolved()
     statements.forget_all()
     for listener in _listeners:
         listener(_plan)
     return _plan
+
+
+def forget_unresolved() -> None:
+    """Let Django resolve relations anew whose models were not there when a rule asked for them:
+    it remembers their names in place of the models.
+    """
+    for model in apps.get_models(include_auto_created=True):
+        for field in model._meta.local_fields:
+            if isinstance(vars(field).get("related_model"), str):
+                del vars(field)["related_model"]

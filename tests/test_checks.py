@@ -41,6 +41,7 @@ from django.test.utils import isolate_apps
 from syncfields import Tally, checks, registry
 from syncfields.compiler import compile_rules
 from syncfields.indexes import unindexed
+from syncfields.plan import Plan
 from syncfields.rules import Declaration, Rule
 from tests.testapp.models import Book, Profile, Shelf
 
@@ -279,52 +280,138 @@ def test_e014_a_bad_setting(settings, value, culprit):
     assert culprit in error.msg
 
 
-def test_w001_sqlite_that_starts_as_a_reader(monkeypatch):
+@pytest.fixture
+def reader(monkeypatch):
+    """A SQLite file that starts its transactions as readers, in which a model of a rule lives."""
     connection = connections["default"]
     if connection.vendor != "sqlite":
-        assert not any("'default'" in each.msg for each in checks.check_sqlite())
-        return
+        pytest.skip("A matter of SQLite")
     monkeypatch.setattr(checks, "in_memory", lambda connection: False)
+    monkeypatch.setitem(connection.settings_dict, "OPTIONS", {"timeout": 5})
+    return connection
+
+
+def test_w001_sqlite_that_starts_as_a_reader(reader):
+    (warning,) = checks.check_sqlite()
+
+    assert warning.id == "syncfields.W001"
+    assert warning.msg == "The SQLite database 'default' starts transactions as readers."
+
+
+@pytest.mark.parametrize("mode", ["IMMEDIATE", "immediate", "EXCLUSIVE"])
+def test_w001_is_not_said_of_what_starts_as_a_writer(reader, monkeypatch, mode):
+    monkeypatch.setitem(reader.settings_dict, "OPTIONS", {"transaction_mode": mode})
+
     assert checks.check_sqlite() == []
 
-    monkeypatch.setitem(connection.settings_dict, "OPTIONS", {"timeout": 5})
 
-    (warning,) = checks.check_sqlite()
-    assert warning.id == "syncfields.W001"
-    assert "'default'" in warning.msg
+def test_w001_is_not_said_of_memory_nor_where_no_model_of_a_rule_lives(reader, monkeypatch):
+    monkeypatch.setitem(connections["other"].settings_dict, "OPTIONS", {"timeout": 5})
+    assert len(checks.check_sqlite()) == 1
+
+    monkeypatch.setattr(checks, "in_memory", lambda connection: True)
+    assert checks.check_sqlite() == []
 
 
-class Silent(models.QuerySet):
+def test_w001_is_not_said_without_rules(reader, monkeypatch):
+    monkeypatch.setattr(registry, "plan", Plan)
+
+    assert checks.check_sqlite() == []
+
+
+def test_w001_is_said_where_routers_write_the_models_of_rules(reader, settings):
+    class Router:
+        def db_for_write(self, model, **hints):
+            return "other"
+
+    settings.DATABASE_ROUTERS = [Router()]
+
+    assert checks.check_sqlite() == []
+
+
+@pytest.mark.django_db(databases=["default", "other"])
+def test_w001_is_asked_for_by_a_deployment_only(reader):
+    assert "syncfields.W001" not in {each.id for each in django_checks.run_checks()}
+    found = django_checks.run_checks(include_deployment_checks=True)
+    assert "syncfields.W001" in {each.id for each in found}
+
+
+def by_hand(queryset):
+    with connections[queryset.db].cursor() as cursor:
+        cursor.execute("UPDATE testapp_child SET size = 0")
+    return 1
+
+
+class Raw(models.QuerySet):
+    """None of what these write is seen."""
+
+    def update(self, **kwargs):
+        return self._update(list(kwargs.items()))
+
+    def delete(self):
+        return self.clean()
+
+    def clean(self):
+        return by_hand(self)
+
+    def bulk_create(self, objs, **kwargs):
+        self._batched_insert(objs, self.model._meta.concrete_fields, None)
+        return objs
+
+
+class Foreign:
+    """What a manager may return that is no QuerySet at all."""
+
+    db = "default"
+
+    def delete(self):
+        return by_hand(self)
+
+
+class Seen(models.QuerySet):
+    """What these write is seen, or they write nothing."""
+
     def update(self, **kwargs):
         return 0
 
     def bulk_create(self, objs, **kwargs):
         return super().bulk_create(objs, **kwargs)
 
+    def delete(self):
+        """As packages do that mark rows as deleted."""
+        with connections[self.db].cursor() as cursor:
+            cursor.execute("SELECT 1")
+        return self.update(deleted=True)
 
-class SilentManager(models.Manager):
-    def get_queryset(self):
-        return Silent(self.model, using=self._db)
+    def _raw_delete(self, using):
+        return sum(row.delete()[0] for row in self.copy())
+
+    def copy(self):
+        return list(self)
 
 
-class Foreign:
-    """What a manager may return that is no QuerySet at all."""
-
+class Other:
     def delete(self):
         return 0
 
 
-class ForeignManager(models.Manager):
-    def get_queryset(self):
-        return Foreign()
+def returning(queryset):
+    class Manager(models.Manager):
+        def get_queryset(self):
+            return (
+                queryset(self.model, using=self._db)
+                if issubclass(queryset, models.QuerySet)
+                else queryset()
+            )
+
+    return Manager()
 
 
 class RawManager(models.Manager):
     """Its SQL is seen by nobody, and no check can say so."""
 
     def update_by_hand(self):
-        with connections[self.db].cursor() as cursor:
-            cursor.execute("UPDATE testapp_book SET pages = 0")
+        return by_hand(self)
 
 
 @pytest.fixture
@@ -337,44 +424,148 @@ def hiding(monkeypatch):
             class Meta:
                 app_label = "testapp"
 
-        class Child(models.Model):
-            parent = models.ForeignKey(Parent, models.CASCADE, related_name="children")
-            size = models.IntegerField(default=0)
-            objects = models.Manager()
-            silent = SilentManager()
-            built = Silent.as_manager()
-            foreign = ForeignManager()
-            raw_sql = RawManager()
+        def child(methods=(), **managers):
+            meta = type("Meta", (), {"app_label": "testapp"})
+            fields = {
+                "__module__": __name__,
+                "Meta": meta,
+                "parent": models.ForeignKey(Parent, models.CASCADE, related_name="children"),
+                "size": models.IntegerField(default=0),
+                **managers,
+                **dict(methods),
+            }
+            model = type("Child", (models.Model,), fields)
+            plan, _ = compile_rules([Rule(Parent, "size", declared(Sum("children__size")))])
+            monkeypatch.setattr(registry, "plan", lambda: plan)
+            return model
 
-            class Meta:
-                app_label = "testapp"
-
-            def save_base(self, *args, **kwargs):
-                """Writes in a way of its own."""
-
-            def delete(self, *args, **kwargs):
-                """Is no override of what is wrapped: what it does is seen, or is nothing."""
-
-        plan, _ = compile_rules([Rule(Parent, "size", declared(Sum("children__size")))])
-        monkeypatch.setattr(registry, "plan", lambda: plan)
-        yield Child
+        yield child
 
 
-def test_w002_methods_that_do_not_call_super(hiding):
+def save_by_hand(self, *args, **kwargs):
+    by_hand(type(self).objects)
+
+
+def insert_by_hand(self, manager, using, fields, returning_fields, raw):
+    return manager._insert([self], fields=fields, using=using, raw=raw)
+
+
+def test_w002_writes_below_the_methods_of_django(hiding):
+    model = hiding(
+        {"save_base": save_by_hand, "_do_insert": insert_by_hand},
+        objects=models.Manager(),
+        raw=returning(Raw),
+        built=Raw.as_manager(),
+        foreign=returning(Foreign),
+    )
+
     found = checks.check_hidden_writes()
 
     assert [(each.id, each.obj, each.level) for each in found] == [
-        ("syncfields.W002", hiding, django_checks.WARNING)
-    ] * 3
+        ("syncfields.W002", model, django_checks.WARNING)
+    ] * 6
     assert [each.msg for each in found] == [
-        f"{name}() does not call super(), so that its writes of testapp.Child are not seen."
-        for name in ("Child.save_base", "Silent.update", "Foreign.delete")
+        f"{name}() writes past Django's own methods, so that its writes of testapp.Child are not "
+        "seen."
+        for name in (
+            "Child.save_base",
+            "Child._do_insert",
+            "Raw.update",
+            "Raw.bulk_create",
+            "Raw.delete",
+            "Foreign.delete",
+        )
     ]
-    assert "Call super().update(), or run manage.py reconcile" in found[1].hint
+    assert "run manage.py reconcile" in found[1].hint
+
+
+def nothing(self, *args, **kwargs):
+    """Neither writes nor calls ``super()``."""
+
+
+def save_again(self, *args, **kwargs):
+    with connections["default"].cursor() as cursor:
+        cursor.execute("SELECT 1")
+    type(self).objects.filter(pk=self.pk).update(size=self.size)
+
+
+def test_w002_is_not_said_of_what_is_seen_or_writes_nothing(hiding):
+    hiding(
+        {"save_base": save_again, "_do_update": nothing, "delete": save_by_hand},
+        objects=models.Manager(),
+        seen=returning(Seen),
+        other=returning(Other),
+        raw_sql=RawManager(),
+    )
+
+    assert checks.check_hidden_writes() == []
 
 
 def test_w002_is_not_said_of_the_zoo():
     assert checks.check_hidden_writes() == []
+
+
+VIEW = "testapp_visible"
+
+
+@pytest.fixture
+def visible(monkeypatch):
+    """A view over the books, a model of it, and a rule that reads it."""
+    with isolate_apps("tests.testapp"):
+
+        class Room(models.Model):
+            size = models.IntegerField(default=0)
+
+            class Meta:
+                app_label = "testapp"
+
+        class Visible(models.Model):
+            shelf = models.ForeignKey(Room, models.DO_NOTHING, related_name="visible")
+
+            class Meta:
+                app_label = "testapp"
+                managed = False
+                db_table = VIEW
+
+        plan, _ = compile_rules([Rule(Room, "size", declared(Count("visible")))])
+        monkeypatch.setattr(registry, "plan", lambda: plan)
+        yield Visible
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "other"])
+def test_w004_a_source_that_is_a_view(visible):
+    with connections["default"].cursor() as cursor:
+        cursor.execute(f"CREATE VIEW {VIEW} AS SELECT id, shelf_id FROM testapp_book")
+    try:
+        (warning,) = checks.check_views(databases=["default", "other"])
+        others = checks.check_views(databases=["other"])
+    finally:
+        with connections["default"].cursor() as cursor:
+            cursor.execute(f"DROP VIEW {VIEW}")
+
+    assert others == []
+    assert warning.id == "syncfields.W004"
+    assert warning.obj is visible
+    assert warning.msg == (
+        "testapp.Room.size reads testapp.Visible, which is a view: writes of the tables behind it "
+        "are not seen."
+    )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_w004_is_not_said_of_an_unmanaged_model_over_a_table(visible):
+    with connections["default"].cursor() as cursor:
+        cursor.execute(f"CREATE TABLE {VIEW} (id INTEGER PRIMARY KEY, shelf_id INTEGER NOT NULL)")
+    try:
+        assert checks.check_views(databases=["default"]) == []
+    finally:
+        with connections["default"].cursor() as cursor:
+            cursor.execute(f"DROP TABLE {VIEW}")
+
+
+def test_w004_asks_no_database_without_being_allowed_to(visible):
+    assert checks.check_views() == []
+    assert checks.check_views(databases=None) == []
 
 
 def missing(*rules):
