@@ -14,6 +14,8 @@ from typing import Any
 
 from django.db import models
 
+from syncfields.own_writes import queryset_of
+
 SAVING = ("save_base", "_save_table", "_do_insert", "_do_update")
 BULK = ("update", "bulk_create", "_raw_delete", "delete")
 BELOW = {
@@ -32,7 +34,7 @@ def of(model: type[models.Model]) -> Iterator[tuple[type, str]]:
     """The methods that write rows of a model past Django's own: the class, and the name."""
     yield from ((model, name) for name in hiding(model, models.Model, SAVING))
     for manager in model._meta.managers:
-        queryset = type(manager.get_queryset())
+        queryset = queryset_of(manager)
         yield from ((queryset, name) for name in hiding(queryset, models.QuerySet, BULK))
 
 
