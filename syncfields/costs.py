@@ -21,7 +21,6 @@ from syncfields import (
     grouped,
     initial,
     many,
-    newborn,
     registry,
     routes,
     targets,
@@ -257,11 +256,10 @@ class Sending:
         for maintenance in registry.plan().targets.get(change.model, ()):
             if not maintenance.reconcilable:
                 continue
-            start = newborn.start(maintenance, change.inserted)
-            reads = bool(start.rows) and (not several or initial.picky(maintenance))
-            is_late = not initial.is_final(self.using, start, change)
-            is_late |= bool(start.rows) and not reads
-            for value in start.rows.values() if reads else ():
+            beginning = initial.beginning(self.using, maintenance, change.inserted)
+            reads = bool(beginning.rows) and (beginning.picky or not several)
+            is_late = initial.is_late(beginning, change.unordered, reads)
+            for _, _, value in beginning.rows if reads else ():
                 known = list(self.known(change, value))
                 copied |= all(meant is not None for meant, _ in known)
                 is_late |= not all(certain for _, certain in known)

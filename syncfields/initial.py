@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -74,47 +75,81 @@ Reading = tuple[Maintenance, str, Any]
 """An expression over a row that is not there yet, and the name of the field that it is for."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Beginning:
+    """How the fields of one maintenance start in one database."""
+
+    maintenance: Maintenance
+    constants: tuple[tuple[str, Any], ...]
+    """Values, by attribute name."""
+    rows: tuple[Reading, ...]
+    late: bool
+    """Whether they must be evaluated after the INSERT in any case."""
+    late_if_unordered: bool
+    picky: bool
+
+
+def beginnings(using: str, change: Change) -> tuple[Beginning, ...]:
+    """Of all that is kept of a new row; a tally of a fixture has been counting already."""
+
+    def find() -> tuple[Beginning, ...]:
+        found = registry.plan().targets.get(change.model, ())
+        kept = [each for each in found if each.reconcilable or not change.loaded]
+        return tuple(beginning(using, each, change.inserted) for each in kept)
+
+    return once(("beginnings", using, change.model, change.inserted, change.loaded), find)
+
+
+def beginning(using: str, maintenance: Maintenance, inserted: frozenset[Any]) -> Beginning:
+    """``inserted``: the parents, of a row of a multi-table model, that were inserted with it."""
+    if not maintenance.reconcilable:
+        fields = [rule.field for rule in maintenance.rules]
+        counting = tuple((field.attname, start_of_counting(field)) for field in fields)
+        return Beginning(
+            maintenance, counting, (), late=False, late_if_unordered=False, picky=False
+        )
+    start = newborn.start(maintenance, inserted)
+    constants = tuple(
+        (name, first_of(using, maintenance, name, value)) for name, value in start.constants.items()
+    )
+    rows = tuple((maintenance, name, value) for name, value in start.rows.items())
+    checks_keys = connections[using].features.supports_foreign_keys
+    late = not start.certain or (start.empty and not checks_keys)
+    return Beginning(maintenance, constants, rows, late, start.empty, picky(maintenance))
+
+
+def start_of_counting(field: Any) -> Any:
+    default = field.get_default()
+    return 0 if default in ("", None) and not field.null else default
+
+
 def assign(using: str, change: Change, instances: Sequence[Model]) -> list[Maintenance]:
     """Give new instances their first values; returns what must be evaluated after the INSERT."""
     late: list[Maintenance] = []
     reading: list[Reading] = []
-    for maintenance in registry.plan().targets.get(change.model, ()):
-        if not maintenance.reconcilable:
-            start_counting(maintenance, change, instances)
-            continue
-        start = newborn.start(maintenance, change.inserted)
-        for name, constant in start.constants.items():
-            give(maintenance, name, first_of(using, maintenance, name, constant), change, instances)
-        reads = bool(start.rows) and (len(instances) == 1 or picky(maintenance))
+    for each in beginnings(using, change):
+        for name, value in each.constants:
+            give(each.maintenance, name, value, change, instances)
+        reads = bool(each.rows) and (each.picky or len(instances) == 1)
         if reads:
-            reading += [(maintenance, name, value) for name, value in start.rows.items()]
-        if not is_final(using, start, change) or (start.rows and not reads):
-            late.append(maintenance)
-    for instance in instances if reading else ():
-        late += read(using, change, reading, instance)
-    late = list(dict.fromkeys(late))
-    for maintenance in late:
+            reading += each.rows
+        if is_late(each, change.unordered, reads):
+            late.append(each.maintenance)
+    if reading:
+        for instance in instances:
+            late += read(using, change, reading, instance)
+        late = list(dict.fromkeys(late))
+    read_of_fixture = [each for each, _, _ in reading] if change.loaded else []
+    for maintenance in dict.fromkeys([*late, *read_of_fixture]):
         hold_places(maintenance, instances)
-    if change.loaded:
-        for maintenance in {each for each, _, _ in reading}:
-            hold_places(maintenance, instances)
     return late
 
 
-def is_final(using: str, start: newborn.Start, change: Change) -> bool:
-    """Whether what a row starts with needs not be evaluated again after the INSERT."""
-    if not start.certain:
-        return False
-    checked = connections[using].features.supports_foreign_keys and not change.unordered
-    return checked or not start.empty
-
-
-def start_counting(maintenance: Maintenance, change: Change, instances: Sequence[Model]) -> None:
-    """A row of a fixture has been counting already."""
-    for rule in maintenance.rules if not change.loaded else ():
-        default = rule.field.get_default()
-        start = 0 if default in ("", None) and not rule.field.null else default
-        give(maintenance, rule.field.attname, start, change, instances)
+def is_late(beginning: Beginning, unordered: bool, reads: bool) -> bool:
+    """Whether what a row starts with must be evaluated again after the INSERT."""
+    if beginning.late or (unordered and beginning.late_if_unordered):
+        return True
+    return bool(beginning.rows) and not reads
 
 
 def give(
@@ -161,11 +196,7 @@ def first_of(using: str, maintenance: Maintenance, name: str, constant: Any) -> 
     if isinstance(constant, Value):
         return constant.value
     field = column(maintenance.target, name)
-
-    def evaluate() -> Any:
-        return evaluated(using, Query(None), {name: ExpressionWrapper(constant, field)})[name]
-
-    return once(("first", using, maintenance, name), evaluate)
+    return evaluated(using, Query(None), {name: ExpressionWrapper(constant, field)})[name]
 
 
 def evaluated(using: str, query: Any, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -59,6 +59,8 @@ def fill():
         Ticket.objects.create(owner=owner)
         for w in range(number + 1):
             Deed.objects.create(owner=owner, w=w, f=w)
+    # JSON has milliseconds only.
+    Ticket.objects.update(changed=dt.datetime(2026, 1, 1, tzinfo=dt.timezone.utc))
 
 
 def dumped():
