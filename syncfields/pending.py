@@ -72,15 +72,17 @@ class Pending:
 
     def savepoint(self) -> Any:
         sid = type(self.connection).savepoint(self.connection)
-        if not self.is_over():
+        # Django makes none, and gives None, outside atomic blocks on SQLite.
+        if sid is not None and not self.is_over():
             self.places[sid] = len(self.log)
             self.log.append(Effects())
         return sid
 
     def savepoint_rollback(self, sid: str) -> None:
-        over = self.is_over()
+        over, before = self.is_over(), self.connection.run_on_commit
         type(self.connection).savepoint_rollback(self.connection, sid)
-        if not over:
+        # Nothing was undone where Django makes no savepoints: it then keeps its list, too.
+        if not over and self.connection.run_on_commit is not before:
             self.transaction = self.connection.run_on_commit
             # A savepoint that is not known was made before anything waited.
             del self.log[self.places.get(sid, 0) :]

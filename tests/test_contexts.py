@@ -217,6 +217,34 @@ def test_a_savepoint_that_was_there_before_anything_waited(at_commit, shelves):
     assert [stored(shelf) for shelf in shelves[:2]] == [(0, 0), (1, 4)]
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("ends", [transaction.commit, transaction.rollback])
+def test_savepoints_made_by_hand_without_autocommit(at_commit, shelves, ends):
+    """Django makes none there on SQLite: rolling one back undoes nothing."""
+    transaction.set_autocommit(False)
+    try:
+        early = connections["default"].savepoint()
+        Book.objects.create(shelf=shelves[0], pages=3)
+        late = connections["default"].savepoint()
+        Book.objects.create(shelf=shelves[0], pages=100)
+        transaction.savepoint_rollback(late)
+        Book.objects.create(shelf=shelves[1], pages=7)
+        late = connections["default"].savepoint()
+        create_and_fail(shelves[2], transaction.atomic())
+        Book.objects.create(shelf=shelves[2], pages=9)
+        transaction.savepoint_commit(late)
+        if ends is transaction.rollback:
+            transaction.savepoint_rollback(early)
+            ends()
+            Book.objects.create(shelf=shelves[1], pages=8)
+        transaction.commit()
+    finally:
+        transaction.set_autocommit(True)
+
+    assert Book.objects.exists()
+    assert_in_sync()
+
+
 def test_nothing_is_left_to_be_called_after_commit(shelves, django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks() as callbacks, coalesce():
         Book.objects.create(shelf=shelves[0], pages=3)
