@@ -5,7 +5,7 @@ registry is ready. A wrapper looks its model up in the plan and calls the origin
 no rule is concerned.
 """
 
-from syncfields.capture import deletes, instances, querysets, reads, relations
+from syncfields.capture import content_types, deletes, instances, querysets, reads, relations
 
 
 def connect() -> None:
@@ -15,3 +15,4 @@ def connect() -> None:
     deletes.connect()
     reads.connect()
     relations.connect()
+    content_types.connect()
