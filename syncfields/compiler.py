@@ -6,12 +6,10 @@ the resolved expression say what it reads. No query is run.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
-from graphlib import CycleError, TopologicalSorter
 from itertools import chain
 from typing import Any
 
@@ -21,7 +19,6 @@ from django.db.models import (
     ExpressionWrapper,
     Max,
     Min,
-    Model,
     StdDev,
     Sum,
     Value,
@@ -35,6 +32,7 @@ from syncfields import siblings, types
 from syncfields.aggregation import adds_up, is_hollow, is_row_local, required
 from syncfields.exceptions import RuleError
 from syncfields.expressions import EVENTS, Tally
+from syncfields.levels import Circle, in_order, shared
 from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.copies import Copy
 from syncfields.maintenance.delta import Delta, Term
@@ -42,7 +40,7 @@ from syncfields.maintenance.direct import direct
 from syncfields.maintenance.extreme import Extreme
 from syncfields.maintenance.recompute import Recompute
 from syncfields.maintenance.tally import Tallied
-from syncfields.paths import Dependency, Path, UnknownRelationError, merged, with_joins
+from syncfields.paths import Dependency, UnknownRelationError, merged, with_joins
 from syncfields.plan import Plan
 from syncfields.reading import Part, Reader, declared, join_paths, part_of, resolve, walked
 from syncfields.rules import Rule, refuse_duplicates
@@ -157,9 +155,6 @@ def compile_rule(rule: Rule) -> list[Maintenance]:
     if aggregates(tree) or any(each.path.many for each in found):
         return [Recompute(**common)]
     return [Copy(**common)]
-
-
-# Classifying -----------------------------------------------------------------------------------
 
 
 def linear(tree: Any, rule: Rule, sign: int = 1) -> list[Term] | None:
@@ -349,94 +344,4 @@ def tallied(rule: Rule) -> Tallied:
         grouped={},
         terms=(Term(rule, 1, aggregate),),
         on=tally.on,
-    )
-
-
-# Putting together ------------------------------------------------------------------------------
-
-
-class Circle(Exception):
-    """Rules of which each reads the next, and the last the first."""
-
-    def __init__(self, rules: list[Rule]) -> None:
-        self.rules = rules
-        self.error = RuleError(
-            "Rules go in a circle: " + " -> ".join(rule.label for rule in rules) + ".",
-            id="E006",
-            hint="Let one of them read the rows that the others count, not their synced fields.",
-            obj=rules[0].model,
-        )
-        self.error.rules = rules
-
-
-def in_order(maintenances: Sequence[Maintenance]) -> dict[Maintenance, int]:
-    """Each after those whose fields it reads, with the length of the longest way from one that
-    reads none. Raises ``Circle``.
-    """
-    writers: dict[tuple[type[Model], str], list[Maintenance]] = defaultdict(list)
-    for each in maintenances:
-        for rule in each.rules:
-            writers[each.target, rule.field.attname].append(each)
-            if rule.declaration.touch:
-                writers[each.target, rule.declaration.touch].append(each)
-    graph = {
-        each: [
-            writer
-            for dependency in each.dependencies
-            for column in dependency.columns
-            for writer in writers.get((dependency.model, column), ())
-        ]
-        for each in maintenances
-    }
-    levels: dict[Maintenance, int] = {}
-    try:
-        for each in TopologicalSorter(graph).static_order():
-            levels[each] = max((1 + levels[writer] for writer in graph[each]), default=0)
-    except CycleError as error:
-        circle = [each.rules[0] for each in reversed(error.args[1])]
-        raise Circle(circle) from error
-    return dict(sorted(levels.items(), key=lambda item: item[1]))
-
-
-@dataclass(frozen=True, slots=True)
-class Likeness:
-    """Maintenances that are alike in this share their queries."""
-
-    kind: type[Maintenance]
-    target: type[Model]
-    paths: frozenset[Path]
-    level: int
-    """How many others it follows, one after the other: what one keeps, no other of them reads."""
-
-
-def likeness(each: Maintenance, level: int) -> Likeness | Maintenance:
-    if isinstance(each, (Extreme, Tallied)):
-        return each
-    paths = (found.path for found in each.dependencies)
-    if isinstance(each, Delta):
-        paths = (path.stem for path in paths)
-    return Likeness(type(each), each.target, frozenset(paths), level)
-
-
-def shared(maintenances: Mapping[Maintenance, int]) -> Iterator[Maintenance]:
-    """Those that are alike made one, in the order of their levels."""
-    alike: dict[Any, list[Maintenance]] = defaultdict(list)
-    for each, level in maintenances.items():
-        alike[likeness(each, level)].append(each)
-    for group in alike.values():
-        yield combined(group) if len(group) > 1 else group[0]
-
-
-def combined(group: Sequence[Maintenance]) -> Maintenance:
-    first = group[0]
-    more: dict[str, Any] = {}
-    if isinstance(first, Delta):
-        more["terms"] = tuple(term for each in group for term in each.terms)  # type: ignore[attr-defined]
-    return replace(
-        first,
-        rules=tuple(dict.fromkeys(rule for each in group for rule in each.rules)),
-        dependencies=merged(found for each in group for found in each.dependencies),
-        values={name: value for each in group for name, value in each.values.items()},
-        grouped={name: value for each in group for name, value in each.grouped.items()},
-        **more,
     )

@@ -1,0 +1,154 @@
+"""How an expression is kept, and what it reads: a table, asked without a database."""
+
+from __future__ import annotations
+
+import pytest
+from django.db.models import (
+    Avg,
+    Case,
+    Count,
+    Exists,
+    F,
+    IntegerField,
+    Max,
+    OuterRef,
+    Q,
+    StdDev,
+    Subquery,
+    Sum,
+    Value,
+    When,
+)
+from django.db.models.functions import Coalesce, Length
+from django.db.models.lookups import GreaterThan
+
+from syncfields.compiler import compile_rule
+from syncfields.rules import Declaration, Rule
+from tests.testapp.models import Blog, Comment, Post, Reaction
+
+COMMENTS = Comment.objects.filter(post=OuterRef("pk"))
+REACTED = Exists(Reaction.objects.filter(comment=OuterRef("comments__pk")))
+
+
+def compiled(expression, model=Post, name="comment_count", **options):
+    return compile_rule(Rule(model, name, Declaration(expression, **options)))
+
+
+class Own(Length):
+    """A function that somebody else has written."""
+
+
+@pytest.mark.parametrize(
+    ("expression", "kinds"),
+    [
+        (Count("comments"), ["delta"]),
+        (Count("comments", filter=Q(GreaterThan(Length("comments__text"), 3))), ["delta"]),
+        (Count("comments") - Sum("comments__score"), ["delta", "delta"]),
+        (Count("comments") - (Count("comments") - Sum("comments__score")), ["delta"] * 3),
+        (Sum("comments__score", default=0), ["delta"]),
+        (Coalesce(Sum("comments__score"), 0), ["delta"]),
+        (Sum(F("comments__score") * 2), ["delta"]),
+        # Differences say nothing here.
+        (Count("comments", distinct=True), ["recompute"]),
+        (Count("comments", filter=REACTED), ["recompute"]),
+        (Count("comments", filter=Q(comments__in=COMMENTS)), ["recompute"]),
+        (Count("comments", filter=Q(comments__reactions__isnull=True)), ["recompute"]),
+        (Count("comments") * 2, ["recompute"]),
+        (Sum("comments__score", default=5), ["recompute"]),
+        (Sum(Coalesce("comments__score", 1)), ["recompute"]),
+        (Count(Case(When(comments__is_public=True, then=1))), ["recompute"]),
+        (Count("comments", filter=Q(GreaterThan(Own("comments__text"), 3))), ["recompute"]),
+        (Count("comments", filter=Q(comments__score__gt=F("comments__author__pk"))), ["delta"]),
+        (Max("comments__score", default=0), ["recompute"]),
+        (Avg("comments__score", output_field=IntegerField(), default=0), ["recompute"]),
+        # Rows next to the target.
+        (Coalesce(Length("blog__name"), 0), ["copy"]),
+    ],
+)
+def test_a_way_of_keeping_is_chosen_where_it_is_proven(expression, kinds):
+    found = compiled(expression, depends_on=("comments", "comments__reactions"))
+
+    assert [each.kind for each in found] == kinds
+
+
+def test_an_extreme_is_compared_where_its_field_stores_what_it_is():
+    assert compiled(Max("comments__score"), name="best_score")[0].kind == "extreme"
+    wider = Max(F("comments__score") * Value(1.5))
+    assert compiled(wider, name="score_average")[0].kind == "extreme"
+    assert compiled(Max(Length("comments__text")), name="best_score")[0].kind == "recompute"
+
+
+def read(maintenance):
+    return {
+        str(each.path): (sorted(each.columns), each.hollow)
+        for each in maintenance.dependencies
+        if each.path.hops
+    }
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "expression", "expected"),
+    [
+        (Post, "comment_count", Count("comments"), {"comments": (["post_id"], False)}),
+        # A comment without reactions contributes nothing: they must come first.
+        (
+            Post,
+            "comment_count",
+            Count("comments__reactions"),
+            {
+                "comments": (["post_id"], True),
+                "comments__reactions": (["comment_id"], False),
+            },
+        ),
+        # A comment counts by what it lacks, or by itself.
+        (
+            Post,
+            "comment_count",
+            Count("comments", filter=Q(comments__reactions__isnull=True)),
+            {
+                "comments": (["post_id"], False),
+                "comments__reactions": (["comment_id"], False),
+            },
+        ),
+        (
+            Post,
+            "comment_count",
+            Count("comments", distinct=True) + Count("comments__reactions", distinct=True),
+            {
+                "comments": (["post_id"], False),
+                "comments__reactions": (["comment_id"], False),
+            },
+        ),
+        # What is ordered by decides which row comes first.
+        (
+            Post,
+            "newest_text",
+            Subquery(COMMENTS.order_by("-score", "author__username").values("text")[:1]),
+            {
+                "comments": (["author_id", "post_id", "score", "text"], False),
+                "comments__author": (["username"], False),
+            },
+        ),
+        # A list of expressions.
+        (
+            Blog,
+            "comment_count",
+            Count("posts", filter=Q(posts__comment_count__in=[F("posts__public_count"), 0])),
+            {"posts": (["blog_id", "comment_count", "public_count"], False)},
+        ),
+    ],
+)
+def test_all_that_an_expression_says_is_read(model, name, expression, expected):
+    (found,) = compiled(expression, model, name)
+
+    assert read(found) == expected
+
+
+def test_a_path_is_known_by_the_relations_that_it_walks():
+    (one,) = compiled(Count("comments"))
+    (other,) = compiled(Count("comments", filter=Q(comments__is_public=True)))
+    (further,) = compiled(StdDev("comments__score"), name="score_deviation")
+
+    found = [each for kept in (one, other, further) for each in kept.dependencies]
+    assert len(found) == 6
+    assert len({each.path for each in found}) == 2
