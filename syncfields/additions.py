@@ -309,7 +309,11 @@ def build(shape: Shape, given: Params | Values) -> Statement:
     improved: dict[str, list[When]] = {}
     for name, mask, better in shape.extremes:
         whens = list(joining(given, name, mask, better))
-        values[name] = Case(*(When(each, then=amount) for each, amount in whens), default=F(name))
+        values[name] = Case(
+            *(When(each, then=amount) for each, amount in whens),
+            default=F(name),
+            output_field=owned[name].field,
+        )
         for touch in touches(target, [name]).keys() - touched.keys():
             improved.setdefault(touch, []).extend(When(each, then=Now()) for each, _ in whens)
     # First, because MariaDB and MySQL assign from left to right, and these compare old values.

@@ -199,6 +199,12 @@ def hop_along(join_field: Any) -> Hop:
         kind_column = column(far_model, relation.content_type_field_name).attname
         pairs += (("", kind_column),)
         return Hop(relation.name, far_model, relation, False, True, pairs, join_field)
+    if is_generic(join_field):  # Back, from the row that holds the generic key.
+        near, far_model = concrete(join_field.remote_field.model), concrete(join_field.model)
+        pairs = tuple((near.attname, far.attname) for near, far in join_field.get_joining_fields())
+        pairs += ((column(near, join_field.content_type_field_name).attname, ""),)
+        name = join_field.related_query_name()
+        return Hop(name, far_model, join_field, True, False, pairs, join_field)
     pairs = tuple((near.attname, far.attname) for near, far in join_field.get_joining_fields())
     if isinstance(join_field, ForeignObjectRel):
         field, far_model = join_field.field, concrete(join_field.related_model)
@@ -244,7 +250,7 @@ def with_joins(reads: Iterable[tuple[Path, Iterable[str]]]) -> Iterator[Dependen
         for number, hop in enumerate(path.hops):
             near, far = zip(*hop.columns, strict=True)
             note(Path(path.target, path.hops[:number]), filter(None, near))
-            note(Path(path.target, path.hops[: number + 1]), far)
+            note(Path(path.target, path.hops[: number + 1]), filter(None, far))
     for path, columns in merged.items():
         keys = {field.attname for field in path.model._meta.pk_fields}
         yield Dependency(path, frozenset(columns) - keys)

@@ -153,6 +153,8 @@ def is_derivable(path: Path, expression: Any) -> bool:
     """Whether what is aggregated over a path follows from the sources, grouped by a column of
     theirs that is the target's primary key.
     """
+    if not path.hops:
+        return False  # All that is aggregated is one row or none.
     first = path.hops[0]
     if first.forward or first.generic or len(first.columns) != 1:
         return False

@@ -148,9 +148,21 @@ def for_writing(queryset: Any) -> Any:
     return queryset
 
 
+class One(Subquery):
+    """A subquery, and NULL where Django knows that it finds no row: in a SELECT it says so by
+    itself, what else holds the subquery it takes for empty, an UPDATE for one that changes nothing.
+    """
+
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra: Any) -> Any:
+        try:
+            return super().as_sql(compiler, connection, *args, **extra)
+        except EmptyResultSet:
+            return "NULL", ()
+
+
 def of_row(model: Model, value: Any) -> Subquery:
     """``value`` of the row at hand, where only columns of its own table may be named."""
-    return Subquery(rows(model).filter(pk=OuterRef("pk")).values(_syncfields_value=value))
+    return One(rows(model).filter(pk=OuterRef("pk")).values(_syncfields_value=value))
 
 
 class Keys(Param):
@@ -323,14 +335,16 @@ def of_group(model: Model, aggregate: Aggregate) -> Subquery:
         condition = condition_of(aggregate)
         group = group if condition is None else group.filter(condition)
     grouped = group.values("pk").annotate(_syncfields_value=Typed(aggregate))
-    return Subquery(grouped.values("_syncfields_value"))
+    return One(grouped.values("_syncfields_value"))
 
 
 def isolated(model: Model, tree: Any) -> Any:
     """The expression with each of its aggregates evaluated by itself."""
 
     def replace(node: Any) -> Any:
-        return of_group(model, node) if isinstance(node, Aggregate) else None
+        if isinstance(node, Aggregate):
+            return of_group(model, node)
+        return One(node.query) if type(node) is Subquery else None
 
     return replaced(tree, replace)
 

@@ -1,0 +1,43 @@
+"""What the generator has found, made small: by what holds, rows, rules and writes.
+
+Each failed before what it shows was mended, and is played with all others on each database.
+"""
+
+FOUND = {
+    "an aggregate over rows that are one or none is reconciled": """
+save(Area(code="a", number=1, rank=4), {})
+# ---
+register(Owner, int_n=Max("area__rank"))
+# ---
+Owner.objects.create(area=row(Area, 0))
+""",
+    "a generic relation is walked back from its source": """
+save(Owner(name="ann"), {})
+save(Item(owner=row(Owner, 0), name="it"), {})
+# ---
+register(Comment, char_n=F("owner__name"), text_n=Min("item__toys__name"))
+# ---
+save(Comment(about=row(Owner, 0)), {})
+save(row(Owner, 0), dict(name="bob"))
+save(row(Comment, 0), dict(about=row(Item, 0)))
+Toy.objects.create(item=row(Item, 0), name="top")
+Comment.objects.update(object_id=None)
+""",
+    "an extreme is kept in a field of another number type": """
+save(Tag(), {})
+# ---
+register(Tag, flt_n=Min("tag_comments__rank"), dec2_n=Max("tag_comments__size"))
+# ---
+Comment.objects.create(tag=row(Tag, 0), rank=5, size=1)
+Comment.objects.create(tag=row(Tag, 0), rank=2, size=7)
+row(Comment, 1).delete()
+""",
+    "a subquery that Django knows to be empty is NULL in an UPDATE": """
+save(Tag(heat=0.5), {})
+# ---
+register(Tag, flt_n=Subquery(Tag.objects.filter(parent=OuterRef("pk"), w__in=[]).values("heat")))
+# ---
+Tag.objects.create(parent=row(Tag, 0), heat=1.5)
+save(row(Tag, 1), dict(heat=2.5))
+""",
+}

@@ -1,0 +1,261 @@
+"""One example: rules are put on the world, rows are written, and each value stays true.
+
+It is text, and prints as text that can be pasted into a test: ``play(Example.read('''...'''))``.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import connection, models, transaction
+
+from syncfields import coalesce, reconcile, register, registry, rules, unsynced
+from syncfields.testing import assert_in_sync
+from tests.declarations import models as world
+from tests.declarations.grammar import declarations
+from tests.declarations.relations import own_slots
+from tests.declarations.truth import NAMES, drifts, meaning, truths
+from tests.declarations.words import Declared, Draw
+from tests.declarations.writes import writings
+from tests.undo import rolled_back
+
+
+class WrongError(AssertionError):
+    """A value that is not true, or a write that fails because of the library."""
+
+
+@dataclass(frozen=True)
+class Example:
+    rules: Sequence[Declared]
+    seeds: Sequence[str]
+    """Lines that make the rows which are there before the rules are."""
+    lines: Sequence[str]
+    """Writes, after each of which every value is compared with the truth."""
+
+    @classmethod
+    def drawn(cls, draw: Draw) -> Example:
+        found = declarations(draw)
+        return cls(found, *writings(draw))
+
+    @classmethod
+    def read(cls, text: str) -> Example:
+        """What ``str()`` has written."""
+        seeds, declared, lines = (part.strip() for part in text.split(BORDER))
+        return cls(
+            [each for line in declared.splitlines() for each in declarations_in(line)],
+            seeds.splitlines(),
+            re.split(r"\n(?! )", lines) if lines else [],
+        )
+
+    def __str__(self) -> str:
+        parts = (self.seeds, map(str, self.rules), self.lines)
+        return f"\n{BORDER}\n".join("\n".join(part) for part in parts)
+
+
+BORDER = "# ---"
+
+
+@dataclass
+class Outcome:
+    """What became of the rules of some examples."""
+
+    examples: int = 0
+    steps: int = 0
+    failed_steps: int = 0
+    """Writes that Django refuses by itself."""
+    declared: int = 0
+    impossible: int = 0
+    """Rules that not even ``annotate()`` takes."""
+    refused: Counter[str] = field(default_factory=Counter)
+    """By the id of the check."""
+
+
+class Player:
+    """The rows of one example, and what the names in its lines mean."""
+
+    def __init__(self) -> None:
+        self.stale: dict[Any, Any] = {}
+        targeted = connection.features.supports_update_conflicts_with_target
+        self.names: dict[str, Any] = {
+            **NAMES,
+            "row": self.row,
+            "rows": self.rows,
+            "pks": lambda model, *numbers: [each.pk for each in self.rows(model, *numbers)],
+            "key": lambda row, name: getattr(row, name) if row else None,
+            "stale": self.held,
+            "save": self.save,
+            "bulk_update": self.bulk_update,
+            "by_code": {"unique_fields": ["code"]} if targeted else {},
+            "atomic": transaction.atomic,
+            "coalesce": coalesce,
+            "rolled_back": rolled_back,
+            "unsynced": unsynced,
+        }
+
+    def perform(self, line: str) -> list[models.Model]:
+        """Carry out a line; returns the instances that it has saved."""
+        with transaction.atomic():
+            if line.startswith("with "):
+                exec(line, self.names)
+                return []
+            result = eval(line, self.names)
+        found = result if isinstance(result, (list, tuple)) else [result]
+        return [each for each in found if isinstance(each, models.Model)]
+
+    def row(self, model: Any, number: int) -> Any:
+        found = self.rows(model, number)
+        return found[0] if found else None
+
+    def rows(self, model: Any, *numbers: int) -> list[Any]:
+        found = list(models.QuerySet(model).order_by("pk"))
+        return [
+            found[each] for each in sorted({each % len(found) for each in numbers} if found else ())
+        ]
+
+    def held(self, model: Any, number: int) -> Any:
+        """A row as it was when it was first asked for."""
+        row = self.row(model, number)
+        return row and copy(self.stale.setdefault((model, row.pk), row))
+
+    def save(self, row: Any, values: dict[str, Any], **options: Any) -> Any:
+        if row is not None:
+            assign(row, values)
+            row.save(**options)
+        return row
+
+    def bulk_update(self, model: Any, rows: Sequence[Any], values: dict[str, Any]) -> None:
+        for row in rows:
+            assign(row, values)
+        if rows:
+            model.objects.bulk_update(rows, [*values])
+
+
+def assign(row: Any, values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        setattr(row, name, value)
+
+
+@contextmanager
+def only(found: Sequence[Declared]) -> Iterator[None]:
+    """These rules are in the plan, and none is in any that follows."""
+    before = list(rules.registered)
+    try:
+        rules.registered.clear()
+        for rule in found:
+            meaning(str(rule), register=register)
+        registry.rebuild()
+        yield
+    finally:
+        rules.registered[:] = before
+        registry.rebuild()
+
+
+def play(example: Example, outcome: Outcome | None = None) -> None:
+    """Raise ``WrongError`` where a value is not the truth, or a write fails that Django can do."""
+    outcome = outcome or Outcome()
+    with rolled_back():
+        player = Player()
+        for line in example.seeds:
+            player.perform(line)
+        possible = [rule for rule in example.rules if is_possible(rule)]
+        outcome.examples += 1
+        outcome.declared += len(possible)
+        outcome.impossible += len(example.rules) - len(possible)
+        with only(possible):
+            kept = accepted(possible, outcome)
+        with only(kept):
+            reconcile()
+            verify(kept, "reconcile()")
+            for line in example.lines:
+                outcome.steps += 1
+                saved = performed(line, player, kept)
+                outcome.failed_steps += saved is None
+                verify(kept, line)
+                verify_memory(kept, line, saved or ())
+            assert_in_sync()
+
+
+def is_possible(rule: Declared) -> bool:
+    """Whether a plain ``annotate()`` takes the expression."""
+    try:
+        with transaction.atomic():
+            truths(rule)
+    except Exception:  # noqa: BLE001 - Django's, or the database's
+        return False
+    return True
+
+
+def accepted(found: Sequence[Declared], outcome: Outcome) -> list[Declared]:
+    """The rules that no check refuses."""
+    kept = {rule.label for rule in registry.plan().rules}
+    for rule in found:
+        if rule.label not in kept:
+            ids = [each.id for each in registry.errors() if rule.label in each.message]
+            assert ids, f"{rule} is not kept, and no check says why."
+            outcome.refused[ids[0]] += 1
+    return [rule for rule in found if rule.label in kept]
+
+
+def performed(line: str, player: Player, kept: Sequence[Declared]) -> Sequence[models.Model] | None:
+    """The instances that a line has saved; None where Django refuses it by itself."""
+    try:
+        return player.perform(line)
+    except Exception as error:
+        if not fails_by_itself(line, player, kept):
+            raise WrongError(f"{line}\nraises {error!r}") from error
+        return None
+
+
+def fails_by_itself(line: str, player: Player, kept: Sequence[Declared]) -> bool:
+    """Whether Django refuses the write too where there is no rule, or the truths after it."""
+    try:
+        with only(()), rolled_back():
+            player.perform(line)
+            for rule in kept:
+                truths(rule)
+    except Exception:  # noqa: BLE001 - Django's, or the database's
+        return True
+    return False
+
+
+def verify(kept: Sequence[Declared], line: str) -> None:
+    if found := [each for rule in kept for each in drifts(rule)]:
+        raise WrongError("\n".join(["After", line, *found]))
+
+
+def verify_memory(kept: Sequence[Declared], line: str, saved: Sequence[models.Model]) -> None:
+    """What was saved, and what is cached on it, holds no other value than its row."""
+    for each in (*saved, *cached(saved)):
+        for rule in kept:
+            if isinstance(each, rule.model):
+                stored = models.QuerySet(rule.model).filter(pk=each.pk)
+                for value in stored.values_list(rule.slot.name, flat=True):
+                    held = getattr(each, rule.slot.name)
+                    if held != value:
+                        raise WrongError(
+                            f"After\n{line}\n{each!r} holds {held!r} as {rule.slot.name}, "
+                            f"its row has {value!r}"
+                        )
+
+
+def cached(saved: Sequence[models.Model]) -> Iterator[models.Model]:
+    """What instances lead to; where two instances stand for one row, only one is on the path."""
+    for each in saved:
+        far = [one for one in each._state.fields_cache.values() if isinstance(one, models.Model)]
+        yield from (one for one in far if far.count(one) == 1)
+
+
+def declarations_in(line: str) -> Iterator[Declared]:
+    """``register(Item, int_=Count("toys"), flt=Sum("toys__heat"))``, read back."""
+    call: Any = ast.parse(line, mode="eval").body
+    model = getattr(world, call.args[0].id)
+    for keyword in call.keywords:
+        slot = next(each for each in own_slots(model) if each.name == keyword.arg)
+        yield Declared(model, slot, ast.get_source_segment(line, keyword.value) or "")

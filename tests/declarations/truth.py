@@ -1,0 +1,124 @@
+"""What a declared text means: to the rule, and to a plain ``annotate()``.
+
+The truth shares no code with the library. Each aggregate is evaluated by itself, as the guide
+says: a text with one aggregate is annotated as it stands; in one with more, each is a subquery.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+from decimal import Decimal
+from itertools import count
+from typing import Any
+
+from django.contrib.contenttypes.models import ContentType
+from django.db import models
+from django.db.models import expressions, functions, lookups
+from django.utils.translation import gettext_lazy
+
+from tests.declarations import models as world
+from tests.declarations.words import AGGREGATES, Declared
+
+UTC = dt.timezone.utc
+NAMES: dict[str, Any] = {
+    **{
+        name: each
+        for module in (expressions, functions, lookups)
+        for name, each in vars(module).items()
+    },
+    **{name: each for name, each in vars(models).items() if not name.startswith("_")},
+    **{each.__name__: each for each in (*world.WORLD, world.Quick, world.Kind)},
+    "ContentType": ContentType,
+    "Decimal": Decimal,
+    "UTC": UTC,
+    "dt": dt,
+    "lazy": gettext_lazy,
+}
+NAMES = {name: each for name, each in NAMES.items() if not name.startswith("__")}
+NUMBERS = count()
+AGGREGATING = {name for names in AGGREGATES.values() for name in names}
+
+
+def meaning(text: str, **names: Any) -> Any:
+    """The object that a text stands for."""
+    # Each text is a place of its own: a rule is registered once by each line of code.
+    code = compile(text, f"<declared {next(NUMBERS)}>", "eval")
+    return eval(code, {**NAMES, **names})
+
+
+def meant(rule: Declared) -> Any:
+    """The expression whose plain annotation is the truth."""
+    found: list[Any] = []
+
+    def noting(kind: Any) -> Any:
+        def make(*arguments: Any, **options: Any) -> Any:
+            found.append(kind)
+            return kind(*arguments, **options)
+
+        return make
+
+    def alone(kind: Any) -> Any:
+        def make(*arguments: Any, **options: Any) -> Any:
+            group = models.QuerySet(rule.model).filter(pk=models.OuterRef("pk")).order_by()
+            value = group.values("pk").annotate(alone=kind(*arguments, **options)).values("alone")
+            lone = models.Subquery(value)
+            if kind is models.Sum and "default" not in options and not rule.slot.null:
+                return functions.Coalesce(
+                    lone, models.Value(0), output_field=rule.model._meta.get_field(rule.slot.name)
+                )
+            return lone
+
+        return make
+
+    whole = meaning(rule.text, **{name: noting(NAMES[name]) for name in AGGREGATING})
+    if len(found) < 2 and (rule.slot.null or models.Sum not in found):
+        return whole
+    return meaning(rule.text, **{name: alone(NAMES[name]) for name in AGGREGATING})
+
+
+def truths(rule: Declared) -> dict[Any, Any]:
+    """The value of the rule for each row, by primary key."""
+    rows = models.QuerySet(rule.model).order_by().annotate(truth=meant(rule))
+    return dict(rows.values_list("pk", "truth"))
+
+
+def drifts(rule: Declared) -> list[str]:
+    """A line for each row that stores another value."""
+    expected = truths(rule)
+    stored = dict(models.QuerySet(rule.model).order_by().values_list("pk", rule.slot.name))
+    field = rule.model._meta.get_field(rule.slot.name)
+    return [
+        f"{rule.model.__name__} {pk}: {rule.slot.name} is {value!r}, but should be {expected[pk]!r}"
+        for pk, value in stored.items()
+        if not same(value, expected[pk], field)
+    ]
+
+
+def comparable(expected: Any, field: Any) -> Any:
+    if isinstance(expected, dt.datetime) and not isinstance(field, models.DateTimeField):
+        return expected.date()  # PostgreSQL cuts dates to months as times, in its own zone: UTC.
+    value = field.to_python(expected)
+    if isinstance(field, models.DateTimeField) and value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
+    return value
+
+
+def same(stored: Any, expected: Any, field: Any) -> bool:
+    if stored is None or expected is None:
+        return stored is expected
+    if isinstance(field, models.DateField):  # MariaDB gives texts for what it calculates of dates.
+        expected = comparable(expected, field)
+    if isinstance(field, models.BooleanField):
+        return bool(stored) is bool(expected)
+    if isinstance(field, models.JSONField):
+        return json.dumps(stored, sort_keys=True) == json.dumps(expected, sort_keys=True)
+    if isinstance(field, models.DecimalField):
+        # Half of the last place: how it is rounded is the database's.
+        last = Decimal(1).scaleb(-field.decimal_places)
+        return abs(Decimal(stored) - Decimal(expected)) <= last / 2 + Decimal("1e-9")
+    if isinstance(field, models.FloatField):
+        # MariaDB averages integers to four places.
+        return math.isclose(stored, expected, rel_tol=1e-9, abs_tol=1e-4)
+    return type(stored) is type(expected) and stored == expected
