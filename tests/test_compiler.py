@@ -61,14 +61,16 @@ class Own(Length):
         (Count("comments", filter=Q(comments__score__gt=F("comments__author__pk"))), ["delta"]),
         (Max("comments__score", default=0), ["recompute"]),
         (Avg("comments__score", output_field=IntegerField(), default=0), ["recompute"]),
-        # Rows next to the target.
-        (Coalesce(Length("blog__name"), 0), ["copy"]),
     ],
 )
 def test_a_way_of_keeping_is_chosen_where_it_is_proven(expression, kinds):
     found = compiled(expression, depends_on=("comments", "comments__reactions"))
 
     assert [each.kind for each in found] == kinds
+
+
+def test_what_is_made_of_rows_next_to_the_target_is_a_copy():
+    assert [each.kind for each in compiled(Coalesce(Length("blog__name"), 0))] == ["copy"]
 
 
 def test_an_extreme_is_compared_where_its_field_stores_what_it_is():
