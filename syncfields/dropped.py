@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from django.core.exceptions import FieldDoesNotExist
 from django.db import DatabaseError, InterfaceError, connections
 from django.db.models import Model
 
@@ -46,25 +45,13 @@ def drop(instance: Model, names: Iterable[str], using: str, old: bool = True) ->
     lost = {name: held.pop(name) for name in names if name in held}
     before: Dropped | None = state.get(ATTRIBUTE)
     if lost:
-        for name in lost:
-            forget_related(instance, name)
         if before is not None:
             lost, old = {**before.last, **lost}, before.old or old
         state[ATTRIBUTE] = Dropped(using, lost, old)
     elif before is None:
         return
-    if (crossing := getattr(_crossings, "current", None)) is not None:
+    if (crossing := _crossings.current) is not None:
         crossing[id(instance)] = weakref.ref(instance)
-
-
-def forget_related(instance: Model, name: str) -> None:
-    """The instance that a key led to."""
-    if not instance._state.fields_cache:
-        return
-    with suppress(FieldDoesNotExist):
-        field: Any = instance._meta.get_field(name)
-        if field.is_relation and field.is_cached(instance):
-            field.delete_cached_value(instance)
 
 
 def missing(instance: Model) -> list[str]:
@@ -189,15 +176,20 @@ def know(instance: Model, names: Collection[str]) -> None:
     state[ATTRIBUTE] = replace(dropped, last=last)
 
 
-_crossings = threading.local()
-"""On a thread that works for async code: the instances of which something was dropped there."""
+class Crossings(threading.local):
+    """On a thread that works for async code: the instances of which something was dropped there."""
+
+    current: dict[int, weakref.ref[Model]] | None = None
+
+
+_crossings = Crossings()
 
 
 @contextmanager
 def crossing() -> Iterator[None]:
     """What a thread does for async code, which cannot read what is missing when it goes on."""
-    outer, found = getattr(_crossings, "current", None), dict[int, weakref.ref[Model]]()
-    _crossings.current = found
+    outer = _crossings.current
+    found = _crossings.current = dict[int, weakref.ref[Model]]()
     try:
         yield
     finally:

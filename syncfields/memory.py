@@ -26,14 +26,6 @@ class Step:
     """The instance may be the row at the near end as well: the child of a multi-table model is an
     instance of its parent."""
 
-    def rows(self, row: Any) -> Iterator[Any]:
-        if self.inherits and isinstance(row, self.inherits):
-            yield row
-        if isinstance(cached := row._state.fields_cache.get(self.name), models.Model):
-            yield cached
-        if prefetched := vars(row).get("_prefetched_objects_cache"):
-            yield from getattr(prefetched.get(self.name), "_result_cache", None) or ()
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
@@ -43,8 +35,10 @@ class View:
     model: type[models.Model]
     names: frozenset[str]
     """The fields of the target that are old then."""
-    beyond: Change
+    beyond: Change | None
     """What becomes of the target, for its own targets."""
+    tracked: bool
+    """Whether its instances remember old values."""
 
 
 Been = frozenset[tuple[int, View]]
@@ -91,17 +85,32 @@ def follow(
     """
     for view in seen:
         for target in held(instance, view.steps):
-            met = id(target), view
-            if isinstance(target, view.model) and met[0] not in gone and met not in been:
-                dropped.drop(target, view.names, using)
+            if not isinstance(target, view.model) or id(target) in gone:
+                continue
+            dropped.drop(target, view.names, using)
+            if view.tracked:
                 tracking.forget(target, view.names)
-                follow(using, target, views(view.beyond), gone, been | {met})
+            if view.beyond is not None and (id(target), view) not in been:
+                met = been | {(id(target), view)}
+                follow(using, target, views(view.beyond), gone, met)
 
 
 def held(instance: Any, steps: Sequence[Step]) -> Sequence[Any]:
-    found: Sequence[Any] = (instance,)
+    """The rows to which the steps lead in memory."""
+    found = [instance]
     for step in steps:
-        found = [row for each in found for row in step.rows(each)]
+        near: list[Any] = []
+        for row in found:
+            if step.inherits is not None and isinstance(row, step.inherits):
+                near.append(row)
+            cached = row._state.fields_cache.get(step.name)
+            if cached is not None and isinstance(cached, models.Model):
+                near.append(cached)
+            if prefetched := row.__dict__.get("_prefetched_objects_cache"):
+                near += getattr(prefetched.get(step.name), "_result_cache", None) or ()
+        if not near:
+            return near
+        found = near
     return found
 
 
@@ -120,10 +129,14 @@ def find_views(change: Change) -> tuple[View, ...]:
             for steps in ways_back(watch.dependency.path.hops):
                 for way in (steps, *((*steps, step) for step in kin(target))):
                     found[way, target].update(filter(None, names))
-    return tuple(
-        View(steps, model, names, Change(model, "update", (), names))
-        for (steps, model), names in zip(found, map(frozenset, found.values()), strict=True)
-    )
+    return tuple(view(*key, frozenset(names)) for key, names in found.items())
+
+
+def view(steps: tuple[Step, ...], model: type[models.Model], names: frozenset[str]) -> View:
+    change = Change(model, "update", (), names)
+    is_read = any(w.maintenance.concerned([change]) for w in registry.plan().sources.get(model, ()))
+    tracked = hasattr(model, tracking.NAME)
+    return View(steps, model, names, change if is_read else None, tracked)
 
 
 def kin(model: type[models.Model]) -> Iterator[Step]:

@@ -81,9 +81,6 @@ with isolate_apps("tests.own") as isolated:
             self.before = self.weight, self.status
 
 
-ALL = (Chain, Shop, Branch, Keeper, Sale, Remembering, Memory)
-
-
 @pytest.fixture(scope="module", autouse=True)
 def tables(django_db_setup, django_db_blocker):
     with django_db_blocker.unblock(), kept(isolated, ("default", "other")):
