@@ -46,6 +46,7 @@ from syncfields.reading import Part, Reader, declared, join_paths, part_of, reso
 from syncfields.rules import Rule, refuse_duplicates
 from syncfields.scans import Grouped
 from syncfields.trees import aggregates, isolated, prefixed, replaced, without_default
+from syncfields.zones import settled
 
 
 def compile_rules(rules: Iterable[Rule]) -> tuple[Plan, list[RuleError]]:
@@ -104,6 +105,7 @@ def compile_rule(rule: Rule) -> list[Maintenance]:
     """The maintenances of one rule: one for each to-many path that it adds up, or just one."""
     types.check_field(rule)
     types.check_options(rule)
+    rule = settled(rule)
     if isinstance(rule.expression, Tally):
         return [tallied(rule)]
     if not hasattr(rule.expression, "resolve_expression"):

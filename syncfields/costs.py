@@ -27,13 +27,13 @@ from syncfields import (
     tracking,
 )
 from syncfields.changes import Change, reach
+from syncfields.fields import UNKNOWN, is_steady
 from syncfields.locks import leads_to_one, must_write, referring
 from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.copies import Copy
 from syncfields.maintenance.delta import Delta
 from syncfields.maintenance.direct import Direct, Part
 from syncfields.maintenance.extreme import Extreme
-from syncfields.maintenance.folding import UNKNOWN
 from syncfields.maintenance.recompute import Recompute
 from syncfields.maintenance.tally import Tallied
 from syncfields.order import against_the_order, goes_both_ways
@@ -401,9 +401,7 @@ def unsteady(model: Model) -> set[str]:
     """The columns that matter and that every save of them may change."""
     fields = (column(model, name) for name in registry.plan().columns[model])
     return {
-        each.attname
-        for each in fields
-        if getattr(each, "auto_now", False) or not type(each).__module__.startswith("django.")
+        each.attname for each in fields if getattr(each, "auto_now", False) or not is_steady(each)
     }
 
 

@@ -123,7 +123,7 @@ def hold(instance: Model, names: Iterable[str], found: Sequence[Any] | None, usi
     for name in names:
         setattr(instance, name, values[name])
     if found is not None:
-        tracking.remember(instance, values)
+        tracking.remember(using, instance, values)
     note_waiting(instance, names, using)
 
 

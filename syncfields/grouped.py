@@ -19,13 +19,13 @@ from django.db.models import QuerySet
 from django.db.models.constants import LOOKUP_SEP
 
 from syncfields import registry, statements
+from syncfields.fields import UNKNOWN
 from syncfields.locks import locking, reading, rows_of
 from syncfields.maintenance.base import Effects, Maintenance
 from syncfields.maintenance.direct import Direct, Part
 from syncfields.maintenance.extreme import Extreme
-from syncfields.maintenance.folding import UNKNOWN
 from syncfields.paths import Model, column, concrete
-from syncfields.single import fold, key_in_memory
+from syncfields.single import contents_of, fold
 from syncfields.statements import Param, Row, Statement, once
 from syncfields.trees import one_of, references, rows, rows_with, tables
 
@@ -256,7 +256,7 @@ def foreseen(
     """What the rows will contribute, with new ``values``; None where memory does not say that."""
     shares: list[Share] = []
     for maintenance, way in ways.items():
-        keys = keys_in_memory(way, groups, values)
+        keys = keys_in_memory(using, way, groups, values)
         if UNKNOWN in keys:
             return None
         for part in way.parts or (None,):
@@ -267,14 +267,11 @@ def foreseen(
     return shares
 
 
-def keys_in_memory(way: Direct, groups: Groups, values: Mapping[str, Any]) -> list[Any]:
-    name = way.key
+def keys_in_memory(using: str, way: Direct, groups: Groups, values: Mapping[str, Any]) -> list[Any]:
+    name, ask = way.key, contents_of(using, groups.model).keys[way.key]
     if name in values:
-        return [key_in_memory(way, values)] * len(groups.numbers)
-    return [
-        key if type(key) is int and way.key_is_integer else key_in_memory(way, {name: key})
-        for key in groups.values[name]
-    ]
+        return [ask(values)] * len(groups.numbers)
+    return [ask({name: key}) for key in groups.values[name]]
 
 
 def folded(using: str, part: Part, groups: Groups, values: Mapping[str, Any]) -> list[Any] | None:

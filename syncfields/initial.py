@@ -21,11 +21,12 @@ from django.db.models.sql import Query
 
 from syncfields import newborn, registry
 from syncfields.changes import Change
+from syncfields.fields import RELATIONS, takes_none
 from syncfields.locks import lock_far, locking, must_write
 from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.delta import Delta
 from syncfields.ownership import warn
-from syncfields.paths import Path, column, hop_along, is_stock
+from syncfields.paths import Path, column, hop_along
 from syncfields.statements import once
 from syncfields.trees import nodes, references, rows
 
@@ -275,7 +276,10 @@ def known(
     if not hops:
         return (None, False) if transforms else own_column(last, instance, compared)
     first, *more = hops
-    if not all(hop.forward and is_stock(hop.field) for hop in hops) or len(first.columns) > 1:
+    if (
+        not all(hop.forward and type(hop.field) in RELATIONS for hop in hops)
+        or len(first.columns) > 1
+    ):
         return None, False
     ((held, name),) = first.columns
     own = getattr(instance, held)
@@ -300,7 +304,7 @@ def own_column(field: Any, instance: Any, compared: bool) -> tuple[Any, bool]:
     compared as its column compares it, and so by the database.
     """
     unknown = None, False
-    if getattr(field, "generated", False) or not is_stock(field):
+    if getattr(field, "generated", False) or not takes_none(field):
         return unknown
     stored = getattr(field, "target_field", field)
     own = getattr(instance, field.attname)

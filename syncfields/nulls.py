@@ -23,6 +23,7 @@ from django.db.models import (
 )
 from django.db.models.expressions import Col, CombinedExpression
 from django.db.models.functions import Cast, Coalesce, Left, Mod, Power, Replace, Right, Substr
+from django.db.models.sql import Query
 
 from syncfields.paths import Path
 from syncfields.trees import condition_of
@@ -36,7 +37,9 @@ IGNORING = (Avg, Max, Min, StdDev, Sum, Variance)
 def may_be_null(node: Any, paths: Mapping[str, Path]) -> bool:
     """``paths`` leads to the tables that the expression joins, by their aliases."""
     if isinstance(node, Col):
-        return node.target.null or (node.alias in paths and may_be_missing(paths[node.alias]))
+        if node.alias in paths and may_be_missing(paths[node.alias]):
+            return True
+        return node.target.null or (node.target.generated and may_be_null(made(node.target), {}))
     if isinstance(node, Value):
         return node.value is None
     if isinstance(node, Aggregate):
@@ -51,6 +54,11 @@ def may_be_null(node: Any, paths: Mapping[str, Path]) -> bool:
     if isinstance(node, Coalesce):
         return all(parts)
     return is_strict(node) and any(parts)
+
+
+def made(field: Any) -> Any:
+    """What a generated column is made of."""
+    return field.expression.resolve_expression(Query(field.model), allow_joins=False)
 
 
 def is_strict(node: Any) -> bool:

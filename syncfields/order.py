@@ -13,11 +13,12 @@ from django.db.models.constants import LOOKUP_SEP
 
 from syncfields import registry
 from syncfields.changes import Change
+from syncfields.fields import UNKNOWN
 from syncfields.locks import Wanted, connecting, leads_to_one, referring, values
 from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.copies import Copy
-from syncfields.maintenance.folding import UNKNOWN
-from syncfields.paths import Dependency, Hop, Model, Path, column, concrete, is_stock
+from syncfields.maintenance.folding import holding_of
+from syncfields.paths import Dependency, Hop, Model, Path, concrete
 from syncfields.routes import concerned
 from syncfields.statements import once
 from syncfields.trees import connected, rows
@@ -171,7 +172,7 @@ def lock_relatives(connection: Any, change: Change, pks: Callable[[], Sequence[A
     for dependency in found if keys else ():
         path = dependency.path
         copies = connected(using, [(path, keys)])
-        if not path.ambiguous and (same := unchanged(change, dependency)) is not None:
+        if not path.ambiguous and (same := unchanged(using, change, dependency)) is not None:
             copies = copies.exclude(same)
         wanted.find(path.target, copies.values_list("pk", flat=True), path, "pk", keys)
         if path.target is change.model:
@@ -207,13 +208,12 @@ def against_the_order(model: Model) -> Sequence[Dependency]:
     )
 
 
-def unchanged(change: Change, dependency: Dependency) -> Q | None:
+def unchanged(using: str, change: Change, dependency: Dependency) -> Q | None:
     """The condition that a row copies what a change will write all the same."""
     conditions = Q()
     for name in dependency.columns & (change.columns or dependency.columns):
         value = (change.values or {}).get(name, UNKNOWN)
-        field = column(change.model, name)
-        if value is UNKNOWN or hasattr(value, "resolve_expression") or not is_stock(field):
+        if value is UNKNOWN or holding_of(using, change.model, name)(value) is UNKNOWN:
             return None
         lookup = LOOKUP_SEP.join([dependency.path.lookup, name])
         conditions &= Q((f"{lookup}__isnull", True)) if value is None else Q((lookup, value))
@@ -271,7 +271,7 @@ def want_connections(wanted: Wanted, change: Change, maintenances: Sequence[Main
         if change.kind != "insert" and not isinstance(maintenance, Copy):
             Connections(wanted, maintenance, dependency, change.pks, change.former).want()
         if comes_to_be_connected(change, dependency, others):
-            if is_foreseen(change, dependency, others):
+            if is_foreseen(wanted.using, change, dependency, others):
                 Connections(wanted, maintenance, dependency, (), change.rows).want()
             else:
                 foreseen = False
@@ -288,7 +288,9 @@ def comes_to_be_connected(
     return change.kind == "insert"
 
 
-def is_foreseen(change: Change, dependency: Dependency, others: Sequence[Dependency]) -> bool:
+def is_foreseen(
+    using: str, change: Change, dependency: Dependency, others: Sequence[Dependency]
+) -> bool:
     """Whether the keys that the write changes are known, and name rows that must be there."""
     path = dependency.path
     leading = [hop for _, hop in beyond(path, others)]
@@ -305,10 +307,10 @@ def is_foreseen(change: Change, dependency: Dependency, others: Sequence[Depende
     if change.kind == "update":
         names &= change.columns or names
     return all(
-        is_stock(column(change.model, name))
-        and any(name in row for row in change.rows)
-        and not any(hasattr(row.get(name), "resolve_expression") for row in change.rows)
+        any(name in row for row in change.rows)
+        and not any(holds(row[name]) is UNKNOWN for row in change.rows if name in row)
         for name in names
+        for holds in [holding_of(using, change.model, name)]
     )
 
 

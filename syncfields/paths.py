@@ -166,11 +166,6 @@ def column(model: Model, name: str) -> Any:
     return model._meta.get_field(name)
 
 
-def is_stock(field: Any) -> bool:
-    """Whether it is a field of Django's own, of which it is known what it stores."""
-    return type(field).__module__.startswith("django.db.models.")
-
-
 def is_generic(field: Any) -> bool:
     # By its attribute: importing GenericRelation would need contenttypes to be installed.
     return hasattr(field, "content_type_field_name")

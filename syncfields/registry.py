@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.apps import apps
+from django.core.signals import setting_changed
 from django.db import connections
 from django.db.models import Model
 
@@ -51,6 +52,16 @@ def outdate(sender: type[Model], **kwargs: object) -> None:
         if (waiting := pending.known(connection)) is not None:
             waiting.flush()  # What waits is written by the plan that it was noted by.
     _plan = None
+
+
+def forget(*, setting: str, **_: object) -> None:
+    """The values of rules are meant in the project's time zone, and in its language."""
+    global _plan
+    if setting in ("TIME_ZONE", "USE_TZ", "LANGUAGE_CODE"):
+        _plan = None
+
+
+setting_changed.connect(forget)
 
 
 def rebuild() -> Plan:

@@ -11,8 +11,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.constants import LOOKUP_SEP
 
+from syncfields.fields import UNKNOWN
 from syncfields.maintenance.direct import Part
-from syncfields.maintenance.folding import UNKNOWN
 from syncfields.paths import Model, column
 from syncfields.single import fold
 

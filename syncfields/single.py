@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.core.exceptions import ValidationError
-from django.db import connections
 from django.db.models import BooleanField, ExpressionWrapper, F, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import GreaterThan, LessThan
@@ -15,11 +13,12 @@ from django.db.models.lookups import GreaterThan, LessThan
 from syncfields import pending, registry, statements
 from syncfields.changes import Change
 from syncfields.drift import ordered
+from syncfields.fields import UNKNOWN, Backend, keeping
 from syncfields.locks import lock, locking, must_write
 from syncfields.maintenance.base import Deltas, Effects, Maintenance
 from syncfields.maintenance.direct import Direct, Part
 from syncfields.maintenance.extreme import Extreme
-from syncfields.maintenance.folding import UNKNOWN, Ask, folding
+from syncfields.maintenance.folding import Ask, folding, plain
 from syncfields.maintenance.recompute import Recompute
 from syncfields.maintenance.tally import Tallied
 from syncfields.order import lock_relatives
@@ -57,18 +56,20 @@ class Contents:
     names: tuple[str, ...]
     parts: Mapping[Part, Ask]
     """What each adds, as far as memory says it."""
-    stock: frozenset[str]
-    """The columns of Django's own fields. Others may store another value than they were given."""
+    keeps: Mapping[str, Callable[[Any, Any], bool]]
+    """Of each column, whether it is surely left as it is: see ``fields.keeping()``."""
+    keys: Mapping[str, Ask]
+    """Of each key of a target, what it is as the database gives it, as far as that is known."""
 
 
 def contents_of(using: str, model: Model) -> Contents:
     def make() -> Contents:
-        vendor = connections[using].vendor
-        names = sorted(registry.plan().columns[model])
-        types = ((name, type(model._meta.get_field(name))) for name in names)
-        stock = (name for name, kind in types if kind.__module__.startswith("django."))
-        parts = {part: folding(part, model, vendor) for part in all_parts(model)}
-        return Contents(tuple(names), parts, frozenset(stock))
+        backend, plan = Backend.of(using), registry.plan()
+        names = sorted(plan.columns[model])
+        keeps = {name: keeping(column(model, name), backend) for name in names}
+        parts = {part: folding(part, model, backend) for part in all_parts(model)}
+        keys = {way.key: plain(model, way.key, backend) for way in ways_of(model)}
+        return Contents(tuple(names), parts, keeps, keys)
 
     return once(("contents", using, model), make)
 
@@ -78,28 +79,12 @@ def fold(part: Part, model: Model, row: Mapping[str, Any], using: str) -> Any:
     return contents_of(using, model).parts[part](row)
 
 
-def key_in_memory(way: Direct, row: Mapping[str, Any]) -> Any:
-    """The target's primary key, as the database gives it: memory may say "5" for 5."""
-    value = row.get(way.key, UNKNOWN)
-    if value is UNKNOWN or value is None or (type(value) is int and way.key_is_integer):
-        return value
-    if hasattr(value, "resolve_expression"):
-        return UNKNOWN
-    try:
-        return way.maintenance.target._meta.pk.to_python(value)
-    except (TypeError, ValueError, ValidationError):
-        return UNKNOWN
+def ways_of(model: Model) -> Collection[Direct]:
+    return registry.plan().directs.get(model, {}).values()
 
 
 def all_parts(model: Model) -> list[Part]:
-    return [part for way in registry.plan().directs.get(model, {}).values() for part in way.parts]
-
-
-def is_same(old: Any, new: Any) -> bool:
-    """Whether a column that holds ``old`` is left as it is by writing ``new``."""
-    if type(new) is not type(old) or isinstance(new, (dict, list)):  # Where 1 equals True.
-        return False
-    return old is new or bool(new == old)
+    return [part for way in ways_of(model) for part in way.parts]
 
 
 def changed(
@@ -110,7 +95,7 @@ def changed(
         [
             name
             for name, old in columns.items()
-            if name in written and not (name in what.stock and is_same(old, written[name]))
+            if name in written and not what.keeps[name](old, written[name])
         ]
     )
 
@@ -171,10 +156,13 @@ class Row:
 
     def remember(self, previous: Mapping[str, Any], changed: Collection[str]) -> bool:
         """Take the old values from memory. False where they do not say all that must be known."""
-        self.columns = previous
-        for way in registry.plan().directs.get(self.model, {}).values():
+        self.columns = columns = {**previous}
+        for way in ways_of(self.model):
             if way.columns.isdisjoint(changed):
                 continue
+            columns[way.key] = self.contents.keys[way.key](previous)
+            if columns[way.key] is UNKNOWN:
+                return False
             for part in way.parts:
                 old = self.contents.parts[part](previous)
                 if old is UNKNOWN or hasattr(old, "resolve_expression"):
@@ -219,7 +207,7 @@ class Row:
         """The target's key before the write and after it."""
         kind = self.change.kind
         before = None if kind == "insert" else self.columns.get(way.key)
-        after = None if kind == "delete" else key_in_memory(way, written)
+        after = None if kind == "delete" else self.contents.keys[way.key](written)
         return before, self.again().columns[way.key] if after is UNKNOWN else after
 
     def again(self) -> Row:

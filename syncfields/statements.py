@@ -12,20 +12,11 @@ from functools import partial
 from typing import Any, TypeVar
 
 from django.db import connections
-from django.db.models import (
-    CompositePrimaryKey,
-    DecimalField,
-    Expression,
-    IntegerField,
-    JSONField,
-    QuerySet,
-    sql,
-)
+from django.db.models import Expression, QuerySet, sql
 
-from syncfields.paths import is_stock
+from syncfields.fields import is_arrayed, is_summed, takes_integers
 
 Row = tuple[Any, ...]
-NUMBERS = (IntegerField, DecimalField)
 Made = TypeVar("Made")
 
 
@@ -35,8 +26,7 @@ class Param(Expression):
     def __init__(self, name: str, field: Any) -> None:
         super().__init__(output_field=field)
         self.name = name
-        stored = getattr(field, "target_field", field)
-        self.takes_integers = isinstance(stored, IntegerField) and is_stock(stored)
+        self.takes_integers = takes_integers(field)
         """Just as they are."""
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
@@ -189,8 +179,7 @@ def can_count(statement: Statement) -> bool:
 def can_sum(statement: Statement, first: int) -> bool:
     """Whether it can add up the columns from the ``first`` one on, without rounding."""
     fields = [expression.output_field for expression in statement.selected[first:]]
-    exact = IntegerField if connections[statement.using].vendor == "sqlite" else NUMBERS
-    return all(is_stock(field) and isinstance(field, exact) for field in fields)
+    return all(is_summed(field, connections[statement.using].vendor) for field in fields)
 
 
 def counted(statement: Statement, grouping: int) -> Statement:
@@ -245,10 +234,7 @@ def assign_selected(
 
 def takes_arrays(using: str, fields: Sequence[Any]) -> bool:
     """Whether the database takes values of all these fields as one array each."""
-    return connections[using].vendor == "postgresql" and all(
-        is_stock(field) and not isinstance(field, (JSONField, CompositePrimaryKey))
-        for field in fields
-    )
+    return connections[using].vendor == "postgresql" and all(map(is_arrayed, fields))
 
 
 def assign(

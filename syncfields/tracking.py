@@ -18,6 +18,8 @@ from model_utils import FieldTracker
 from model_utils.tracker import FieldInstanceTracker, lightweight_deepcopy
 
 from syncfields import conf
+from syncfields.fields import UNKNOWN
+from syncfields.maintenance.folding import holding_of
 from syncfields.plan import Plan
 
 NAME = "syncfields_tracker"
@@ -85,14 +87,17 @@ def remembered(instance: models.Model, columns: frozenset[str]) -> Mapping[str, 
     return saved.copy() if columns <= saved.keys() else None
 
 
-def remember(instance: models.Model, written: Mapping[str, Any]) -> None:
-    """Note what was just written."""
+def remember(using: str, instance: models.Model, written: Mapping[str, Any]) -> None:
+    """Note what was just stored, as far as that follows from what was given. What does not is read
+    before the next write.
+    """
     if (tracker := getattr(instance, NAME, None)) is not None:
         for name in tracker.fields & written.keys():
-            if hasattr(written[name], "resolve_expression"):
+            value = holding_of(using, type(instance), name)(written[name])
+            if value is UNKNOWN:
                 tracker.saved_data.pop(name, None)
             else:
-                tracker.saved_data[name] = written[name]
+                tracker.saved_data[name] = value
 
 
 def forget(instance: models.Model, names: Iterable[str]) -> None:
@@ -102,7 +107,7 @@ def forget(instance: models.Model, names: Iterable[str]) -> None:
             tracker.saved_data.pop(name, None)
 
 
-def remember_inserted(instance: models.Model, attname: str, pk: Any) -> None:
+def remember_inserted(using: str, instance: models.Model, attname: str, pk: Any) -> None:
     """Note a row just inserted, whose key Django is yet to set on the instance."""
     if hasattr(instance, NAME):
-        remember(instance, {**vars(instance), attname: pk})
+        remember(using, instance, {**vars(instance), attname: pk})

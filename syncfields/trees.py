@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import reduce
 from operator import or_
 from typing import Any
-from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connections
@@ -35,6 +34,7 @@ from django.db.models.sql.constants import INNER
 from django.db.models.sql.datastructures import Join
 from django.db.models.sql.where import AND, OR, WhereNode
 
+from syncfields.fields import takes_keys
 from syncfields.paths import Model, Path
 from syncfields.statements import Param
 
@@ -234,7 +234,7 @@ def in_lookup(using: str, model: Model, pks: Collection[Any]) -> str:
     if len(pks) <= FEW or len(model._meta.pk_fields) > 1:
         return "in"
     kinds = {type(pk) for pk in pks}
-    fits = kinds == {int} or (kinds in ({str}, {UUID}) and takes_as_one(using))
+    fits = takes_keys(model._meta.pk, kinds) and (kinds == {int} or takes_as_one(using))
     return Among.lookup_name if fits else "in"
 
 

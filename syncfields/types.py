@@ -7,15 +7,19 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import FieldDoesNotExist, FieldError
 from django.db import models
-from django.db.models import Case, Value, When
+from django.db.models import Case, ExpressionWrapper, Value, When
 from django.db.models.expressions import Col, Combinable, CombinedExpression
 from django.db.models.functions import Coalesce
+from django.db.models.functions.datetime import TruncBase
 from django.db.models.sql import Query
+from django.utils import timezone
 
 from syncfields.conf import CHOICES
 from syncfields.exceptions import RuleError
+from syncfields.fields import converts, saves_in_its_way, stored_as
 from syncfields.nulls import may_be_null
 from syncfields.paths import Path
 from syncfields.rules import Rule
@@ -82,6 +86,15 @@ def check_field(rule: Rule) -> None:
             "virtual field.",
             obj=rule.model,
         )
+    if hook := saves_in_its_way(field):
+        raise RuleError(
+            f"{rule.label} is a {type(field).__name__}, which decides by itself what is stored "
+            f"when a row is saved: {hook}.",
+            id="E019",
+            hint="Give the rule a field that stores what it is given, without hooks for saving of "
+            "its own; for the name of a file, a CharField.",
+            obj=rule.model,
+        )
 
 
 def check_options(rule: Rule) -> None:
@@ -142,8 +155,9 @@ def check_value(rule: Rule, resolved: Any, paths: Mapping[str, Path]) -> None:
             obj=rule.model,
         )
     check_form(rule, output)
+    check_zone(rule, resolved)
     if taken == "text" and field.max_length and isinstance(resolved, Col):
-        longest = resolved.target.max_length
+        longest = stored_as(resolved.target).max_length
         if longest is None or longest > field.max_length:
             raise RuleError(
                 f"{rule.label} holds {field.max_length} characters, but it copies "
@@ -153,6 +167,23 @@ def check_value(rule: Rule, resolved: Any, paths: Mapping[str, Path]) -> None:
                 hint="Give both the same max_length.",
                 obj=rule.model,
             )
+
+
+def check_zone(rule: Rule, resolved: Any) -> None:
+    """Raise ``RuleError`` where the value is a time of day that is no point of time."""
+    while isinstance(resolved, ExpressionWrapper):
+        resolved = resolved.expression
+    if not isinstance(resolved, TruncBase) or family(resolved.output_field) != "timestamp":
+        return
+    zone = resolved.tzinfo or timezone.get_default_timezone()
+    if settings.USE_TZ and str(zone) != "UTC":
+        raise RuleError(
+            f"The expression of {rule.label} truncates to a time in {zone}, which the database "
+            "cannot store: Django makes it of what the database gives.",
+            id="E023",
+            hint="Truncate in UTC, by tzinfo=datetime.timezone.utc, or to a date, by TruncDate().",
+            obj=rule.model,
+        )
 
 
 def check_defaults(rule: Rule) -> None:
@@ -183,7 +214,7 @@ def stores_unchanged(resolved: Any, field: Any) -> bool:
     compared by the same collation.
     """
     kinds = {family(resolved.output_field), family(field)}
-    if len(kinds) > 1 or None in kinds:
+    if len(kinds) > 1 or None in kinds or converts(resolved.output_field):
         return False
     if kinds == {"decimal"}:
         places = scale(resolved)
@@ -194,7 +225,7 @@ def stores_unchanged(resolved: Any, field: Any) -> bool:
 
 def is_exact(field: Any) -> bool:
     """Whether adding to the column and taking back gives the same value again."""
-    return family(field) in ("integer", "decimal")
+    return family(field) in ("integer", "decimal") and not converts(field)
 
 
 def sums_exactly(resolved: Any, field: Any) -> bool:
@@ -208,6 +239,8 @@ def sums_exactly(resolved: Any, field: Any) -> bool:
 def scale(node: Any) -> int | None:
     """How many decimal places the values have at the most; None where that is not certain."""
     if isinstance(node, Col):
+        if converts(node.target):
+            return None
         if family(node.target) == "integer":
             return 0
         return node.target.decimal_places if family(node.target) == "decimal" else None

@@ -98,7 +98,7 @@ def inserting(original: Callable[..., Any]) -> Callable[..., Any]:
             pk = primary_key(self, model, result, returning_fields)
             change.pks = [pk]
             note_parent(self, model, made)
-            tracking.remember_inserted(self, model._meta.pk.attname, pk)
+            tracking.remember_inserted(using, self, model._meta.pk.attname, pk)
             return result
 
         inserted = parents_inserted(self, model)
@@ -215,7 +215,7 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
             return result
 
         result = engine.perform(using, [change], write)
-        tracking.remember(self, written)
+        tracking.remember(using, self, written)
         if change.pks and (change.columns or model in plan.counted):
             memory.forget(using, self, [change])
         if left_out and result:

@@ -17,7 +17,7 @@ from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.delta import Delta
 from syncfields.maintenance.extreme import Extreme
 from syncfields.maintenance.recompute import Recompute
-from syncfields.paths import Dependency, column, is_stock
+from syncfields.paths import Dependency, column
 from syncfields.trees import Typed, condition_of, name_of, references, renamed
 
 
@@ -50,7 +50,6 @@ class Direct:
     maintenance: Maintenance
     key: str
     """The column that holds the target's primary key."""
-    key_is_integer: bool
     columns: frozenset[str]
     parts: tuple[Part, ...]
 
@@ -80,9 +79,7 @@ def direct(maintenance: Maintenance, dependency: Dependency) -> Direct | None:
     if None in found:
         return None
     parts = tuple(part for part in found if part is not None)
-    pk = maintenance.target._meta.pk
-    is_integer = isinstance(pk, models.IntegerField) and is_stock(pk)
-    return Direct(maintenance, key, is_integer, dependency.columns | {key}, parts)
+    return Direct(maintenance, key, dependency.columns | {key}, parts)
 
 
 def part_of(dependency: Dependency, aggregate: Aggregate, attname: str, sign: int) -> Part | None:
@@ -106,4 +103,5 @@ def part_of(dependency: Dependency, aggregate: Aggregate, attname: str, sign: in
     if name_of(source) == "pk":
         return Part(attname, sign, here, None, None)
     field = column(model, name_of(source))
-    return Part(attname, sign, here, None, field.attname if field.null else None)
+    may_be_null = field.null or field.generated
+    return Part(attname, sign, here, None, field.attname if may_be_null else None)

@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 from django.db.models import F, Q
 
-from syncfields.maintenance.folding import UNKNOWN, deciding, plain
+from syncfields.fields import UNKNOWN, Backend
+from syncfields.maintenance.folding import deciding, plain
 from tests.testapp.models import Comment, Line
 
 NAIVE = dt.datetime(2026, 1, 1)  # noqa: DTZ001
@@ -27,7 +28,8 @@ AWARE = NAIVE.replace(tzinfo=dt.timezone.utc)
         (Q(is_public=True), {"is_public": F("x")}, None),
         (Q(score__gt=3), {"score": 4}, True),
         (Q(score__gt=3), {"score": 3}, False),
-        (Q(score__gt=3), {"score": "4"}, None),
+        (Q(score__gt=3), {"score": "4"}, True),
+        (Q(score__gt=3), {"score": "x"}, None),
         (Q(post__isnull=True), {"post_id": None}, True),
         (Q(post__isnull=True), {"post_id": 1}, False),
         (Q(score=1) | Q(text__icontains="x"), {"score": 1, "text": "y"}, True),
@@ -39,7 +41,7 @@ AWARE = NAIVE.replace(tzinfo=dt.timezone.utc)
     ids=str,
 )
 def test_conditions(condition, row, expected):
-    assert deciding(condition, Comment, "postgresql")(row) is expected
+    assert deciding(condition, Comment, Backend("postgresql"))(row) is expected
 
 
 @pytest.mark.parametrize(
@@ -47,9 +49,9 @@ def test_conditions(condition, row, expected):
     [("a", "mysql", True), ("A", "mysql", None), ("A", "sqlite", False)],
 )
 def test_text_is_compared_by_the_database_where_it_has_a_collation(text, vendor, expected):
-    assert deciding(Q(text="a"), Comment, vendor)({"text": text}) is expected
+    assert deciding(Q(text="a"), Comment, Backend(vendor))({"text": text}) is expected
 
 
 def test_a_decimal_with_more_places_than_the_column_is_rounded_by_the_database():
-    assert plain(Line, "price")({"price": Decimal("1.25")}) == Decimal("1.25")
-    assert plain(Line, "price")({"price": Decimal("1.2555")}) is UNKNOWN
+    assert plain(Line, "price", Backend("sqlite"))({"price": Decimal("1.25")}) == Decimal("1.25")
+    assert plain(Line, "price", Backend("sqlite"))({"price": Decimal("1.2555")}) is UNKNOWN
