@@ -10,6 +10,7 @@ from django.db import connection, connections, models, transaction
 from django.db.models import Count, F, Max, Sum
 from django.db.models.signals import post_init, post_save
 from django.test.utils import isolate_apps
+from model_utils import FieldTracker
 
 from syncfields import coalesce, flush, synced, unsynced
 from tests.own import empty, kept, truth
@@ -59,6 +60,28 @@ with isolate_apps("tests.own") as isolated:
     class Sale(Own):
         shop = models.ForeignKey(Shop, models.CASCADE, null=True, related_name="sales")
         amount = models.IntegerField(default=1)
+
+    class Tracked(Own):
+        """With the tracker of django-model-utils, which wraps the same descriptors."""
+
+        title = models.CharField(max_length=20, default="")
+        n = synced(models.IntegerField(default=0), Count("steps"))
+        tracker = FieldTracker()
+
+    class Step(Own):
+        of = models.ForeignKey(Tracked, models.CASCADE, related_name="steps")
+
+    class Depot(Own):
+        n = synced(models.IntegerField(default=0), Sum("crates__n"), tracking="memory")
+
+    class Crate(Own):
+        """Its old values come from memory."""
+
+        depot = models.ForeignKey(Depot, models.CASCADE, null=True, related_name="crates")
+        n = synced(models.IntegerField(default=0), Count("items"), tracking="memory")
+
+    class Item(Own):
+        crate = models.ForeignKey(Crate, models.CASCADE, related_name="items")
 
     class Remembering(Own):
         """Its instances remember what they were loaded with."""
@@ -343,6 +366,33 @@ def test_unsynced_saves_what_is_assigned_and_what_was_true(shop):
 
     assert shown(shop) == (7, 3, 3)
     assert truth(Shop, shop.pk, "n", "total") == {"n": 7, "total": 3}
+
+
+def test_a_field_tracker_sees_no_change_that_never_was():
+    tracked = Tracked.objects.create()
+    Step.objects.create(of=tracked)
+    assert (tracked.n, tracked.tracker.changed()) == (1, {})
+    tracked.n = 999
+    tracked.title = "new"
+    tracked.save()
+
+    assert tracked.tracker.changed() == {}
+    assert tracked.n == 1
+    tracked.title = "newer"
+    assert tracked.tracker.changed() == {"title": "new"}
+
+
+def test_old_values_from_memory_are_not_older_than_what_was_written_through_it():
+    here, there = Depot.objects.create(), Depot.objects.create()
+    crate = Crate.objects.create(depot=here)
+    Item.objects.create(crate=crate)
+
+    crate.depot = there
+    crate.save()
+
+    stored = [truth(Depot, each.pk, "n") for each in (here, there)]
+    assert stored == [{"n": 0}, {"n": 1}]
+    assert there.n == 1
 
 
 # While effects wait ----------------------------------------------------------------------------
