@@ -38,3 +38,13 @@ class BrokenRules(ImproperlyConfigured):
     def __init__(self, errors: Sequence[RuleError]) -> None:
         self.errors = tuple(errors)
         super().__init__("\n".join(f"{each.id}: {each.message} {each.hint}" for each in errors))
+
+
+class NotMigrated(ImproperlyConfigured):
+    """A database, or the schema of it that is in sight, lacks what a rule reads."""
+
+    def __init__(self, using: str, lacking: Sequence[str]) -> None:
+        super().__init__(
+            f"The database {using!r} lacks {', '.join(lacking)}. Run manage.py migrate there, or "
+            "select rules whose tables it has."
+        )

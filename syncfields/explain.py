@@ -16,6 +16,7 @@ from syncfields.costs import Sending, moves
 from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.extreme import Extreme
 from syncfields.paths import Model, column
+from syncfields.printing import shown
 from syncfields.rules import Rule
 from syncfields.selection import matching
 
@@ -115,7 +116,7 @@ def rule_explained(rule: Rule, maintenances: Sequence[Maintenance]) -> RuleExpla
     )
     return RuleExplained(
         rule.label,
-        repr(rule.expression),
+        shown(rule.expression),
         maintenances[0].kind,
         tuple(dict.fromkeys(reads)),
         tuple(indexes_of(maintenances)),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from django.db import connections, router
+from django.db import DatabaseError, connections, router
 
 from syncfields.exceptions import RuleError
 from syncfields.maintenance.base import Maintenance
+from syncfields.paths import Model
 from syncfields.plan import Plan
 
 
@@ -41,3 +42,28 @@ def views(alias: str) -> set[str]:
     with connection.cursor() as cursor:
         tables = connection.introspection.get_table_list(cursor)
     return {table.name for table in tables if table.type == "v"}
+
+
+def lacking(alias: str, models: Iterable[Model]) -> list[str]:
+    """The tables and columns of some models that a database does not have, as far as it says so
+    (nothing in a transaction that an error has ended).
+    """
+    connection = connections[alias]
+    try:
+        with connection.cursor() as cursor:
+            tables = {each.name for each in connection.introspection.get_table_list(cursor)}
+            found: list[str] = []
+            for options in (model._meta for model in models):
+                if options.db_table not in tables:
+                    found.append(f"the table {options.db_table}")
+                    continue
+                described = connection.introspection.get_table_description(cursor, options.db_table)
+                columns = {each.name for each in described}
+                found += [
+                    f"the column {options.db_table}.{field.column}"
+                    for field in options.local_concrete_fields
+                    if field.column not in columns
+                ]
+            return found
+    except DatabaseError:
+        return []

@@ -16,12 +16,13 @@ from itertools import chain, repeat
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.db import InterfaceError, OperationalError, connections
+from django.db import DatabaseError, InterfaceError, OperationalError, connections
 from django.utils.asyncio import async_unsafe
 
-from syncfields import drift, engine, pending, scope, targets
+from syncfields import drift, engine, homes, pending, registry, scope, targets
 from syncfields.changes import Change
 from syncfields.drift import Drift
+from syncfields.exceptions import NotMigrated
 from syncfields.locks import lock, lock_unread, take
 from syncfields.routes import concerned
 from syncfields.scans import Rows
@@ -123,7 +124,8 @@ def reconcile(
     done and the rows in all. ``start_after`` resumes behind a primary key.
 
     Raises ``BrokenRules`` where a selected rule has an error, ``LookupError`` for a label that
-    names no rule, and ``Interrupted`` where it is stopped.
+    names no rule, ``NotMigrated`` where the tables are missing, and ``Interrupted`` where it is
+    stopped.
     """
     reports: dict[str, RuleReport] = {}
     for _ in run_all(reports, selection, check, batch_size, using, progress, start_after):
@@ -175,10 +177,26 @@ def run_all(
             for last in done:
                 position = last
                 yield
-        except (KeyboardInterrupt, OperationalError, InterfaceError) as reason:
+        except (KeyboardInterrupt, DatabaseError, InterfaceError) as reason:
+            if isinstance(reason, DatabaseError):
+                refuse_unmigrated(task, reason)
+            if isinstance(reason, DatabaseError) and not isinstance(reason, OperationalError):
+                raise
             labels = tuple(rule.label for each in tasks[number:] for rule in each.rules)
             report = Report(tuple(reports.values()), check)
             raise Interrupted(labels, position, report) from reason
+
+
+def refuse_unmigrated(task: Task, reason: DatabaseError) -> None:
+    """Raise ``NotMigrated`` if what the rules read is not there: then nothing can be resumed."""
+    read = {
+        dependency.model: None
+        for maintenance in registry.plan().targets[task.model]
+        if not task.values.keys().isdisjoint(maintenance.values)
+        for dependency in maintenance.dependencies
+    }
+    if lacking := homes.lacking(task.queryset.db, [task.model, *read]):
+        raise NotMigrated(task.queryset.db, list(dict.fromkeys(lacking))) from reason
 
 
 def run(

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from syncfields.exceptions import BrokenRules
+from syncfields.exceptions import BrokenRules, NotMigrated
 from syncfields.reconcile import BATCH_SIZE, Interrupted, Report, RuleReport, reconcile
 
 # What --check found. Python itself exits with 1 after an error, so that errors get another code.
@@ -103,7 +103,7 @@ class Command(BaseCommand):
                 progress=progress,
                 start_after=start_after,
             )
-        except (BrokenRules, LookupError, ValueError, ValidationError) as error:
+        except (BrokenRules, NotMigrated, LookupError, ValueError, ValidationError) as error:
             raise CommandError(str(error)) from error
         except Interrupted as stop:
             self.show(stop.report, format, verbosity)
