@@ -24,6 +24,7 @@ from syncfields.changes import Change
 from syncfields.fields import RELATIONS, takes_none
 from syncfields.locks import lock_far, locking, must_write
 from syncfields.maintenance.base import Maintenance
+from syncfields.maintenance.copies import Copy
 from syncfields.maintenance.delta import Delta
 from syncfields.ownership import warn
 from syncfields.paths import Path, column, hop_along
@@ -251,8 +252,9 @@ def ahead(maintenances: Iterable[Maintenance]) -> Iterator[Path]:
     """The paths from the row to rows that it refers to."""
     for maintenance in dict.fromkeys(maintenances):
         for dependency in maintenance.dependencies:
-            if dependency.path.hops and dependency.path.hops[0].forward:
-                yield dependency.path
+            path = dependency.path
+            if path.forwards.hops:
+                yield path if isinstance(maintenance, Copy) else path.forwards
 
 
 def compares(value: Any) -> bool:

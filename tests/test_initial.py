@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from threading import Event, Thread
+from time import sleep
 
 import pytest
+from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from syncfields import registry
@@ -62,8 +65,6 @@ WAYS = {
 
 
 def upserted_by_any_key():
-    from django.db import connection
-
     unnamed = not connection.features.supports_update_conflicts_with_target
     return connection.introspection.table_names() if unnamed else []
 
@@ -111,6 +112,54 @@ def test_a_path_that_begins_forwards_is_kept(owner):
     assert_annotated(Stub)
     Deed.objects.update(owner=other)
     assert_annotated(Stub)
+
+
+def together(first, second):
+    """Both in transactions of their own; the second begins before the first is committed."""
+    written, errors = Event(), []
+
+    def attempt(write):
+        try:
+            write()
+        except Exception as error:  # noqa: BLE001 - any
+            errors.append(error)
+        finally:
+            written.set()
+            connection.close()
+
+    def hold():
+        with transaction.atomic():
+            first()
+            written.set()
+            sleep(0.5)
+
+    def follow():
+        written.wait()
+        second()
+
+    threads = [Thread(target=attempt, args=(write,)) for write in (hold, follow)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="One writer at a time")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("model", [Stub, Ticket])
+def test_what_the_row_leads_to_is_written_at_the_same_time(model, turned):
+    owner = Owner.objects.create(name="ann")
+
+    def change():
+        Deed.objects.create(owner=owner, w=5)
+        Owner(pk=owner.pk, name="bob").save()
+
+    writes = [lambda: model.objects.create(owner=owner), change]
+    together(*(writes[::-1] if turned else writes))
+
+    assert_annotated(model)
 
 
 def test_many_paths_that_begin_forwards(owner):
