@@ -10,7 +10,8 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.models import F
 
-from syncfields import coalesce, registry
+from syncfields import coalesce, registry, unsynced
 from tests.undo import rolled_back
 
 pytestmark = pytest.mark.django_db
@@ -420,6 +421,53 @@ def test_cell(name, kind, block):
         return
     counted.update(hive.pk for hive in events)
     assert hives.values() == {pk: counted[pk] for pk in hives.Hive.values_list("pk", flat=True)}
+
+
+@contextmanager
+def coalesced_and_unsynced():
+    with coalesce(), unsynced(reconcile=True):
+        yield
+
+
+@contextmanager
+def unsynced_and_coalesced():
+    with unsynced(reconcile=True), coalesce():
+        yield
+
+
+@contextmanager
+def unsynced_among_others():
+    """What is written before the block waits while it is mended."""
+    with coalesce():
+        flower = apps.get_model("testapp", "flower").objects.create()
+        for kind in ("delta", "recompute"):
+            bees = apps.get_model("testapp", f"{kind}bee").objects
+            for bee in bees.filter(flower=None):
+                bee.honey += 3
+                bee.flower = flower
+                bee.save()
+        with unsynced(reconcile=True):
+            yield
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"tally"}))
+@pytest.mark.parametrize("name", WAYS)
+def test_what_was_written_by_any_way_is_put_right_afterwards(name, kind):
+    from tests.truth import assert_truth
+
+    for block in (
+        partial(unsynced, reconcile=True),
+        coalesced_and_unsynced,
+        unsynced_and_coalesced,
+        unsynced_among_others,
+    ):
+        with rolled_back():
+            hives = Hives(kind)
+
+            with block():
+                WAYS[name](hives)
+
+            assert_truth(hives.Bee.model if kind == "copy" else hives.Hive.model)
 
 
 @pytest.mark.parametrize("kind", KINDS)
