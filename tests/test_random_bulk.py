@@ -58,11 +58,11 @@ class Writer:
 
     def columns(self, model: type[models.Model]) -> list[Any]:
         """What may be asked of, or written to, rows of a model."""
-        owned = registry.plan().owned.get(model._meta.concrete_model, {})
+        owned = registry.plan().owned
         return [
             field
             for field in model._meta.concrete_fields
-            if field.attname not in owned
+            if field.attname not in owned.get(field.model._meta.concrete_model, {})
             and not field.primary_key
             and not field.generated
             and field not in model._meta.pk_fields
@@ -133,7 +133,7 @@ class Writer:
             return rows.distinct()
         if shape == "ordered":
             return rows.order_by("-pk")
-        if shape == "annotated":
+        if shape == "annotated" and len(self.model._meta.pk_fields) == 1:
             return rows.annotate(_key=F("pk"))
         if shape == "subquery":
             return QuerySet(self.model).filter(pk__in=rows.values("pk"))

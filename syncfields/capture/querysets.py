@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, FieldError
-from django.db.models import Case, Model, Q, QuerySet, Value, When
+from django.db.models import Case, Model, QuerySet, Value, When
 from django.db.models.functions import Cast
 from django.db.models.sql import UpdateQuery
 
@@ -22,7 +22,6 @@ from syncfields.capture.wrapping import wrap
 from syncfields.changes import Change
 from syncfields.paths import concrete
 from syncfields.routes import route
-from syncfields.trees import nodes
 
 COLLECTED = "_syncfields_collected"
 """On a queryset of Django's collector: that its rows are known, or else how to delete them."""
@@ -123,13 +122,24 @@ def keys_written(model: type[Model], kwargs: Mapping[str, Any]) -> Iterator[dict
     """
     for name, value in kwargs.items():
         field: Any = model._meta.get_field(name)
-        for node in nodes(value) if field.is_relation else ():
+        for node in results(value) if field.is_relation else ():
             if isinstance(node, Model):
                 yield {field.attname: getattr(node, field.target_field.attname)}
             elif isinstance(node, Value):
                 yield {field.attname: node.value}
-            elif not isinstance(node, (Case, When, Cast, Q)):
+            else:
                 yield {field.attname: node}
+
+
+def results(value: Any) -> Iterator[Any]:
+    """What an expression may come to; not what its conditions compare."""
+    if isinstance(value, When):
+        yield from results(value.result)
+    elif isinstance(value, (Case, Cast)):
+        for source in value.get_source_expressions():
+            yield from results(source)
+    else:
+        yield value
 
 
 def constants(

@@ -173,6 +173,13 @@ VALUES = {
     "nowhere": lambda model: {"field": None, "ok": True},
     "expression": lambda model: {"height": F("height") + F("pk")},
     "case": lambda model: {"height": Case(When(ok=True, then=Value(4)), default=F("height"))},
+    "case of keys": lambda model: {
+        "field": Case(
+            When(height__in=[1, 3], then=Value(over(model).objects.last().pk)),
+            When(ok=False, then=Value(None)),
+            default=Value(over(model).objects.first().pk),
+        )
+    },
     "subquery": lambda model: {
         "field": Subquery(QuerySet(over(model)).order_by("-pk").values("pk")[:1])
     },
