@@ -75,7 +75,7 @@ def test_only_known_keys_are_foreseen(value, foreseen):
     dependency, others = watched(zoo.Comment, zoo.Blog)
 
     assert comes_to_be_connected(change, dependency, others)
-    assert is_foreseen(change, dependency, others) is foreseen
+    assert is_foreseen("default", change, dependency, others) is foreseen
 
 
 @pytest.mark.django_db
