@@ -127,10 +127,13 @@ def described_by(field: Any) -> type:
     One of ours only reads what was dropped.
     """
     descriptor: Any = getattr_static(field.model, field.attname, None)
-    while type(descriptor) is DescriptorWrapper:
+    while (kind := not_ours(type(descriptor))) is DescriptorWrapper:
         descriptor = descriptor.descriptor
-    kinds = type(descriptor).__mro__
-    return next(each for each in kinds if not each.__module__.startswith("syncfields."))
+    return kind
+
+
+def not_ours(kind: type) -> type:
+    return next(each for each in kind.__mro__ if not each.__module__.startswith("syncfields."))
 
 
 def is_in_dict(field: Any) -> bool:

@@ -12,7 +12,7 @@ from django.db.models.signals import post_init, post_save
 from django.test.utils import isolate_apps
 from model_utils import FieldTracker
 
-from syncfields import coalesce, flush, synced, unsynced
+from syncfields import coalesce, flush, registry, synced, unsynced
 from tests.own import empty, kept, truth
 from tests.statements import sent
 
@@ -380,6 +380,8 @@ def test_a_field_tracker_sees_no_change_that_never_was():
     assert tracked.n == 1
     tracked.title = "newer"
     assert tracked.tracker.changed() == {"title": "new"}
+    registry.rebuild()  # As when a model is defined later.
+    assert registry.errors() == []
 
 
 def test_old_values_from_memory_are_not_older_than_what_was_written_through_it():
