@@ -139,8 +139,13 @@ class Writer:
             return QuerySet(self.model).filter(pk__in=rows.values("pk"))
         if shape == "exists" and len(self.model._meta.pk_fields) == 1:
             return QuerySet(self.model).filter(Exists(rows.filter(pk=OuterRef("pk"))))
-        many = [name for name, _ in relations if not self.model._meta.get_field(name).concrete]
-        if shape == "having" and many:  # Over a key of its own Django writes no valid SQL.
+        # Over a key of its own Django writes no valid SQL, and it counts no keys of two columns.
+        many = [
+            name
+            for name, model in relations
+            if not self.model._meta.get_field(name).concrete and len(model._meta.pk_fields) == 1
+        ]
+        if shape == "having" and many:
             name = self.random.choice(many)
             return rows.annotate(_number=Count(name)).filter(_number__gte=self.pick(0, 1))
         if shape == "joined" and relations:
