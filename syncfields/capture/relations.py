@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from django.db.models import Model
+from django.db.models.fields.related_descriptors import ManyToManyDescriptor
 
 from syncfields import memory, registry
 from syncfields.capture.wrapping import wrap
@@ -39,12 +40,17 @@ def attach(plan: Plan) -> None:
 
 
 def many_to_many(through: Any) -> Iterator[Any]:
-    """The accessors at both ends of the relations that go through a model."""
+    """The accessors at both ends of the relations that go through a model, where they are Django's:
+    a field of another package, such as taggit's, may look the same and have its own.
+    """
     ends = (field.remote_field.model for field in through._meta.fields if field.many_to_one)
     for model in dict.fromkeys(ends):
         for field in model._meta.many_to_many:
             if concrete(field.remote_field.through) is through:
-                yield getattr(model, field.name)
+                accessor = getattr(model, field.name)
+                if not isinstance(accessor, ManyToManyDescriptor):
+                    continue
+                yield accessor
                 if not field.remote_field.hidden:
                     yield getattr(field.related_model, field.remote_field.accessor_name)
 
