@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from django.db import models
+from django.db.models import ManyToManyField
 
 from syncfields import dropped, registry, tracking
 from syncfields.changes import Change
@@ -187,6 +188,11 @@ def many_to_many(first: Hop, second: Hop) -> Iterator[str]:
 
 
 def goes_through(hop: Hop, field: Any, keys: tuple[str, str]) -> bool:
-    """Whether a many-to-many field is made of the rows that a hop leads to, by these keys."""
+    """Whether a many-to-many field is made of the rows that a hop leads to, by these keys.
+
+    A field of another package, such as taggit's, may only look like one.
+    """
+    if not isinstance(field, ManyToManyField):
+        return False
     through = concrete(field.remote_field.through) is hop.model
     return through and keys == (field.m2m_field_name(), field.m2m_reverse_field_name())
