@@ -12,7 +12,8 @@ from collections.abc import Callable, Collection, Iterable
 from contextlib import nullcontext
 from typing import Any
 
-from django.db import models
+from django.db import models, router
+from django.db.models.signals import pre_save
 
 from syncfields import dropped, engine, memory, registry, scope, tracking
 from syncfields.capture import refusals
@@ -74,10 +75,22 @@ def refusing(original: Callable[..., None]) -> Callable[..., None]:
         if update_fields and any(refusals.owned_by(type(self))) and scope.suspended() is None:
             update_fields = without_synced(self, update_fields)
         dropped.unfill(self)  # Receivers read what they ask for.
+        if not (raw or force_insert or self._state.adding) and pre_save.has_listeners(type(self)):
+            drop_unwritten(self, using)
         with scope.loads(raw) if raw is not scope.loading() else nullcontext():
             original(self, raw, force_insert, force_update, using, update_fields)
 
     return save_base
+
+
+def drop_unwritten(instance: models.Model, using: str | None) -> None:
+    """Let receivers of ``pre_save`` see no value that the UPDATE is going to leave out: an audit log
+    would record a change that never was.
+    """
+    if scope.suspended() is None:
+        for _, owned in refusals.owned_by(type(instance)):
+            alias = using or router.db_for_write(type(instance), instance=instance)
+            dropped.drop(instance, owned, alias, old=False)
 
 
 def inserting(original: Callable[..., Any]) -> Callable[..., Any]:
