@@ -1,0 +1,16 @@
+"""What django-modeltranslation looks for in each application."""
+
+from modeltranslation.translator import TranslationOptions, register
+
+from tests.packages.test_modeltranslation import Museum, Room
+
+
+@register(Museum)
+class MuseumOptions(TranslationOptions):
+    fields = ["name"]
+
+
+@register(Room)
+class RoomOptions(TranslationOptions):
+    fields = ["title", "museum_label"]
+    required_languages: list[str] = []
