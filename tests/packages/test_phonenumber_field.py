@@ -7,7 +7,8 @@ import pytest
 pytest.importorskip("phonenumber_field", reason="django-phonenumber-field is not installed")
 
 from django.db import models
-from django.db.models import Count, F, Max, Q
+from django.db.models import Count, Max, Q
+from django.db.models.functions import Cast
 from phonenumber_field.modelfields import PhoneNumberField
 
 from syncfields import synced
@@ -23,14 +24,20 @@ class Flat(models.Model):
         models.IntegerField(default=0),
         Count("tenants", filter=Q(tenants__phone__startswith="+49")),
     )
-    # Of the same class as what it reads: another one would read another value from the column.
-    last_phone = synced(PhoneNumberField(null=True), Max("tenants__phone"))
+    # The text in the column: what is read from it as an object has a field of its own.
+    last_phone = synced(
+        models.CharField(max_length=128, null=True),
+        Max(Cast("tenants__phone", models.CharField(max_length=128))),
+    )
 
 
 class Tenant(models.Model):
     flat = models.ForeignKey(Flat, models.CASCADE, related_name="tenants")
     phone = PhoneNumberField(null=True, blank=True)
-    home = synced(PhoneNumberField(null=True), F("flat__phone"))
+    home = synced(
+        models.CharField(max_length=128, null=True),
+        Cast("flat__phone", models.CharField(max_length=128)),
+    )
 
 
 def test_numbers_as_they_are_typed(db):

@@ -12,5 +12,5 @@ class MuseumOptions(TranslationOptions):
 
 @register(Room)
 class RoomOptions(TranslationOptions):
-    fields = ["title", "museum_label"]
+    fields = ["title"]
     required_languages: list[str] = []
