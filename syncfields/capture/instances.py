@@ -84,8 +84,9 @@ def refusing(original: Callable[..., None]) -> Callable[..., None]:
 
 
 def drop_unwritten(instance: models.Model, using: str | None) -> None:
-    """Let receivers of ``pre_save`` see no value that the UPDATE is going to leave out: an audit log
-    would record a change that never was.
+    """Let receivers of ``pre_save`` see no value that the UPDATE is going to leave out.
+
+    An audit log would record a change that never was.
     """
     if scope.suspended() is None:
         for _, owned in refusals.owned_by(type(instance)):
