@@ -192,7 +192,8 @@ def goes_through(hop: Hop, field: Any, keys: tuple[str, str]) -> bool:
 
     A field of another package, such as taggit's, may only look like one.
     """
-    if not isinstance(field, ManyToManyField):
+    known = isinstance(field, ManyToManyField)
+    through: Any = field.remote_field.through
+    if not known or concrete(through) is not hop.model:
         return False
-    through = concrete(field.remote_field.through) is hop.model
-    return through and keys == (field.m2m_field_name(), field.m2m_reverse_field_name())
+    return keys == (field.m2m_field_name(), field.m2m_reverse_field_name())
