@@ -249,7 +249,8 @@ def test_unsynced_with_reconcile_repairs_what_was_touched(shelf):
     assert len(drifts(Shelf)) == 1
 
     with unsynced(reconcile=True):
-        Book.objects.filter(shelf=untouched).delete()
+        Book.objects.filter(shelf=untouched).update(pages=8)
+        assert drifts(Shelf)
     assert_truth()
 
 
