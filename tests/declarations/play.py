@@ -20,7 +20,7 @@ from syncfields import coalesce, reconcile, register, registry, rules, unsynced
 from syncfields.testing import assert_in_sync
 from tests.declarations import models as world
 from tests.declarations.grammar import declarations
-from tests.declarations.relations import own_slots
+from tests.declarations.relations import own_slots, relations
 from tests.declarations.truth import NAMES, drifts, meaning, truths
 from tests.declarations.words import Declared, Draw
 from tests.declarations.writes import writings
@@ -231,25 +231,32 @@ def verify(kept: Sequence[Declared], line: str) -> None:
 
 
 def verify_memory(kept: Sequence[Declared], line: str, saved: Sequence[models.Model]) -> None:
-    """What was saved, and what is cached on it, holds no other value than its row."""
-    for each in (*saved, *cached(saved)):
+    """What was saved, and a target that is cached on it, holds no other value than its row."""
+    for instance in saved:
         for rule in kept:
-            if isinstance(each, rule.model):
+            for each in (instance, *cached(instance, rule)):
                 stored = models.QuerySet(rule.model).filter(pk=each.pk)
                 for value in stored.values_list(rule.slot.name, flat=True):
-                    held = getattr(each, rule.slot.name)
-                    if held != value:
+                    held = getattr(each, rule.slot.name, value)
+                    if isinstance(each, rule.model) and held != value:
                         raise WrongError(
                             f"After\n{line}\n{each!r} holds {held!r} as {rule.slot.name}, "
                             f"its row has {value!r}"
                         )
 
 
-def cached(saved: Sequence[models.Model]) -> Iterator[models.Model]:
-    """What instances lead to; where two instances stand for one row, only one is on the path."""
-    for each in saved:
-        far = [one for one in each._state.fields_cache.values() if isinstance(one, models.Model)]
-        yield from (one for one in far if far.count(one) == 1)
+def cached(instance: models.Model, rule: Declared) -> Iterator[models.Model]:
+    """The targets of a rule that an instance leads to by the one relation that the rule names."""
+    names = {each.name for each in relations(rule.model)}
+    read = names & set(re.findall(r"[a-z]+", re.sub(r"__\w+", "", rule.text)))
+    if "objects" in rule.text:
+        return
+    keys = [each for each in instance._meta.concrete_fields if each.is_relation]
+    for key in keys:
+        far = key.get_cached_value(instance, default=None)
+        rows = [getattr(instance, each.attname) for each in keys if each.related_model is type(far)]
+        if read == {key.remote_field.name} and rows.count(getattr(instance, key.attname)) == 1:
+            yield far
 
 
 def declarations_in(line: str) -> Iterator[Declared]:
