@@ -101,6 +101,8 @@ class GreaterThan(Func):
 def comparable(field: Any, value: Any, vendor: str) -> Any:
     """``value`` as the field would store it, in the form in which the database can compare it."""
     if isinstance(field, DecimalField):
+        if vendor == "mysql":  # Which rounds half of a float otherwise than it stores it.
+            return Cast(value, field)
         return Round(value, precision=field.decimal_places)
     if isinstance(field, JSONField) and vendor == "sqlite":
         # Stored as text, which Python and SQLite write with other white space.

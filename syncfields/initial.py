@@ -242,10 +242,19 @@ def read(
         values[name] = ExpressionWrapper(value, output_field=column(model, name))
         makers[name] = maintenance
     for name, result in evaluated(using, query, values).items() if values else ():
+        if is_cut(column(model, name), result):
+            late.append(makers[name])
         provisional = change.loaded or makers[name] in late
         if result is not None or column(model, name).null or not provisional:
             give(makers[name], name, result, change, [instance])
     return late
+
+
+def is_cut(field: Any, value: Any) -> bool:
+    """Whether the column may hold another number than it is given."""
+    if not isinstance(field, models.DecimalField) or value is None:
+        return False
+    return not isinstance(value, Decimal) or is_rounded(field, value)
 
 
 def ahead(maintenances: Iterable[Maintenance]) -> Iterator[Path]:
@@ -288,11 +297,14 @@ def known(
     if hasattr(own, "resolve_expression") or (first.model is model and may_be(instance, name, own)):
         return None, False
     sources = rows(first.model, using).filter(**{name: own})
+    read = (sources if more else locking(sources)).values(rest)
+    # A lookup takes no query of which Django cannot see that it gives one row.
+    value = Subquery(read[:1] if compared else read)
     if not more:
-        return Subquery(locking(sources).values(rest)), not must_write(using)
+        return value, not must_write(using)
     locks = connections[using].features.has_select_for_update
     is_certain = not locks and not change.unordered and all(hop.model is not model for hop in more)
-    return Subquery(sources.values(rest)), is_certain
+    return value, is_certain
 
 
 def may_be(instance: Any, name: str, key: Any) -> bool:

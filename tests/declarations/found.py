@@ -40,4 +40,20 @@ register(Tag, flt_n=Subquery(Tag.objects.filter(parent=OuterRef("pk"), w__in=[])
 Tag.objects.create(parent=row(Tag, 0), heat=1.5)
 save(row(Tag, 1), dict(heat=2.5))
 """,
+    "a new row compares what it copies": """
+save(Tag(took=dt.timedelta(hours=2), w=3), {})
+# ---
+register(Tag, int_n=Case(When(parent__took__exact=F("parent__took"), then=F("parent__w"))))
+# ---
+Tag.objects.create(parent=row(Tag, 0))
+Tag.objects.create(parent=row(Tag, 2))
+""",
+    "a new row holds what its column holds of a number with more places": """
+save(Tag(price=Decimal("2.25"), heat=0.25), {})
+# ---
+register(Tag, dec0_n=F("parent__price"), dec1=Coalesce("parent__heat", 0.0))
+# ---
+Tag.objects.create(parent=row(Tag, 0))
+Tag.objects.bulk_create([Tag(parent=row(Tag, 0)), Tag(parent=row(Tag, 1))])
+""",
 }

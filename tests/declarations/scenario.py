@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.declarations.found import FOUND
 from tests.declarations.play import Example, Outcome, play
-from tests.declarations.search import failure, report, shrunk, signature
+from tests.declarations.search import failure, report, shrunk
 
 pytestmark = pytest.mark.django_db
 
@@ -19,11 +19,6 @@ EXAMPLES = int(
     os.environ.get("SYNCFIELDS_TEST_EXAMPLES") or {"sqlite": 40}.get(connection.vendor, 12)
 )
 FEW = 0.3
-KNOWN = (
-    # Instances that are cached on the written one, where a target is evaluated anew.
-    "memory",
-)
-"""Kinds of failures (``signature()``) that are being mended."""
 
 
 @st.composite
@@ -45,7 +40,7 @@ def test_whatever_is_declared_is_kept_or_refused():
     @given(examples())
     def every_value_is_true(example: Example) -> None:
         error = failure(example, outcome)
-        if error is not None and signature(error) not in KNOWN:
+        if error is not None:
             pytest.fail(report(*shrunk(example, error)))
 
     every_value_is_true()
