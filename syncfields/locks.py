@@ -318,7 +318,7 @@ def lock_named(
         return
     path = dependency.path
     for other in sorted(others, key=lambda each: len(each.path.hops)):
-        if other.columns and leads_to_one(path, other.path):
+        if matters_beyond(path, other, others):
             beyond = other.path.after(len(path.hops) + 1)
             ((held, name), *_) = other.path.hops[len(path.hops)].columns
             named = rows(beyond.target, using).filter(**{f"{name}__in": values(written, held)})
@@ -354,14 +354,30 @@ def leads_to_one(near: Path, far: Path) -> bool:
     )
 
 
-def connecting(dependency: Dependency, others: Iterable[Dependency]) -> frozenset[str]:
+def matters_beyond(near: Path, far: Dependency, others: Iterable[Dependency]) -> bool:
+    """Whether rows at the end of one path lead to one at the end of another whose columns are read,
+    or that other rows refer to which are read: who writes those locks it, too.
+    """
+    depth = len(far.path.hops)
+    return leads_to_one(near, far.path) and (
+        bool(far.columns)
+        or any(
+            len(other.path.hops) > depth
+            and other.path.starts_with(far.path)
+            and not other.path.hops[depth].forward
+            for other in others
+        )
+    )
+
+
+def connecting(dependency: Dependency, others: Collection[Dependency]) -> frozenset[str]:
     """The columns of a row at the end of a path that say which other rows matter."""
     depth = len(dependency.path.hops)
     arrival = dependency.path.hops[-1:]
     beyond = (
         other.path.hops[depth]
         for other in others
-        if other.columns and leads_to_one(dependency.path, other.path)
+        if matters_beyond(dependency.path, other, others)
     )
     return frozenset(
         {far for hop in arrival for _, far in hop.columns}

@@ -14,7 +14,7 @@ from django.db.models.constants import LOOKUP_SEP
 from syncfields import registry
 from syncfields.changes import Change
 from syncfields.fields import UNKNOWN
-from syncfields.locks import Wanted, connecting, leads_to_one, referring, values
+from syncfields.locks import Wanted, connecting, matters_beyond, referring, values
 from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.copies import Copy
 from syncfields.maintenance.folding import holding_of
@@ -319,10 +319,10 @@ def is_loose(hop: Hop) -> bool:
     return hop.generic or hop.outlives_target or hop.by_value or len(hop.columns) > 1
 
 
-def beyond(path: Path, others: Iterable[Dependency]) -> Iterator[tuple[Dependency, Hop]]:
+def beyond(path: Path, others: Collection[Dependency]) -> Iterator[tuple[Dependency, Hop]]:
     """What rows at the end of a path lead to, away from the target, and the hop that does it."""
     for other in sorted(others, key=lambda each: len(each.path.hops)):
-        if other.columns and leads_to_one(path, other.path):
+        if matters_beyond(path, other, others):
             yield other, other.path.hops[len(path.hops)]
 
 
