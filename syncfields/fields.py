@@ -32,7 +32,13 @@ from model_utils.tracker import DescriptorWrapper
 Ask = Callable[[Any], Any]
 """A question about a value that a field is given."""
 
-UNKNOWN = object()
+
+class Unknown:
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+
+UNKNOWN = Unknown()
 VENDORS = ("sqlite", "postgresql", "mysql")
 RELATIONS = (models.ForeignKey, models.OneToOneField)
 INTEGERS = (

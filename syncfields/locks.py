@@ -375,9 +375,7 @@ def connecting(dependency: Dependency, others: Collection[Dependency]) -> frozen
     depth = len(dependency.path.hops)
     arrival = dependency.path.hops[-1:]
     beyond = (
-        other.path.hops[depth]
-        for other in others
-        if matters_beyond(dependency.path, other, others)
+        other.path.hops[depth] for other in others if matters_beyond(dependency.path, other, others)
     )
     return frozenset(
         {far for hop in arrival for _, far in hop.columns}
