@@ -173,13 +173,17 @@ def play(example: Example, outcome: Outcome | None = None) -> None:
         with only(kept):
             reconcile()
             verify(kept, "reconcile()")
+            asked = kept
             for line in example.lines:
                 outcome.steps += 1
                 saved = performed(line, player, kept)
                 outcome.failed_steps += saved is None
-                verify(kept, line)
-                verify_memory(kept, line, saved or ())
-            assert_in_sync()
+                # MariaDB gives texts for some dates, which Django cannot read: not before rows are.
+                asked = [rule for rule in asked if is_possible(rule)]
+                verify(asked, line)
+                verify_memory(asked, line, saved or ())
+            if asked:
+                assert_in_sync(*(rule.label for rule in asked))
 
 
 def is_possible(rule: Declared) -> bool:
