@@ -25,7 +25,7 @@ from django.db.models.functions import Lower
 from django.utils.functional import lazystr
 from django.utils.safestring import mark_safe
 
-from tests.apart import Apart
+from tests.ownmodels import own_apps
 
 UTC = dt.timezone.utc
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -355,7 +355,7 @@ class World:
 
 
 def world_of(case: Case) -> World:
-    apps = Apart()
+    apps = own_apps("fieldtypes")
     number = CASES.index(case)
 
     def model(name: str, **attributes: Any) -> Any:

@@ -1,35 +1,45 @@
 """Models of a test file's own, outside the zoo: their tables, and a plan of their rules only.
 
-APPS = own_apps("own")
+A file whose models declare their rules::
 
-class Own(models.Model):
-class Meta:
-abstract = True
-apps = APPS
-app_label = "own"
+    APPS = own_apps("own")
 
-kept = kept_by(APPS)  # A fixture for the tests of the file.
+    class Own(models.Model):
+        class Meta:
+            abstract = True
+            apps = APPS
+            app_label = "own"
+
+    kept_here = kept_by(APPS)  # A fixture for all tests of the file.
+
+A file whose tests try many rules on the same models: a fixture with ``tables()``, and in each test
+``with kept([(Own, "count", Count("parts"))]):``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from django.apps import AppConfig
 from django.apps.registry import Apps
 from django.db import connections, models
-from django.db.models import QuerySet
+from django.db.models import Aggregate, QuerySet
+from django.db.models.expressions import CombinedExpression
 
 import tests
 from syncfields import registry
 from syncfields.expressions import Tally
-from syncfields.rules import ATTRIBUTE, Rule
+from syncfields.rules import ATTRIBUTE, Declaration, Rule
+
+DEFAULT = ("default",)
+SIGNS = {"+": 1, "-": -1}
 
 
 def own_apps(label: str) -> Apps:
-    """A registry for the models of one test file."""
+    """A registry for the models of one test file, whatever applications are installed."""
     apps, config = Apps(), AppConfig(f"tests.{label}", tests)
     config.apps, config.models = apps, apps.all_models[label]
     apps.app_configs[label] = config
@@ -42,51 +52,128 @@ def models_of(apps: Apps) -> list[type[models.Model]]:
 
 
 def rules_of(apps: Apps) -> Iterator[Rule]:
+    """Those that were declared by ``synced()``."""
     for model in models_of(apps):
         for field in model._meta.local_fields:
             if declaration := getattr(field, ATTRIBUTE, None):
                 yield Rule(model, field.name, declaration)
 
 
-def kept_by(apps: Apps, using: str = "default") -> Callable[..., Any]:
-    """A fixture: the tables are there, and the rules of these models, and no others, are kept."""
-
-    @pytest.fixture(scope="module", autouse=True)
-    def kept(django_db_setup: object, django_db_blocker: Any) -> Iterator[None]:
-        made = [model for model in models_of(apps) if not model._meta.proxy]
-        with pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock():
-            with connections[using].schema_editor() as editor:
+@contextmanager
+def tables(
+    blocker: Any, made: Iterable[type[models.Model]], using: Sequence[str] = DEFAULT
+) -> Iterator[None]:
+    """Their tables, on each of the databases, for a fixture that depends on ``django_db_setup``;
+    ``blocker`` is the fixture ``django_db_blocker``.
+    """
+    made = [model for model in made if not model._meta.proxy]
+    with blocker.unblock():
+        for alias in using:
+            with connections[alias].schema_editor() as editor:
                 for model in made:
                     editor.create_model(model)
-            patch.setattr(registry, "collect", lambda: rules_of(apps))
+        try:
+            yield
+        finally:
+            for alias in using:
+                drop(made, alias)
+
+
+def drop(made: list[type[models.Model]], using: str) -> None:
+    connection = connections[using]
+    with connection.constraint_checks_disabled(), connection.schema_editor() as editor:
+        for model in reversed(made):
+            editor.delete_model(model)
+
+
+@contextmanager
+def kept(rules: Iterable[Rule | tuple[Any, str, Any]]) -> Iterator[None]:
+    """These rules, and no others, are kept, and each is one that can be: a ``Rule``, or a model,
+    the name of a field, and an expression or declaration.
+    """
+    found = [each if isinstance(each, Rule) else rule(*each) for each in rules]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "collect", lambda: iter(found))
+        try:
             registry.rebuild()
-            try:
-                wrong = [each.message for each in registry.errors()]
-                assert not wrong, wrong
-                yield
-            finally:
-                connection = connections[using]
-                with connection.constraint_checks_disabled(), connection.schema_editor() as editor:
-                    for model in reversed(made):
-                        editor.delete_model(model)
-        with django_db_blocker.unblock():
+            wrong = [each.message for each in registry.errors()]
+            assert not wrong, wrong
+            yield
+        finally:
+            patch.undo()
             registry.rebuild()
 
-    return kept
+
+def rule(model: Any, name: str, declared: Any) -> Rule:
+    is_whole = isinstance(declared, Declaration)
+    return Rule(model, name, declared if is_whole else Declaration(declared))
+
+
+def kept_by(apps: Apps, using: Sequence[str] = DEFAULT) -> Callable[..., Any]:
+    """A fixture: the tables are there, and the rules that these models declare are kept."""
+
+    @pytest.fixture(scope="module", autouse=True)
+    def fixture(django_db_setup: object, django_db_blocker: Any) -> Iterator[None]:
+        with tables(django_db_blocker, models_of(apps), using), kept(rules_of(apps)):
+            yield
+
+    return fixture
+
+
+def empty(apps: Apps, using: str = "default") -> None:
+    """Delete all rows, which a test with transactions of its own leaves behind."""
+    for model in reversed(models_of(apps)):
+        QuerySet(model, using=using)._raw_delete(using)
+
+
+def stored(model: type[models.Model], pk: Any, *names: str) -> dict[str, Any]:
+    """What a row holds, read without the library and without an instance."""
+    return QuerySet(model, using="default").values(*names).get(pk=pk)
 
 
 def assert_kept() -> None:
-    """Each synced field holds what a plain ``annotate()`` says, one expression at a time."""
-    for rule in registry.plan().rules:
-        if isinstance(rule.expression, Tally):
+    """Each synced field holds what a plain ``annotate()`` says, one expression at a time. Where
+    that is nothing, it holds NULL, or 0 if it cannot: what adds up no row at all, and a row that
+    ``annotate()`` leaves out because its key refers to none.
+    """
+    for each in registry.plan().rules:
+        if isinstance(each.expression, Tally):
             continue
-        truth = QuerySet(rule.model).annotate(_truth=rule.expression)
+        nothing = None if each.field.null else 0
+        held, true = column(each.model, each.field.attname), truth(each.model, each.expression)
+        expected = {pk: nothing if true.get(pk) is None else true[pk] for pk in {**held, **true}}
         wrong = [
-            (pk, stored, expected)
-            for pk, stored, expected in truth.values_list("pk", rule.field.attname, "_truth")
-            if not is_same(stored, expected if expected is not None or rule.field.null else 0)
+            (pk, held.get(pk), value)
+            for pk, value in expected.items()
+            if pk not in held or not is_same(held[pk], value)
         ]
-        assert not wrong, (rule.label, wrong)
+        assert not wrong, (each.label, wrong)
+
+
+def column(model: type[models.Model], name: str) -> dict[Any, Any]:
+    return dict(QuerySet(model).order_by().values_list("pk", name))
+
+
+def truth(model: type[models.Model], expression: Any) -> dict[Any, Any]:
+    """What ``annotate()`` says of all rows; of a sum of aggregates, each by itself."""
+    if is_sum(expression):
+        left, right = truth(model, expression.lhs), truth(model, expression.rhs)
+        sign = SIGNS[expression.connector]
+        return {pk: left[pk] + sign * right[pk] for pk in left}
+    rows = QuerySet(model).order_by().annotate(_truth=expression).values_list("pk", "_truth")
+    found = list(rows)
+    assert len(dict(found)) == len(found), "A row has more than one value."
+    return dict(found)
+
+
+def is_sum(expression: Any) -> bool:
+    return (
+        isinstance(expression, CombinedExpression)
+        and expression.connector in SIGNS
+        and all(
+            isinstance(side, Aggregate) or is_sum(side) for side in (expression.lhs, expression.rhs)
+        )
+    )
 
 
 def is_same(stored: Any, expected: Any) -> bool:

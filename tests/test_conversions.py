@@ -14,8 +14,8 @@ from django.test import override_settings
 from syncfields.compiler import compile_rules
 from syncfields.maintenance.recompute import Recompute
 from syncfields.rules import Declaration, Rule
-from tests.apart import Apart
 from tests.fieldtypes import Presaved, Reversed
+from tests.ownmodels import own_apps
 
 
 class Unhooked(models.CharField):
@@ -34,7 +34,7 @@ class Scaled(models.IntegerField):
 
 @pytest.fixture(scope="module")
 def garage():
-    own = Apart()
+    own = own_apps("garage")
 
     class Car(models.Model):
         specs = models.JSONField(default=dict)

@@ -9,14 +9,15 @@ from asgiref.sync import async_to_sync, sync_to_async
 from django.db import connection, connections, models, transaction
 from django.db.models import Count, F, Max, Sum
 from django.db.models.signals import post_init, post_save
-from django.test.utils import isolate_apps
 from model_utils import FieldTracker
 
 from syncfields import coalesce, flush, registry, synced, unsynced
-from tests.own import empty, kept, truth
+from tests.ownmodels import empty, kept_by, own_apps, stored
 from tests.statements import sent
 
 pytestmark = pytest.mark.django_db
+APPS = own_apps("own")
+kept = kept_by(APPS, using=("default", "other"))
 
 
 class Visible(models.Manager):
@@ -24,96 +25,101 @@ class Visible(models.Manager):
         return super().get_queryset().filter(hidden=False)
 
 
-with isolate_apps("tests.own") as isolated:
-
-    class Own(models.Model):
-        class Meta:
-            abstract = True
-            app_label = "own"
-
-    class Chain(Own):
-        name = models.CharField(max_length=20, default="")
-        total = synced(models.IntegerField(default=0), Sum("shops__n"))
-
-    class Shop(Own):
-        chain = models.ForeignKey(Chain, models.CASCADE, null=True, related_name="shops")
-        title = models.CharField(max_length=20, default="")
-        hidden = models.BooleanField(default=False)
-        n = synced(models.IntegerField(default=0), Count("sales"))
-        total = synced(models.IntegerField(default=0), Sum("sales__amount"))
-        most = synced(models.IntegerField(null=True), Max("sales__amount"))
-        chain_name = synced(models.CharField(max_length=20, null=True), F("chain__name"))
-        objects = models.Manager()
-        visible = Visible()
-
-        class Meta(Own.Meta):
-            base_manager_name = "visible"
-            abstract = False
-
-    class Branch(Shop):
-        street = models.CharField(max_length=20, default="")
-        keepers_n = synced(models.IntegerField(default=0), Count("keepers"))
-
-    class Keeper(Own):
-        branch = models.ForeignKey(Branch, models.CASCADE, related_name="keepers")
-
-    class Sale(Own):
-        shop = models.ForeignKey(Shop, models.CASCADE, null=True, related_name="sales")
-        amount = models.IntegerField(default=1)
-
-    class Tracked(Own):
-        """With the tracker of django-model-utils, which wraps the same descriptors."""
-
-        title = models.CharField(max_length=20, default="")
-        n = synced(models.IntegerField(default=0), Count("steps"))
-        tracker = FieldTracker()
-
-    class Step(Own):
-        of = models.ForeignKey(Tracked, models.CASCADE, related_name="steps")
-
-    class Depot(Own):
-        n = synced(models.IntegerField(default=0), Sum("crates__n"), tracking="memory")
-
-    class Crate(Own):
-        """Its old values come from memory."""
-
-        depot = models.ForeignKey(Depot, models.CASCADE, null=True, related_name="crates")
-        n = synced(models.IntegerField(default=0), Count("items"), tracking="memory")
-
-    class Item(Own):
-        crate = models.ForeignKey(Crate, models.CASCADE, related_name="items")
-
-    class Remembering(Own):
-        """Its instances remember what they were loaded with."""
-
-        status = models.CharField(max_length=20, default="")
-        n = synced(models.IntegerField(default=0), Count("memories"))
-        total = synced(models.IntegerField(null=True), Sum("memories__weight"))
-
-        def __init__(self, *args, **kwargs):
-            super().__init__(*args, **kwargs)
-            self.before = {f.attname: getattr(self, f.attname) for f in self._meta.concrete_fields}
-
-    class Memory(Own):
-        of = models.ForeignKey(Remembering, models.CASCADE, related_name="memories")
-        weight = models.IntegerField(default=1)
-        status = synced(models.CharField(max_length=20, default=""), F("of__status"))
-
-        def __init__(self, *args, **kwargs):
-            super().__init__(*args, **kwargs)
-            self.before = self.weight, self.status
+class Own(models.Model):
+    class Meta:
+        abstract = True
+        apps = APPS
+        app_label = "own"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def tables(django_db_setup, django_db_blocker):
-    with django_db_blocker.unblock(), kept(isolated, ("default", "other")):
-        yield
+class Chain(Own):
+    name = models.CharField(max_length=20, default="")
+    total = synced(models.IntegerField(default=0), Sum("shops__n"))
+
+
+class Shop(Own):
+    chain = models.ForeignKey(Chain, models.CASCADE, null=True, related_name="shops")
+    title = models.CharField(max_length=20, default="")
+    hidden = models.BooleanField(default=False)
+    n = synced(models.IntegerField(default=0), Count("sales"))
+    total = synced(models.IntegerField(default=0), Sum("sales__amount"))
+    most = synced(models.IntegerField(null=True), Max("sales__amount"))
+    chain_name = synced(models.CharField(max_length=20, null=True), F("chain__name"))
+    objects = models.Manager()
+    visible = Visible()
+
+    class Meta(Own.Meta):
+        base_manager_name = "visible"
+        abstract = False
+
+
+class Branch(Shop):
+    street = models.CharField(max_length=20, default="")
+    keepers_n = synced(models.IntegerField(default=0), Count("keepers"))
+
+
+class Keeper(Own):
+    branch = models.ForeignKey(Branch, models.CASCADE, related_name="keepers")
+
+
+class Sale(Own):
+    shop = models.ForeignKey(Shop, models.CASCADE, null=True, related_name="sales")
+    amount = models.IntegerField(default=1)
+
+
+class Tracked(Own):
+    """With the tracker of django-model-utils, which wraps the same descriptors."""
+
+    title = models.CharField(max_length=20, default="")
+    n = synced(models.IntegerField(default=0), Count("steps"))
+    tracker = FieldTracker()
+
+
+class Step(Own):
+    of = models.ForeignKey(Tracked, models.CASCADE, related_name="steps")
+
+
+class Depot(Own):
+    n = synced(models.IntegerField(default=0), Sum("crates__n"), tracking="memory")
+
+
+class Crate(Own):
+    """Its old values come from memory."""
+
+    depot = models.ForeignKey(Depot, models.CASCADE, null=True, related_name="crates")
+    n = synced(models.IntegerField(default=0), Count("items"), tracking="memory")
+
+
+class Item(Own):
+    crate = models.ForeignKey(Crate, models.CASCADE, related_name="items")
+
+
+class Remembering(Own):
+    """Its instances remember what they were loaded with."""
+
+    status = models.CharField(max_length=20, default="")
+    n = synced(models.IntegerField(default=0), Count("memories"))
+    total = synced(models.IntegerField(null=True), Sum("memories__weight"))
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.before = {f.attname: getattr(self, f.attname) for f in self._meta.concrete_fields}
+
+
+class Memory(Own):
+    of = models.ForeignKey(Remembering, models.CASCADE, related_name="memories")
+    weight = models.IntegerField(default=1)
+    status = synced(models.CharField(max_length=20, default=""), F("of__status"))
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.before = self.weight, self.status
 
 
 @pytest.fixture
 def emptied(transactional_db):
     yield
-    empty(isolated)
+    empty(APPS)
 
 
 @pytest.fixture
@@ -285,7 +291,7 @@ def test_a_saved_instance_with_deferred_fields(shop, queryset):
     shop.save()
 
     assert shop.n == 0
-    assert truth(Shop, shop.pk, "n") == {"n": 0}
+    assert stored(Shop, shop.pk, "n") == {"n": 0}
 
 
 def test_update_or_create_and_update_fields_of_all(shop):
@@ -355,7 +361,7 @@ def test_a_clone_is_a_row_of_its_own(shop):
     shop.save()
 
     assert shown(shop) == (0, 0, None)
-    assert truth(Shop, shop.pk, "n") == {"n": 0}
+    assert stored(Shop, shop.pk, "n") == {"n": 0}
 
 
 def test_unsynced_saves_what_is_assigned_and_what_was_true(shop):
@@ -365,7 +371,7 @@ def test_unsynced_saves_what_is_assigned_and_what_was_true(shop):
         shop.save()
 
     assert shown(shop) == (7, 3, 3)
-    assert truth(Shop, shop.pk, "n", "total") == {"n": 7, "total": 3}
+    assert stored(Shop, shop.pk, "n", "total") == {"n": 7, "total": 3}
 
 
 def test_a_field_tracker_sees_no_change_that_never_was():
@@ -392,8 +398,8 @@ def test_old_values_from_memory_are_not_older_than_what_was_written_through_it()
     crate.depot = there
     crate.save()
 
-    stored = [truth(Depot, each.pk, "n") for each in (here, there)]
-    assert stored == [{"n": 0}, {"n": 1}]
+    found = [stored(Depot, each.pk, "n") for each in (here, there)]
+    assert found == [{"n": 0}, {"n": 1}]
     assert there.n == 1
 
 

@@ -15,8 +15,8 @@ from django.db import connection, models, transaction
 
 from syncfields.compiler import compile_rules
 from syncfields.rules import Declaration, Rule
-from tests.apart import kept, tables
 from tests.fieldtypes import CASES, is_accepted, rules_of, world_of
+from tests.ownmodels import kept, tables
 
 LINK = re.compile(r"\[(\w+)\]\([^)]*\)")
 PAGE = Path(__file__).parent.parent / "docs" / "fields.md"
@@ -35,7 +35,7 @@ def worlds(django_db_setup, django_db_blocker):
         for world in made.values()
         for model in (world.other, world.target, world.source, world.copying, world.plain)
     ]
-    with tables(tabled, django_db_blocker):
+    with tables(django_db_blocker, tabled):
         yield made
 
 

@@ -13,7 +13,7 @@ from django.db.models import Case, Count, F, Max, Q, Sum, When
 
 from syncfields.fields import UNKNOWN, Backend, holding, keeping, nulling
 from syncfields.rules import Declaration
-from tests.apart import Apart, kept, tables
+from tests.ownmodels import kept, own_apps, tables
 from tests.statements import sent
 
 pytestmark = pytest.mark.django_db
@@ -153,7 +153,7 @@ def test_whether_a_column_is_left_as_it_is(field, old, new, is_kept):
 @pytest.fixture(scope="module")
 def network(django_db_setup, django_db_blocker):
     """A host, and its network cards."""
-    own = Apart()
+    own = own_apps("network")
 
     class Host(models.Model):
         nic_count = models.IntegerField(default=0)
@@ -183,7 +183,7 @@ def network(django_db_setup, django_db_blocker):
             apps = own
 
     made = (Host, Nic)
-    with tables(made, django_db_blocker):
+    with tables(django_db_blocker, made):
         yield made
 
 

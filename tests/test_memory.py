@@ -9,93 +9,98 @@ from django.contrib.contenttypes.fields import GenericForeignKey, GenericRelatio
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.db.models import Count, F, Max, Sum, prefetch_related_objects
-from django.test.utils import isolate_apps
 
 from syncfields import synced
 from syncfields.rules import ATTRIBUTE
-from tests.own import kept, truth
+from tests.ownmodels import kept_by, own_apps, stored
 
 pytestmark = pytest.mark.django_db
+APPS = own_apps("own")
+kept = kept_by(APPS)
 
 
 def number(expression, **options):
     return synced(models.IntegerField(default=0), expression, **options)
 
 
-with isolate_apps("tests.own") as isolated:
-
-    class Own(models.Model):
-        class Meta:
-            abstract = True
-            app_label = "own"
-
-    class Region(Own):
-        name = models.CharField(max_length=20, default="")
-        total = number(Sum("customers__total"))
-        orders = number(Count("customers__orders"))
-        touched_at = models.DateTimeField(null=True)
-        first = number(Count("customers"), touch="touched_at")
-
-    class Customer(Own):
-        region = models.ForeignKey(Region, models.CASCADE, null=True, related_name="customers")
-        name = models.CharField(max_length=20, default="")
-        n = number(Count("orders"))
-        total = number(Sum("orders__amount"))
-        most = synced(models.IntegerField(null=True), Max("orders__amount"))
-        badges = number(Count("badge"))
-        remarks = GenericRelation("own.Remark")
-        remark_count = number(Count("remarks"))
-
-    class Badge(Own):
-        customer = models.OneToOneField(Customer, models.CASCADE, related_name="badge")
-        customer_name = synced(models.CharField(max_length=20, default=""), F("customer__name"))
-
-    class Label(Own):
-        weight = models.IntegerField(default=1)
-        n = number(Count("orders"))
-
-    class Order(Own):
-        customer = models.ForeignKey(Customer, models.CASCADE, null=True, related_name="orders")
-        amount = models.IntegerField(default=1)
-        customer_name = synced(models.CharField(max_length=20, null=True), F("customer__name"))
-        labels = models.ManyToManyField(Label, related_name="orders")
-        label_count = number(Count("labels"))
-        weight = number(Sum("labels__weight"))
-
-    class Remark(Own):
-        content_type = models.ForeignKey(ContentType, models.CASCADE, related_name="+")
-        object_id = models.PositiveBigIntegerField()
-        content_object = GenericForeignKey()
-
-    class Node(Own):
-        parent = models.ForeignKey("self", models.CASCADE, null=True, related_name="children")
-        weight = models.IntegerField(default=1)
-        n = number(Count("children"))
-        sum = number(Sum("children__n"))
-        parent_weight = synced(models.IntegerField(null=True), F("parent__weight"))
-
-    class Place(Own):
-        name = models.CharField(max_length=20, default="")
-        n = number(Count("reviews"))
-
-    class Inn(Place):
-        dishes_n = number(Count("dishes"))
-        grades = number(Sum("reviews__grade"))
-
-    class Review(Own):
-        place = models.ForeignKey(Place, models.CASCADE, related_name="reviews")
-        grade = models.IntegerField(default=1)
-        place_name = synced(models.CharField(max_length=20, default=""), F("place__name"))
-
-    class Dish(Own):
-        inn = models.ForeignKey(Inn, models.CASCADE, related_name="dishes")
-        inn_name = synced(models.CharField(max_length=20, default=""), F("inn__name"))
+class Own(models.Model):
+    class Meta:
+        abstract = True
+        apps = APPS
+        app_label = "own"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def tables(django_db_setup, django_db_blocker):
-    with django_db_blocker.unblock(), kept(isolated):
-        yield
+class Region(Own):
+    name = models.CharField(max_length=20, default="")
+    total = number(Sum("customers__total"))
+    orders = number(Count("customers__orders"))
+    touched_at = models.DateTimeField(null=True)
+    first = number(Count("customers"), touch="touched_at")
+
+
+class Customer(Own):
+    region = models.ForeignKey(Region, models.CASCADE, null=True, related_name="customers")
+    name = models.CharField(max_length=20, default="")
+    n = number(Count("orders"))
+    total = number(Sum("orders__amount"))
+    most = synced(models.IntegerField(null=True), Max("orders__amount"))
+    badges = number(Count("badge"))
+    remarks = GenericRelation("own.Remark")
+    remark_count = number(Count("remarks"))
+
+
+class Badge(Own):
+    customer = models.OneToOneField(Customer, models.CASCADE, related_name="badge")
+    customer_name = synced(models.CharField(max_length=20, default=""), F("customer__name"))
+
+
+class Label(Own):
+    weight = models.IntegerField(default=1)
+    n = number(Count("orders"))
+
+
+class Order(Own):
+    customer = models.ForeignKey(Customer, models.CASCADE, null=True, related_name="orders")
+    amount = models.IntegerField(default=1)
+    customer_name = synced(models.CharField(max_length=20, null=True), F("customer__name"))
+    labels = models.ManyToManyField(Label, related_name="orders")
+    label_count = number(Count("labels"))
+    weight = number(Sum("labels__weight"))
+
+
+class Remark(Own):
+    content_type = models.ForeignKey(ContentType, models.CASCADE, related_name="+")
+    object_id = models.PositiveBigIntegerField()
+    content_object = GenericForeignKey()
+
+
+class Node(Own):
+    parent = models.ForeignKey("self", models.CASCADE, null=True, related_name="children")
+    weight = models.IntegerField(default=1)
+    n = number(Count("children"))
+    sum = number(Sum("children__n"))
+    parent_weight = synced(models.IntegerField(null=True), F("parent__weight"))
+
+
+class Place(Own):
+    name = models.CharField(max_length=20, default="")
+    n = number(Count("reviews"))
+
+
+class Inn(Place):
+    dishes_n = number(Count("dishes"))
+    grades = number(Sum("reviews__grade"))
+
+
+class Review(Own):
+    place = models.ForeignKey(Place, models.CASCADE, related_name="reviews")
+    grade = models.IntegerField(default=1)
+    place_name = synced(models.CharField(max_length=20, default=""), F("place__name"))
+
+
+class Dish(Own):
+    inn = models.ForeignKey(Inn, models.CASCADE, related_name="dishes")
+    inn_name = synced(models.CharField(max_length=20, default=""), F("inn__name"))
 
 
 def assert_honest(*instances):
@@ -107,7 +112,7 @@ def assert_honest(*instances):
             if hasattr(field, ATTRIBUTE) or field.attname == "touched_at"
         ]
         shown = {name: getattr(instance, name) for name in names}
-        assert shown == truth(type(instance), instance.pk, *names), type(instance)
+        assert shown == stored(type(instance), instance.pk, *names), type(instance)
 
 
 @pytest.fixture
@@ -420,12 +425,12 @@ def test_edits_of_what_was_prefetched_survive(world):
 
 
 def test_a_touched_time_is_not_written_back(world):
-    before = truth(Region, world.region.pk, "touched_at")
+    before = stored(Region, world.region.pk, "touched_at")
     Customer.objects.create(region=world.region)
-    after = truth(Region, world.region.pk, "touched_at")
+    after = stored(Region, world.region.pk, "touched_at")
     assert before != after
 
     world.region.name = "north"
     world.region.save()
 
-    assert truth(Region, world.region.pk, "touched_at", "name") == {**after, "name": "north"}
+    assert stored(Region, world.region.pk, "touched_at", "name") == {**after, "name": "north"}

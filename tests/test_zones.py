@@ -15,7 +15,7 @@ from django.utils.functional import lazy
 from syncfields import Tally, reconcile, registry
 from syncfields.testing import assert_in_sync
 from syncfields.zones import in_zone
-from tests.apart import Apart, kept, tables
+from tests.ownmodels import kept, own_apps, tables
 
 pytestmark = pytest.mark.django_db
 
@@ -28,7 +28,7 @@ WEST, EAST = "America/New_York", "Pacific/Auckland"
 @pytest.fixture(scope="module")
 def calendar(django_db_setup, django_db_blocker):
     """A calendar with events, and rules for it that read the clock in many ways."""
-    own = Apart()
+    own = own_apps("zones")
 
     class Calendar(models.Model):
         in_2024 = models.IntegerField(default=0)
@@ -65,7 +65,7 @@ def calendar(django_db_setup, django_db_blocker):
             apps = own
 
     made = (Calendar, Event, Entry)
-    with tables(made, django_db_blocker):
+    with tables(django_db_blocker, made):
         yield made
 
 

@@ -10,85 +10,80 @@ import pytest
 from django.db import models
 from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
-from django.test.utils import isolate_apps
 
-from tests.ownworld import assert_kept, rules, tables
+from tests.ownmodels import assert_kept, kept, models_of, own_apps, tables
 
 pytestmark = pytest.mark.django_db
+APPS = own_apps("expressions")
 
-with isolate_apps("tests"):
 
-    class Person(models.Model):
-        follows = models.ManyToManyField("self", symmetrical=False, related_name="followers")
-        friends = models.ManyToManyField("self")
-        a = models.IntegerField(default=0)
-        b = models.IntegerField(default=0)
-        c = models.IntegerField(default=0)
+class Own(models.Model):
+    class Meta:
+        abstract = True
+        apps = APPS
+        app_label = "expressions"
 
-        class Meta:
-            app_label = "tests"
 
-    class Forum(models.Model):
-        a = models.IntegerField(default=0)
-        b = models.IntegerField(default=0)
-        c = models.IntegerField(null=True)
-        text = models.CharField(max_length=9, null=True)
+class Person(Own):
+    follows = models.ManyToManyField("self", symmetrical=False, related_name="followers")
+    friends = models.ManyToManyField("self")
+    a = models.IntegerField(default=0)
+    b = models.IntegerField(default=0)
+    c = models.IntegerField(default=0)
 
-        class Meta:
-            app_label = "tests"
 
-    class Writer(models.Model):
-        rank = models.IntegerField(default=0)
+class Forum(Own):
+    a = models.IntegerField(default=0)
+    b = models.IntegerField(default=0)
+    c = models.IntegerField(null=True)
+    text = models.CharField(max_length=9, null=True)
 
-        class Meta:
-            app_label = "tests"
-            ordering = ["-rank"]
 
-    class Talk(models.Model):
-        forum = models.ForeignKey(Forum, models.CASCADE, related_name="talks")
-        writer = models.ForeignKey(Writer, models.SET_NULL, null=True)
-        code = models.IntegerField(unique=True, null=True)
-        w = models.IntegerField(default=0)
-        v = models.IntegerField(default=0)
-        text = models.CharField(max_length=9, default="")
+class Writer(Own):
+    rank = models.IntegerField(default=0)
 
-        class Meta:
-            app_label = "tests"
-            ordering = ["w"]
+    class Meta(Own.Meta):
+        abstract = False
+        ordering = ["-rank"]
 
-    class Answer(models.Model):
-        talk = models.ForeignKey(Talk, models.CASCADE, related_name="answers")
-        w = models.IntegerField(default=0)
 
-        class Meta:
-            app_label = "tests"
+class Talk(Own):
+    forum = models.ForeignKey(Forum, models.CASCADE, related_name="talks")
+    writer = models.ForeignKey(Writer, models.SET_NULL, null=True)
+    code = models.IntegerField(unique=True, null=True)
+    w = models.IntegerField(default=0)
+    v = models.IntegerField(default=0)
+    text = models.CharField(max_length=9, default="")
 
-    class Mark(models.Model):
-        talk = models.ForeignKey(
-            Talk, models.CASCADE, to_field="code", related_name="marks", db_constraint=False
-        )
+    class Meta(Own.Meta):
+        abstract = False
+        ordering = ["w"]
 
-        class Meta:
-            app_label = "tests"
 
-    class Scale(models.Model):
-        heaviest = models.DecimalField(max_digits=9, decimal_places=2, null=True)
-        lightest = models.DecimalField(max_digits=9, decimal_places=2, null=True)
+class Answer(Own):
+    talk = models.ForeignKey(Talk, models.CASCADE, related_name="answers")
+    w = models.IntegerField(default=0)
 
-        class Meta:
-            app_label = "tests"
 
-    class Weight(models.Model):
-        scale = models.ForeignKey(Scale, models.CASCADE, related_name="weights")
-        kg = models.DecimalField(max_digits=9, decimal_places=3)
+class Mark(Own):
+    talk = models.ForeignKey(
+        Talk, models.CASCADE, to_field="code", related_name="marks", db_constraint=False
+    )
 
-        class Meta:
-            app_label = "tests"
+
+class Scale(Own):
+    heaviest = models.DecimalField(max_digits=9, decimal_places=2, null=True)
+    lightest = models.DecimalField(max_digits=9, decimal_places=2, null=True)
+
+
+class Weight(Own):
+    scale = models.ForeignKey(Scale, models.CASCADE, related_name="weights")
+    kg = models.DecimalField(max_digits=9, decimal_places=3)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def own_tables(django_db_setup, django_db_blocker):
-    with tables(django_db_blocker, Person, Forum, Writer, Talk, Answer, Mark, Scale, Weight):
+    with tables(django_db_blocker, models_of(APPS)):
         yield
 
 
@@ -107,8 +102,7 @@ def people(number):
     ],
 )
 def test_a_relation_of_a_model_with_itself_is_walked_both_ways(expressions):
-    declared = [(Person, expressions)]
-    with rules(*declared):
+    with kept((Person, *each) for each in expressions.items()):
         one, two, three, four = people(4)
         for write in (
             lambda: one.follows.add(two, three),
@@ -124,7 +118,7 @@ def test_a_relation_of_a_model_with_itself_is_walked_both_ways(expressions):
             lambda: Person.objects.filter(pk=four.pk).delete(),
         ):
             write()
-            assert_kept(declared)
+            assert_kept()
 
 
 def write_forums():
@@ -231,15 +225,14 @@ def first(*order, **condition):
     ],
 )
 def test_all_that_an_expression_says_is_followed(expressions):
-    declared = [(Forum, expressions)]
-    with rules(*declared):
+    with kept((Forum, *each) for each in expressions.items()):
         for _ in write_forums():
-            assert_kept(declared)
+            assert_kept()
 
 
 def test_an_extreme_that_its_field_rounds():
-    declared = [(Scale, {"heaviest": Max("weights__kg"), "lightest": Min("weights__kg")})]
-    with rules(*declared):
+    heaviest = (Scale, "heaviest", Max("weights__kg"))
+    with kept([heaviest, (Scale, "lightest", Min("weights__kg"))]):
         scale = Scale.objects.create()
         weights = [
             Weight.objects.create(scale=scale, kg=Decimal(kg)) for kg in ("1.236", "1.231", "1.224")
