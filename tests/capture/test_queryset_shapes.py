@@ -294,7 +294,8 @@ def test_what_django_refuses_is_refused_in_its_words(shape, model):
     ids=str,
 )
 def test_what_django_cannot_write_leaves_the_transaction_as_it_was(values):
-    with pytest.raises((FieldError, FieldDoesNotExist)):
+    # Of a relation that leads backwards Django 5.2 says no more than AttributeError.
+    with pytest.raises((FieldError, FieldDoesNotExist, AttributeError)):
         Tree.objects.update(**values)
 
     assert_kept()
