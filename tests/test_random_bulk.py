@@ -175,6 +175,8 @@ class Writer:
         value, how = self.value(field), self.pick("value", "value", "value", "case", "sum", "query")
         if how == "case":
             other = self.value(field)
+            if value is other is None:  # PostgreSQL takes a CASE of nothing but NULL for text.
+                return None
             when = When(pk__in=self.pks(), then=Value(value, output_field=field))
             return Case(when, default=Value(other, output_field=field))
         if how == "sum" and isinstance(field, models.IntegerField) and not field.is_relation:

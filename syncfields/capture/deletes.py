@@ -162,12 +162,25 @@ def instances_of(collector: Any) -> list[Any]:
 
 
 def concerned_by(collector: Any) -> list[Maintenance]:
-    """The maintenances to which anything matters that the collector is about to do."""
-    return list(
-        dict.fromkeys(
-            each for change in kinds_of_change(collector) for each in route(change).maintenances
-        )
-    )
+    """The maintenances to which anything matters that the collector is about to do, or whose rows
+    are to be locked in one order with those that they copy from.
+    """
+    changes = list(kinds_of_change(collector))
+    found = [each for change in changes for each in route(change).maintenances]
+    if connections[collector.using].features.has_select_for_update:
+        found += taken_together({change.model for change in changes if change.kind == "delete"})
+    return list(dict.fromkeys(found))
+
+
+def taken_together(models: Collection[Any]) -> Iterator[Maintenance]:
+    """Those of which targets and sources are deleted at once. Nothing is left to be kept, but who
+    writes such a source goes on to its targets, and Django deletes these first.
+    """
+    plan = registry.plan()
+    for model in models:
+        for each in plan.targets.get(model, ()):
+            if any(found.path.hops and found.model in models for found in each.dependencies):
+                yield each
 
 
 def kinds_of_change(collector: Any) -> Iterator[Change]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.db import models
+from django.db import connection, models
 from django.db.models import Avg, Count, F, Max, Q, Sum
 from django.db.models.signals import post_delete, pre_delete
 
@@ -316,13 +316,17 @@ def test_a_delete_that_no_rule_notices_sends_what_django_sends(number):
         towns[0].friends.clear()
         Town.objects.all().delete()
 
+    # Django sends these. Where rows are locked, labels are locked after the towns they copy from,
+    # as by those who write a town; by then there are none.
+    of_towns = ["DELETE cascades_town_friends", "DELETE cascades_label", "DELETE cascades_town"]
+    if connection.features.has_select_for_update:
+        of_towns[1:2] = []
+        of_towns[:0] = ["SELECT cascades_town", "SELECT cascades_label"]
     assert statements == [
         "DELETE cascades_lonely",
         "DELETE cascades_label",
         "DELETE cascades_label",
         "DELETE cascades_town_friends",
         "SELECT cascades_town",
-        "DELETE cascades_town_friends",
-        "DELETE cascades_label",
-        "DELETE cascades_town",
+        *of_towns,
     ]
