@@ -132,16 +132,16 @@ def stored(model: type[models.Model], pk: Any, *names: str) -> dict[str, Any]:
 
 
 def assert_kept() -> None:
-    """Each synced field holds what a plain ``annotate()`` says, one expression at a time. Where
-    that is nothing, it holds NULL, or 0 if it cannot: what adds up no row at all, and a row that
-    ``annotate()`` leaves out because its key refers to none.
+    """Each synced field holds what a plain ``annotate()`` says, one expression at a time; what adds
+    up no row at all is 0 where NULL cannot be stored. Of a row that ``annotate()`` leaves out, because
+    a key of it that should refers to none, it says nothing.
     """
     for each in registry.plan().rules:
         if isinstance(each.expression, Tally):
             continue
         nothing = None if each.field.null else 0
         held, true = column(each.model, each.field.attname), truth(each.model, each.expression)
-        expected = {pk: nothing if true.get(pk) is None else true[pk] for pk in {**held, **true}}
+        expected = {pk: nothing if value is None else value for pk, value in true.items()}
         wrong = [
             (pk, held.get(pk), value)
             for pk, value in expected.items()
