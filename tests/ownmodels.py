@@ -133,8 +133,8 @@ def stored(model: type[models.Model], pk: Any, *names: str) -> dict[str, Any]:
 
 def assert_kept() -> None:
     """Each synced field holds what a plain ``annotate()`` says, one expression at a time; what adds
-    up no row at all is 0 where NULL cannot be stored. Of a row that ``annotate()`` leaves out, because
-    a key of it that should refers to none, it says nothing.
+    up no row at all is 0 where NULL cannot be stored. Of a row that ``annotate()`` leaves out,
+    because its key refers to none, it says nothing.
     """
     for each in registry.plan().rules:
         if isinstance(each.expression, Tally):
