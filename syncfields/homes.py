@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from django.db import DatabaseError, connections, router
+from django.db import Error, connections, router
 
 from syncfields.exceptions import RuleError
 from syncfields.maintenance.base import Maintenance
@@ -46,7 +46,7 @@ def views(alias: str) -> set[str]:
 
 def lacking(alias: str, models: Iterable[Model]) -> list[str]:
     """The tables and columns of some models that a database does not have, as far as it says so
-    (nothing in a transaction that an error has ended).
+    (nothing in a transaction that an error has ended, nothing where it does not answer).
     """
     connection = connections[alias]
     try:
@@ -65,5 +65,5 @@ def lacking(alias: str, models: Iterable[Model]) -> list[str]:
                     if field.column not in columns
                 ]
             return found
-    except DatabaseError:
+    except Error:
         return []

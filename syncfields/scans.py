@@ -100,6 +100,12 @@ def of_group(name: str, aggregate: Any, model: Model) -> Any:
     return column if empty is None else Coalesce(column, empty, output_field=field)
 
 
+def quoted_alias(alias: str, compiler: Any) -> str:
+    """As Django writes it in the same query: before 6.1 without quotes, where it chose the name."""
+    quote: Any = getattr(compiler, "quote_name", None) or compiler.quote_name_unless_alias
+    return str(quote(alias))
+
+
 class DerivedColumn(Expression):
     def __init__(self, name: str, field: Any, alias: str = ALIAS) -> None:
         super().__init__(output_field=field)
@@ -107,8 +113,8 @@ class DerivedColumn(Expression):
         self.alias = alias
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
-        quote = connection.ops.quote_name
-        return f"{quote(self.alias)}.{quote(self.name)}", []
+        alias = quoted_alias(self.alias, compiler)
+        return f"{alias}.{connection.ops.quote_name(self.name)}", []
 
     def relabeled_clone(self, change_map: Mapping[str, str]) -> DerivedColumn:
         alias = change_map.get(self.alias, self.alias)
@@ -144,8 +150,8 @@ class DerivedTable(Join):
     def as_sql(self, compiler: Any, connection: Any) -> Any:
         quote = connection.ops.quote_name
         text, params = self.query.get_compiler(connection=connection).as_sql()
-        alias, ((near, _),) = quote(self.table_alias), self.join_cols
-        here = f"{quote(self.parent_alias)}.{quote(near)}"
+        alias, ((near, _),) = quoted_alias(self.table_alias, compiler), self.join_cols
+        here = f"{quoted_alias(self.parent_alias, compiler)}.{quote(near)}"
         return f"{self.join_type} ({text}) {alias} ON ({here} = {alias}.{quote(KEY)})", params
 
 

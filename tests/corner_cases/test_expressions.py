@@ -98,7 +98,7 @@ def people(number):
         {"a": Count("follows__follows"), "b": Count("follows__followers")},
         {"a": Count("followers__follows__followers"), "b": Count("friends__followers")},
         {"a": Count("followers", distinct=True) + Count("follows", distinct=True)},
-        {"a": Count("follows") - Count("followers"), "b": Max("followers__pk", default=0)},
+        {"a": Count("follows") - Count("followers"), "b": Max("followers__pk", default=-1)},
     ],
 )
 def test_a_relation_of_a_model_with_itself_is_walked_both_ways(expressions):
