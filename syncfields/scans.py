@@ -100,7 +100,7 @@ def of_group(name: str, aggregate: Any, model: Model) -> Any:
     return column if empty is None else Coalesce(column, empty, output_field=field)
 
 
-def quoted_alias(alias: str, compiler: Any) -> str:
+def quoted_alias(alias: str | None, compiler: Any) -> str:
     """As Django writes it in the same query: before 6.1 without quotes, where it chose the name."""
     quote: Any = getattr(compiler, "quote_name", None) or compiler.quote_name_unless_alias
     return str(quote(alias))
