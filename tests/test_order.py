@@ -11,6 +11,7 @@ from syncfields.changes import Change
 from syncfields.maintenance.copies import Copy
 from syncfields.order import against_the_order, comes_to_be_connected, is_foreseen, ranks
 from tests.testapp import models as zoo
+from tests.testapp.models import on_delete
 from tests.truth import assert_truth
 
 
@@ -82,7 +83,7 @@ def test_only_known_keys_are_foreseen(value, foreseen):
 def test_set_may_give_an_instance(monkeypatch):
     home, vet = (zoo.Keeper.objects.create(name=name) for name in ("home", "vet"))
     pet = zoo.Pet.objects.create(owner=home, sitter=home, vet=vet)
-    monkeypatch.setattr(zoo, "HOME", home)
+    monkeypatch.setattr(on_delete, "HOME", home)
 
     vet.delete()
 
