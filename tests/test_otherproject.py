@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 
 
-def test_case_46_and_case_49_a_swapped_user_model_and_unmanaged_models():
+def test_a_swapped_user_model_and_unmanaged_models():
     suffix = f"{os.environ.get('SYNCFIELDS_TEST_SUFFIX', '')}otherproject"
     arguments = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
 

@@ -1,4 +1,4 @@
-"""Cases 1 to 14: values, conditions, relations, keys and names."""
+"""Values, conditions, relations, keys and names."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def placed(posts, values):
     return {name: places.get(name, lambda value: value)(value) for name, value in values.items()}
 
 
-def test_case_1_a_child_that_does_not_pass_the_filter_sends_no_update():
+def test_a_child_that_does_not_pass_the_filter_sends_no_update():
     publisher = Publisher.objects.create()
 
     with sent() as statements:
@@ -68,7 +68,7 @@ def test_case_1_a_child_that_does_not_pass_the_filter_sends_no_update():
         (zoo.Card, "profile", zoo.Profile, "kind"),
     ],
 )
-def test_case_2_an_irrelevant_column_sends_no_update(model, relation, target, column):
+def test_an_irrelevant_column_sends_no_update(model, relation, target, column):
     child = model.objects.create(**{relation: target.objects.create()})
 
     setattr(child, column, "other")
@@ -84,23 +84,23 @@ def test_case_2_an_irrelevant_column_sends_no_update(model, relation, target, co
 @pytest.mark.parametrize(
     "edits",
     [
-        pytest.param([{"is_public": value} for value in (1, 0, 1, 0)], id="case 3: flips"),
-        pytest.param([{"is_public": True}, {}, {}], id="case 3: on, and saved again"),
-        pytest.param([{"is_public": False}, {}, {}], id="case 3: off, and saved again"),
-        pytest.param([{"score": 50, "is_public": False}], id="case 4: value and condition, off"),
-        pytest.param([{"score": 50, "is_public": True}], id="case 4: value and condition, on"),
-        pytest.param([{"post": THERE, "is_public": True}], id="case 5: moves and qualifies"),
-        pytest.param([{"post": THERE, "is_public": False}], id="case 5: moves and fails"),
+        pytest.param([{"is_public": value} for value in (1, 0, 1, 0)], id="condition flips"),
+        pytest.param([{"is_public": True}, {}, {}], id="condition on, saved again"),
+        pytest.param([{"is_public": False}, {}, {}], id="condition off, saved again"),
+        pytest.param([{"score": 50, "is_public": False}], id="value and condition, off"),
+        pytest.param([{"score": 50, "is_public": True}], id="value and condition, on"),
+        pytest.param([{"post": THERE, "is_public": True}], id="moves and qualifies"),
+        pytest.param([{"post": THERE, "is_public": False}], id="moves and fails"),
         pytest.param(
             [{"post": THERE, "is_public": False, "score": 9}, {"post": HERE}],
-            id="case 5: everything at once, and back",
+            id="everything at once, and back",
         ),
-        pytest.param([{"post": THERE}, {"post": HERE}], id="case 6: by instance"),
-        pytest.param([{"post_id": THERE}, {"post_id": HERE}], id="case 6: by id"),
-        pytest.param([{"post": None}, {"post_id": THERE}], id="case 6: to and from NULL"),
-        pytest.param([{"post": None}, {"score": 8}, {"post": HERE}], id="case 6: NULL meanwhile"),
-        pytest.param([{"score": None}, {"score": 5}, {"score": None}], id="case 8: NULL, 5, NULL"),
-        pytest.param([{"score": 0}, {"score": None}], id="case 8: 0, NULL"),
+        pytest.param([{"post": THERE}, {"post": HERE}], id="moved by instance"),
+        pytest.param([{"post_id": THERE}, {"post_id": HERE}], id="moved by id"),
+        pytest.param([{"post": None}, {"post_id": THERE}], id="moved to NULL and back"),
+        pytest.param([{"post": None}, {"score": 8}, {"post": HERE}], id="moved, NULL meanwhile"),
+        pytest.param([{"score": None}, {"score": 5}, {"score": None}], id="score NULL, 5, NULL"),
+        pytest.param([{"score": 0}, {"score": None}], id="score 0, NULL"),
         pytest.param([{"author": None}, {"heat": 0.1}, {"text": "new"}], id="other columns"),
     ],
 )
@@ -122,7 +122,7 @@ def test_edits_of_a_comment(posts, edits, public, fresh):
         assert_truth()
 
 
-def test_case_3_two_saves_in_a_row_count_once(posts):
+def test_two_saves_in_a_row_count_once(posts):
     comment = Comment.objects.create(post=posts[HERE], is_public=False)
 
     comment.is_public = True
@@ -142,7 +142,7 @@ KEYS = {
 
 
 @pytest.mark.parametrize("kind", KEYS)
-def test_case_7_keys_of_the_target(kind):
+def test_keys_that_are_text_uuids_or_composite(kind):
     model, relation, make = KEYS[kind]
     extra = {"number": 1} if model is zoo.Seat else {}
     one, two = make("one"), make("two")
@@ -158,7 +158,7 @@ def test_case_7_keys_of_the_target(kind):
     assert_truth()
 
 
-def test_case_7_a_composite_source_is_saved():
+def test_a_composite_source_is_saved():
     seat = zoo.Seat.objects.create(team=zoo.Team.objects.create(), number=0, weight=1)
 
     seat.weight = 0
@@ -172,7 +172,7 @@ def test_case_7_a_composite_source_is_saved():
     assert_truth()
 
 
-def test_case_7_a_source_whose_key_is_the_relation():
+def test_a_source_whose_key_is_the_relation():
     team = zoo.Team.objects.create()
     mascot = zoo.Mascot.objects.create(team=team, name="fox", height=3)
     assert_truth()
@@ -186,7 +186,7 @@ def test_case_7_a_source_whose_key_is_the_relation():
     assert_truth()
 
 
-def test_case_7_uuid_target_through_to_field():
+def test_a_target_with_a_uuid_that_is_referred_to_by_another_column():
     customer = zoo.Customer.objects.create(code="c-1")
     other = zoo.Customer.objects.create(code="c-2")
     order = zoo.Order.objects.create(customer=customer)
@@ -200,7 +200,7 @@ def test_case_7_uuid_target_through_to_field():
     assert zoo.Customer.objects.get(code="c-2").spend == Decimal("3.30")
 
 
-def test_case_7_composite_target():
+def test_a_target_with_a_composite_key():
     team = zoo.Team.objects.create(name="reds")
     first = zoo.Seat.objects.create(team=team, number=1)
     zoo.Seat.objects.create(team=team, number=2)
@@ -218,7 +218,7 @@ def test_case_7_composite_target():
     assert_truth()
 
 
-def test_case_8_a_row_with_null_is_inserted(posts):
+def test_a_row_with_null_is_inserted(posts):
     Comment.objects.create(post=posts[HERE], score=None)
 
     post = Post.objects.get(pk=posts[HERE].pk)
@@ -226,7 +226,7 @@ def test_case_8_a_row_with_null_is_inserted(posts):
     assert_truth()
 
 
-def test_case_9_the_last_row_leaves(posts):
+def test_the_last_row_leaves_the_values_of_no_rows(posts):
     comment = Comment.objects.create(post=posts[HERE], score=3, heat=0.1)
 
     comment.delete()
@@ -278,7 +278,7 @@ def empty(comment, posts):
 @pytest.mark.parametrize("change", [delete, worsen, move, hide, empty])
 @pytest.mark.parametrize("extreme", [1, 9], ids=["least", "greatest"])
 @pytest.mark.parametrize("ties", [1, 2], ids=["alone", "tie"])
-def test_case_10_the_extreme_row_leaves(posts, change, extreme, ties):
+def test_the_extreme_row_leaves(posts, change, extreme, ties):
     for score in (4, 6):
         Comment.objects.create(post=posts[HERE], score=score, created=hours(score))
     for _ in range(ties):
@@ -290,7 +290,7 @@ def test_case_10_the_extreme_row_leaves(posts, change, extreme, ties):
     assert_truth()
 
 
-def test_case_10_a_better_row_is_the_new_extreme_without_a_recompute():
+def test_a_better_row_is_the_new_extreme_without_a_recompute():
     folder = zoo.Folder.objects.create()
     zoo.FolderEntry.objects.create(folder=folder, size=3)
 
@@ -305,7 +305,7 @@ def test_case_10_a_better_row_is_the_new_extreme_without_a_recompute():
 OPERATIONS = 10_000 if connection.vendor == "sqlite" else 1_000
 
 
-def test_case_11_sums_stay_exact():
+def test_sums_stay_exact():
     draw = random.Random(11)
     wallets = [zoo.Wallet.objects.create() for _ in range(2)]
     entries = []
@@ -328,7 +328,7 @@ def test_case_11_sums_stay_exact():
         assert wallet.weight == pytest.approx(sum(entry.weight for entry in left), rel=1e-12)
 
 
-def test_case_12_two_keys_to_the_same_model():
+def test_two_keys_to_the_same_model_are_told_apart():
     one, two = Club.objects.create(), Club.objects.create()
     match = zoo.Match.objects.create(home=one, away=two, home_goals=3, away_goals=1)
     assert_truth()
@@ -354,7 +354,7 @@ def test_case_12_two_keys_to_the_same_model():
     [(zoo.Transfer, {"fee": Decimal("12.50")}), (zoo.Fan, {})],
     ids=["related_query_name", "no related name"],
 )
-def test_case_12_names_of_the_relation(model, values):
+def test_a_relation_is_known_by_its_query_name(model, values):
     one, two = Club.objects.create(quorum=10), Club.objects.create(quorum=20)
     child = model.objects.create(club=one, **values)
     assert_truth()
@@ -367,7 +367,7 @@ def test_case_12_names_of_the_relation(model, values):
     assert_truth()
 
 
-def test_case_13_two_rules_on_one_child_see_each_change_once():
+def test_two_rules_on_one_child_see_each_change_once():
     shelf, publisher = Shelf.objects.create(), Publisher.objects.create()
 
     with sent() as statements:
@@ -377,7 +377,7 @@ def test_case_13_two_rules_on_one_child_see_each_change_once():
     assert_truth()
 
 
-def test_case_13_ready_called_twice_does_not_double():
+def test_ready_called_twice_does_not_double():
     apps.get_app_config("syncfields").ready()
     shelf = Shelf.objects.create()
 
@@ -388,7 +388,7 @@ def test_case_13_ready_called_twice_does_not_double():
     assert_truth()
 
 
-def test_case_14_unusual_names():
+def test_fields_named_like_lookups_in_a_table_named_like_a_keyword():
     order = zoo.Order.objects.create(customer=zoo.Customer.objects.create(code="x"))
     line = zoo.Line.objects.create(order=order, qty=2, price=Decimal("1.05"), exact=True)
     assert_truth()
@@ -404,7 +404,7 @@ def test_case_14_unusual_names():
     assert_truth()
 
 
-def test_case_14_the_table_is_named_with_its_schema():
+def test_the_table_is_named_with_its_schema():
     country = zoo.Country.objects.create(code="aa")
     city = zoo.City.objects.create(country=country)
     parcel = zoo.Parcel.objects.create(city=city)
@@ -494,7 +494,7 @@ def test_a_database_default_and_a_generated_column():
     assert_truth()
 
 
-def test_case_7_a_composite_target_that_comes_after_its_sources():
+def test_a_composite_target_that_comes_after_its_sources():
     team = zoo.Team.objects.create()
     zoo.Visit.objects.create(team_number=team.pk, seat_number=4)
 
@@ -504,7 +504,7 @@ def test_case_7_a_composite_target_that_comes_after_its_sources():
     assert_truth()
 
 
-def test_case_39_a_target_that_comes_back_to_its_sources():
+def test_a_target_that_comes_back_to_its_sources():
     keeper = zoo.Keeper.objects.create(name="north")
     zoo.Pet.objects.create(breeder=keeper, sitter=None)
 
@@ -522,7 +522,7 @@ deferred = pytest.mark.skipif(
 
 
 @deferred
-def test_case_36_a_child_that_is_inserted_before_its_parent():
+def test_a_child_that_is_inserted_before_its_parent():
     Comment.objects.create(post_id=777, score=3)
     zoo.City.objects.create(country_id="late")
     assert_truth()
@@ -535,7 +535,7 @@ def test_case_36_a_child_that_is_inserted_before_its_parent():
 
 
 @deferred
-def test_case_7_the_column_of_a_to_field_passes_to_another_row():
+def test_the_column_of_a_to_field_passes_to_another_row():
     customer = zoo.Customer.objects.create(code="a")
     zoo.Order.objects.create(customer=customer)
 

@@ -1,4 +1,4 @@
-"""Cases 29 to 37: writes of many rows, by every method that Django has for them."""
+"""Writes of many rows, by every method that Django has for them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def comment(post, **values):
 
 
 @pytest.mark.parametrize("batch_size", [None, 1, 2, 100])
-def test_case_29_mixed_parents_and_conditions(posts, authors, batch_size):
+def test_bulk_create_of_mixed_parents_and_conditions(posts, authors, batch_size):
     rows = [
         comment(post, score=score, is_public=score != 3, author=author)
         for post in (*posts, None)
@@ -80,7 +80,7 @@ def bulk_keys():
     return connection.features.can_return_rows_from_bulk_insert
 
 
-def test_case_29_one_update_for_each_target_model(posts):
+def test_bulk_create_sends_one_update_for_each_target_model(posts):
     with sent() as few:
         Book.objects.bulk_create(
             [Book(shelf=shelf, pages=600) for shelf in Shelf.objects.bulk_create([Shelf()] * 1)]
@@ -96,7 +96,7 @@ def test_case_29_one_update_for_each_target_model(posts):
     assert_truth()
 
 
-def test_case_29_targets_that_are_sources(posts):
+def test_bulk_create_of_targets_that_are_sources(posts):
     Post.objects.bulk_create(
         Post(blog=blog, is_live=live, comment_count=99)
         for blog in Blog.objects.all()
@@ -112,7 +112,7 @@ def test_case_29_targets_that_are_sources(posts):
     assert_truth()
 
 
-def test_case_29_copies_are_filled(authors):
+def test_bulk_create_fills_copies(authors):
     profiles = [zoo.Profile(user=user, email="wrong@example.org") for user in (*authors, None)]
     zoo.Profile.objects.bulk_create(profiles)
     zoo.Card.objects.bulk_create(zoo.Card(profile=profile) for profile in zoo.Profile.objects.all())
@@ -120,7 +120,7 @@ def test_case_29_copies_are_filled(authors):
     assert_truth()
 
 
-def test_case_30_only_rows_really_inserted_count(posts, comments):
+def test_only_rows_really_inserted_count(posts, comments):
     taken, free = comments[0].pk, comments[-1].pk + 10
 
     result = Comment.objects.bulk_create(
@@ -137,7 +137,7 @@ def test_case_30_only_rows_really_inserted_count(posts, comments):
     assert_truth()
 
 
-def test_case_30_rows_without_keys(posts, comments):
+def test_ignored_conflicts_of_rows_without_keys(posts, comments):
     Comment.objects.bulk_create(
         [comment(post, score=30) for post in (*posts, None)], ignore_conflicts=True
     )
@@ -145,7 +145,7 @@ def test_case_30_rows_without_keys(posts, comments):
     assert_truth()
 
 
-def test_case_30_conflicts_over_a_unique_column():
+def test_ignored_conflicts_over_a_unique_column():
     customer = zoo.Customer.objects.create(code="a")
     zoo.Order.objects.create(customer=customer)
 
@@ -161,7 +161,7 @@ def test_case_30_conflicts_over_a_unique_column():
 @pytest.mark.parametrize(
     "names", [["post"], ["score", "is_public"], ["post", "score", "is_public", "author"]]
 )
-def test_case_30_replaced_rows_are_diffed(posts, authors, comments, names):
+def test_replaced_rows_are_diffed(posts, authors, comments, names):
     rows = [
         comment(posts[3], pk=row.pk, score=40, is_public=not row.is_public, author=authors[0])
         for row in comments[:6]
@@ -176,7 +176,7 @@ def test_case_30_replaced_rows_are_diffed(posts, authors, comments, names):
     assert_truth()
 
 
-def test_case_30_replaced_targets_keep_their_values():
+def test_replaced_targets_keep_their_values():
     country = zoo.Country.objects.create(code="aa", name="old")
     zoo.City.objects.create(country=country, size=5)
 
@@ -191,7 +191,7 @@ def test_case_30_replaced_targets_keep_their_values():
     assert_truth()
 
 
-def test_case_30_new_targets_without_unique_columns():
+def test_new_targets_without_unique_columns():
     profile = zoo.Profile.objects.create(user=User.objects.create(username="ann", email="a@b.c"))
 
     def cards(*kinds):
@@ -209,7 +209,7 @@ def test_case_30_new_targets_without_unique_columns():
     assert_truth()
 
 
-def test_case_30_what_was_ignored_can_still_be_read():
+def test_what_was_ignored_can_still_be_read():
     code, free = "a", uuid.UUID(int=1)
     zoo.Customer.objects.create(code=code)
 
@@ -222,7 +222,7 @@ def test_case_30_what_was_ignored_can_still_be_read():
     assert_truth()
 
 
-def test_case_30_replaced_where_the_database_does_not_return_the_keys(monkeypatch, posts, comments):
+def test_replaced_where_the_database_does_not_return_the_keys(monkeypatch, posts, comments):
     monkeypatch.setattr(type(connection.features), "can_return_rows_from_bulk_insert", False)
     rows = [comment(posts[3], pk=row.pk, score=40) for row in comments[:6]]
     rows.append(comment(posts[1], pk=comments[-1].pk + 10, score=80))
@@ -235,7 +235,7 @@ def test_case_30_replaced_where_the_database_does_not_return_the_keys(monkeypatc
     assert_truth()
 
 
-def test_case_30_statements_do_not_grow_with_the_rows():
+def test_statements_of_conflicts_do_not_grow_with_the_rows():
     profile = zoo.Profile.objects.create(user=User.objects.create(username="ann"))
     taken = zoo.Card.objects.create(profile=profile)
 
@@ -253,7 +253,7 @@ def test_case_30_statements_do_not_grow_with_the_rows():
 
 
 @pytest.mark.parametrize("options", [{}, {"ignore_conflicts": True}])
-def test_case_30_a_database_that_does_not_return_the_keys(monkeypatch, posts, comments, options):
+def test_a_database_that_does_not_return_the_keys(monkeypatch, posts, comments, options):
     """MySQL is such a database."""
     monkeypatch.setattr(type(connection.features), "can_return_rows_from_bulk_insert", False)
 
@@ -299,7 +299,7 @@ UPDATES = {
 
 @pytest.mark.parametrize("name", UPDATES)
 @pytest.mark.parametrize("condition", [Q(is_public=True), Q(post__is_live=True, score__gt=5)])
-def test_case_31_update(posts, authors, comments, name, condition):
+def test_update_under_conditions_that_it_falsifies(posts, authors, comments, name, condition):
     expected = Comment.objects.filter(condition).count()
 
     # The conditions on is_public, score and post are falsified by some of the updates.
@@ -309,7 +309,7 @@ def test_case_31_update(posts, authors, comments, name, condition):
     assert_truth()
 
 
-def test_case_31_update_of_unusual_querysets(posts, comments):
+def test_update_of_unusual_querysets(posts, comments):
     Comment.objects.filter(post__blog__name="one", author__is_active=True).update(score=9)
     assert_truth()
     Comment.objects.order_by("-score").update(score=F("score") + 1)
@@ -324,7 +324,7 @@ def test_case_31_update_of_unusual_querysets(posts, comments):
 
 
 @pytest.mark.parametrize("batch_size", [None, 2])
-def test_case_31_bulk_update(posts, authors, comments, batch_size):
+def test_bulk_update_of_mixed_parents_and_conditions(posts, authors, comments, batch_size):
     for number, row in enumerate(comments):
         row.score, row.is_public = (row.score or 0) + number, not row.is_public
         row.post, row.author = (None, *posts)[number % 5], (None, *authors)[number % 3]
@@ -338,7 +338,7 @@ def test_case_31_bulk_update(posts, authors, comments, batch_size):
     assert_truth()
 
 
-def test_case_31_bulk_update_of_rows_that_are_gone(comments):
+def test_bulk_update_of_rows_that_are_gone(comments):
     Comment.objects.filter(pk=comments[0].pk).delete()
     for row in comments:
         row.score = 8
@@ -348,7 +348,7 @@ def test_case_31_bulk_update_of_rows_that_are_gone(comments):
     assert_truth()
 
 
-def test_case_31_statements_do_not_grow_with_the_rows():
+def test_statements_of_update_do_not_grow_with_the_rows():
     one, two = Shelf.objects.create(), Shelf.objects.create()
     for _ in range(30):
         Book.objects.create(shelf=one, pages=5)
@@ -364,7 +364,7 @@ def test_case_31_statements_do_not_grow_with_the_rows():
 
 
 @pytest.mark.parametrize("bulk", ["update", "bulk_update"])
-def test_case_32_the_middle_of_a_path(posts, comments, bulk):
+def test_bulk_writes_of_the_middle_of_a_path(posts, comments, bulk):
     Reaction.objects.bulk_create(Reaction(comment=row) for row in comments * 2)
     other = Blog.objects.create(name="three")
     edits = ({"blog": other}, {"is_live": False}, {"blog": None}, {"blog": other, "is_live": True})
@@ -382,7 +382,7 @@ def test_case_32_the_middle_of_a_path(posts, comments, bulk):
         assert_truth()
 
 
-def test_case_32_two_middles_of_one_path(comments, posts):
+def test_two_middles_of_one_path(comments, posts):
     Reaction.objects.bulk_create(Reaction(comment=row) for row in comments)
 
     Comment.objects.update(post=posts[3])
@@ -393,7 +393,7 @@ def test_case_32_two_middles_of_one_path(comments, posts):
 
 
 @pytest.mark.parametrize("bulk", [True, False])
-def test_case_33_related_managers(posts, comments, bulk):
+def test_related_managers_in_bulk_and_row_by_row(posts, comments, bulk):
     here, there, *_ = posts
 
     here.comments.add(*comments[2:7], bulk=bulk)
@@ -411,7 +411,7 @@ def test_case_33_related_managers(posts, comments, bulk):
     assert_truth()
 
 
-def test_case_33_a_new_row_is_added_unsaved(posts):
+def test_a_new_row_is_added_unsaved(posts):
     posts[0].comments.add(comment(None, score=5), comment(posts[1], score=6), bulk=False)
 
     assert Post.objects.get(pk=posts[0].pk).comment_count == 2
@@ -422,7 +422,7 @@ def test_case_33_a_new_row_is_added_unsaved(posts):
     "condition", [Q(), Q(is_public=True), Q(post__blog__name="one"), Q(author__is_active=True)]
 )
 @pytest.mark.parametrize("reactions", [True, False])
-def test_case_34_delete_of_querysets(comments, condition, reactions):
+def test_deletes_of_querysets_return_djangos_counts(comments, condition, reactions):
     if reactions:
         Reaction.objects.bulk_create(Reaction(comment=row) for row in comments)
     expected = Comment.objects.filter(condition).count()
@@ -434,7 +434,7 @@ def test_case_34_delete_of_querysets(comments, condition, reactions):
     assert_truth()
 
 
-def test_case_34_a_large_queryset():
+def test_a_large_queryset_is_deleted_in_few_statements():
     shelves = [Shelf.objects.create() for _ in range(3)]
     Book.objects.bulk_create(Book(shelf=shelves[n % 3], pages=n % 7) for n in range(1500))
 
@@ -445,7 +445,7 @@ def test_case_34_a_large_queryset():
     assert_truth()
 
 
-def test_case_34_raw_delete(comments):
+def test_raw_delete_is_a_delete(comments):
     chosen = Comment.objects.filter(is_public=True)
     expected = chosen.count()
 
@@ -454,14 +454,14 @@ def test_case_34_raw_delete(comments):
     assert_truth()
 
 
-def test_case_34_a_slice_cannot_be_deleted_and_changes_nothing(comments):
+def test_a_slice_cannot_be_deleted_and_changes_nothing(comments):
     with pytest.raises(TypeError):
         Comment.objects.all()[:3].delete()
 
     assert_truth()
 
 
-def test_case_35_get_or_create_and_update_or_create(posts, comments):
+def test_get_or_create_and_update_or_create_count_what_they_write(posts, comments):
     for _ in range(2):
         _, created = Comment.objects.get_or_create(text="new", defaults={"post": posts[0]})
     assert not created
@@ -478,7 +478,7 @@ def test_case_35_get_or_create_and_update_or_create(posts, comments):
     assert_truth()
 
 
-def test_case_35_async_twins(posts, authors, comments):
+def test_async_twins_count_as_their_elders(posts, authors, comments):
     async def write():
         row = await Comment.objects.acreate(post=posts[0], score=20)
         row.post, row.score = posts[1], 21
@@ -502,7 +502,7 @@ def test_case_35_async_twins(posts, authors, comments):
     assert_truth()
 
 
-def test_case_35_async_many_to_many():
+def test_async_many_to_many_counts_as_its_elder():
     tracks = [zoo.Track.objects.create(minutes=minutes) for minutes in (5, 10, 20)]
     playlist = zoo.Playlist.objects.create()
 
@@ -519,7 +519,7 @@ def test_case_35_async_many_to_many():
     assert_truth()
 
 
-def test_case_36_loaddata(posts, comments, tmp_path):
+def test_loaddata_counts_once_and_ignores_what_the_fixture_says(posts, comments, tmp_path):
     Reaction.objects.bulk_create(Reaction(comment=row) for row in comments)
     everything = [*Blog.objects.all(), *Post.objects.all(), *Comment.objects.all()]
     # What a fixture says of a synced field may be old.
@@ -556,7 +556,7 @@ def write_by_historical_models(shelf):
 
 
 @pytest.mark.parametrize("write", [write_by_sql, write_by_historical_models])
-def test_case_37_reconcile_finds_what_it_could_not_see(write, capsys):
+def test_reconcile_finds_what_it_could_not_see(write, capsys):
     shelf = Shelf.objects.create()
     Book.objects.create(shelf=shelf, pages=3)
     write(shelf)
@@ -569,7 +569,7 @@ def test_case_37_reconcile_finds_what_it_could_not_see(write, capsys):
     assert_truth(Shelf)
 
 
-def test_case_37_historical_models_keep_no_rules():
+def test_historical_models_keep_no_rules():
     """A migration's model has the fields, and ``makemigrations`` sees nothing of a rule."""
     field = Shelf._meta.get_field("book_count")
 
@@ -580,7 +580,7 @@ def test_case_37_historical_models_keep_no_rules():
     assert type(Book.objects) is models.Manager
 
 
-def test_case_34_more_rows_than_a_statement_has_variables(monkeypatch):
+def test_more_rows_than_a_statement_has_variables(monkeypatch):
     monkeypatch.setattr("syncfields.trees.FEW", 3)
     shelf, other = zoo.Shelf.objects.create(), zoo.Shelf.objects.create()
     zoo.Book.objects.bulk_create([zoo.Book(shelf=shelf, pages=n) for n in range(10)])
@@ -630,7 +630,7 @@ def test_rows_that_contribute_different_amounts_to_one_target_are_summed_up():
 @pytest.mark.parametrize(
     ("pages", "updates"), [(lambda n: 3, (1, 2)), (lambda n: n % 7, (1, 2)), (lambda n: n, (2, 2))]
 )
-def test_case_34_targets_to_which_the_same_is_added_are_written_together(pages, updates):
+def test_targets_to_which_the_same_is_added_are_written_together(pages, updates):
     shelves = [zoo.Shelf() for _ in range(600)]
     zoo.Shelf.objects.bulk_create(shelves)
 

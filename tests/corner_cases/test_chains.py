@@ -1,4 +1,4 @@
-"""Case 48: rules that read synced fields."""
+"""Rules that read synced fields."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 DAY = dt.date(2026, 1, 1)
 
 
-def test_case_48_counts_propagate():
+def test_counts_of_counts_follow():
     one, two = Blog.objects.create(), Blog.objects.create()
     post = Post.objects.create(blog=one)
     comment = Comment.objects.create(post=post)
@@ -33,7 +33,7 @@ def test_case_48_counts_propagate():
     assert_truth()
 
 
-def test_case_48_extremes_propagate():
+def test_extremes_of_extremes_follow():
     blog = Blog.objects.create()
     posts = [Post.objects.create(blog=blog) for _ in range(2)]
     times = [dt.datetime(2026, 1, day, tzinfo=dt.timezone.utc) for day in (1, 2, 3)]
@@ -50,7 +50,7 @@ def test_case_48_extremes_propagate():
     assert_truth()
 
 
-def test_case_48_money_propagates_once():
+def test_sums_of_sums_follow_once():
     customer = Customer.objects.create(code="c")
     order = Order.objects.create(customer=customer)
     line = Line.objects.create(order=order, qty=2, price=Decimal("9.99"), date=DAY)
@@ -65,7 +65,7 @@ def test_case_48_money_propagates_once():
     assert_truth()
 
 
-def test_case_48_a_change_that_evens_out_stops_half_way():
+def test_a_change_that_evens_out_stops_half_way():
     order = Order.objects.create(customer=Customer.objects.create(code="c"))
     line = Line.objects.create(order=order, qty=2, price=Decimal(3))
 
@@ -77,7 +77,7 @@ def test_case_48_a_change_that_evens_out_stops_half_way():
     assert_truth()
 
 
-def test_case_48_a_copy_of_a_count():
+def test_a_copy_of_a_count_follows():
     parent = zoo.Category.objects.create()
     child = zoo.Category.objects.create(parent=parent)
     assert zoo.Category.objects.get(pk=child.pk).sibling_count == 1
@@ -89,7 +89,7 @@ def test_case_48_a_copy_of_a_count():
 
 
 @pytest.mark.parametrize("edit", [{"qty": 5}, {"order": None}, {"price": 0}, {"date": DAY}])
-def test_case_48_a_chain_over_a_target_that_moves(edit):
+def test_a_chain_follows_a_target_that_moves(edit):
     one, two = (Customer.objects.create(code=code) for code in "ab")
     orders = [Order.objects.create(customer=customer) for customer in (one, one, two)]
     lines = [Line.objects.create(order=order, qty=2, price=Decimal("1.5")) for order in orders]

@@ -1,4 +1,4 @@
-"""Case 47: copies over to-one paths, copies of copies, expressions over them."""
+"""Copies over to-one paths, copies of copies, expressions over them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def profile(ann):
     return Profile.objects.create(user=ann, nickname="nan")
 
 
-def test_case_47_a_changed_email_reaches_all_in_one_update_for_each_model():
+def test_a_changed_email_reaches_all_in_one_update_for_each_model():
     country = zoo.Country.objects.create(code="aa", name="old")
     for _ in range(3):
         zoo.City.objects.create(country=country)
@@ -53,7 +53,7 @@ def test_case_47_a_changed_email_reaches_all_in_one_update_for_each_model():
     ],
     ids="-".join,
 )
-def test_case_47_the_user_changes(ann, profile, edit):
+def test_copies_follow_the_user(ann, profile, edit):
     Card.objects.create(profile=profile)
     Passport.objects.create(holder=ann)
     assert_truth()
@@ -67,7 +67,7 @@ def test_case_47_the_user_changes(ann, profile, edit):
     assert_truth()
 
 
-def test_case_47_the_profile_is_switched_and_emptied(profile):
+def test_copies_follow_a_key_that_is_switched_and_emptied(profile):
     Card.objects.create(profile=profile)
 
     for user in (make_user("bob"), None, make_user("cem", is_active=False)):
@@ -77,7 +77,7 @@ def test_case_47_the_profile_is_switched_and_emptied(profile):
 
 
 @pytest.mark.parametrize("model", [Profile, Passport])
-def test_case_47_created_with_an_explicit_wrong_value(ann, model):
+def test_a_value_given_to_a_copy_is_not_taken(ann, model):
     relation = "user" if model is Profile else "holder"
 
     row = model.objects.create(**{relation: ann}, email="wrong@example.org")
@@ -87,14 +87,14 @@ def test_case_47_created_with_an_explicit_wrong_value(ann, model):
     assert_truth()
 
 
-def test_case_47_created_without_a_user():
+def test_a_copy_of_no_row():
     profile = Profile.objects.create(email="wrong@example.org", display_name="wrong")
 
     assert (profile.email, profile.display_name, profile.standing) == (None, "nobody", "away")
     assert_truth()
 
 
-def test_case_47_a_copy_of_a_copy(ann, profile):
+def test_a_copy_of_a_copy_follows(ann, profile):
     card = Card.objects.create(profile=profile, email="wrong@example.org")
     assert card.email == "ann@example.org"
     other = Profile.objects.create(user=make_user("bob"), nickname="bobby")
@@ -116,7 +116,7 @@ def test_case_47_a_copy_of_a_copy(ann, profile):
     assert_truth()
 
 
-def test_case_47_two_hops_and_the_user_is_deleted(profile):
+def test_a_copy_over_two_hops_goes_with_its_source(profile):
     Card.objects.create(profile=profile)
     assert Card.objects.get().username == "ann"
     profile.user.delete()
@@ -125,7 +125,7 @@ def test_case_47_two_hops_and_the_user_is_deleted(profile):
     assert_truth()
 
 
-def test_case_47_a_copy_over_a_composite_key():
+def test_a_copy_over_a_composite_key():
     team = zoo.Team.objects.create(name="reds")
     zoo.Seat.objects.create(team=team, number=1, team_name="wrong")
     assert_truth()
@@ -137,7 +137,7 @@ def test_case_47_a_copy_over_a_composite_key():
     assert_truth()
 
 
-def test_case_47_a_copy_from_the_parent_table_of_a_source():
+def test_a_copy_from_the_parent_table_of_a_source():
     restaurant = zoo.Restaurant.objects.create(name="old")
     zoo.Dish.objects.create(restaurant=restaurant)
     assert_truth()

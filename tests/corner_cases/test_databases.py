@@ -1,4 +1,4 @@
-"""Case 57: each write stays in the database that it was sent to."""
+"""Each write stays in the database that it was sent to."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def shelves():
     return {using: Shelf.objects.using(using).get(pk=1) for using in ("default", "other")}
 
 
-def test_case_57_a_save_using_other_changes_only_other(shelves):
+def test_a_save_using_other_changes_only_other(shelves):
     book = Book(shelf=shelves["other"], pages=3)
     with sent("default") as statements:
         book.save(using="other")
@@ -36,7 +36,7 @@ def test_case_57_a_save_using_other_changes_only_other(shelves):
     assert_truth(using="other")
 
 
-def test_case_57_the_same_key_in_both(shelves):
+def test_the_same_key_in_both_databases_is_two_rows(shelves):
     for using in ("default", "other"):
         Book.objects.using(using).create(pk=7, shelf=shelves[using], pages=3)
 
@@ -50,7 +50,7 @@ def test_case_57_the_same_key_in_both(shelves):
     assert_truth(using="other")
 
 
-def test_case_57_hops_chains_copies_and_recomputes():
+def test_hops_chains_copies_and_recomputes_stay_in_their_database():
     blog = Blog.objects.using("other").create()
     post = Post.objects.using("other").create(blog=blog)
     profile = Profile.objects.using("other").create(nickname="x")
@@ -67,7 +67,7 @@ def test_case_57_hops_chains_copies_and_recomputes():
     assert_truth(using="other")
 
 
-def test_case_57_reconcile_repairs_the_database_that_is_named(shelves):
+def test_reconcile_repairs_the_database_that_is_named(shelves):
     with unsynced():
         for shelf in shelves.values():
             shelf.book_count = 5

@@ -1,4 +1,4 @@
-"""Cases 9, 20, 40 and 41, and what goes down with a deleted row."""
+"""Deletes of rows and of trees, soft deletes, and what goes down with a deleted row."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def family():
 
 
 @pytest.mark.parametrize("order", [(1, 2), (2, 1), (1,), (0,), (2,), (2, 1, 0)])
-def test_case_40_parent_and_child_deleted_one_by_one(family, order):
+def test_parent_and_child_deleted_one_by_one(family, order):
     assert_truth()
 
     for number in order:
@@ -37,13 +37,13 @@ def test_case_40_parent_and_child_deleted_one_by_one(family, order):
 
 @pytest.mark.parametrize("order", ["pk", "-pk"])
 @pytest.mark.parametrize("names", [["parent", "child"], ["root", "child"], ["child", "sibling"]])
-def test_case_40_parent_and_child_deleted_in_one_call(family, order, names):
+def test_parent_and_child_deleted_in_one_call(family, order, names):
     Category.objects.filter(name__in=names).order_by(order).delete()
 
     assert_truth()
 
 
-def test_case_40_a_subtree_moves(family):
+def test_a_subtree_moves(family):
     root, parent, child = family
     other = Category.objects.create(name="other")
 
@@ -62,7 +62,7 @@ def test_case_40_a_subtree_moves(family):
     assert_truth()
 
 
-def test_case_40_a_row_that_is_its_own_parent():
+def test_a_row_that_is_its_own_parent():
     loop = Category.objects.create(name="loop", weight=3)
 
     loop.parent = loop
@@ -101,7 +101,7 @@ def hard_delete(task):
     ],
     ids=lambda steps: "-".join(step.__name__ for step in steps),
 )
-def test_case_41_soft_deletes(steps):
+def test_soft_deletes_and_restores_are_changes_of_a_column(steps):
     project = Project.objects.create()
     Task.objects.create(project=project, hours=2)
     task = Task.objects.create(project=project, hours=7)
@@ -111,7 +111,7 @@ def test_case_41_soft_deletes(steps):
         assert_truth()
 
 
-def test_case_41_restored_from_an_instance_that_the_default_manager_hides():
+def test_restored_from_an_instance_that_the_default_manager_hides():
     project = Project.objects.create()
     soft_delete(Task.objects.create(project=project, hours=2))
 

@@ -157,7 +157,7 @@ def test_signals_sent_by_hand_after_a_bulk_write_count_nothing():
     assert_truth()
 
 
-def test_case_36_loaddata_of_children_before_their_parents(tmp_path):
+def test_loaddata_of_children_before_their_parents(tmp_path):
     """Foreign keys are not checked while a fixture is loaded, so that any order is one."""
     rows = [
         ("reaction", 1, {"comment": 1}),

@@ -1,4 +1,4 @@
-"""Cases 42 and 43: paths of two and three hops, conditions on the way and beyond."""
+"""Paths of two and three hops, conditions on the way and beyond."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ def tree():
         pytest.param("post", {"is_live": False}, id="filter on the middle"),
         pytest.param("far_post", {"is_live": True, "blog": "blog"}, id="empty middle moved"),
         pytest.param("reaction", {"comment": "comment"}, id="third hop, unchanged"),
-        pytest.param("author", {"is_active": False}, id="case 43: author deactivated"),
-        pytest.param("other_author", {"is_active": True}, id="case 43: author activated"),
+        pytest.param("author", {"is_active": False}, id="author deactivated"),
+        pytest.param("other_author", {"is_active": True}, id="author activated"),
     ],
 )
-def test_case_42_a_row_changes(tree, row, edit):
+def test_a_row_on_the_path_or_beyond_changes(tree, row, edit):
     assert_truth()
 
     instance = getattr(tree, row)
@@ -73,13 +73,13 @@ def test_case_42_a_row_changes(tree, row, edit):
 @pytest.mark.parametrize(
     "row", ["reaction", "comment", "post", "other_post", "far_post", "blog", "author"]
 )
-def test_case_42_a_row_is_deleted(tree, row):
+def test_a_row_on_the_path_or_beyond_is_deleted(tree, row):
     getattr(tree, row).delete()
 
     assert_truth()
 
 
-def test_case_42_a_reaction_moves_to_another_blog(tree):
+def test_a_reaction_moves_to_another_blog(tree):
     far = Comment.objects.create(post=tree.far_post)
     assert_truth()
 
@@ -90,7 +90,7 @@ def test_case_42_a_reaction_moves_to_another_blog(tree):
     assert_truth()
 
 
-def test_case_42_children_are_created_under_a_moved_post(tree):
+def test_children_are_created_under_a_moved_post(tree):
     Post.objects.filter(pk=tree.post.pk).update(blog=tree.other_blog)
 
     # This instance still has the first blog.
@@ -100,7 +100,7 @@ def test_case_42_children_are_created_under_a_moved_post(tree):
     assert_truth()
 
 
-def test_case_42_multi_table_children_are_a_hop_too():
+def test_multi_table_children_are_a_hop_too():
     one, two = zoo.Zone.objects.create(), zoo.Zone.objects.create()
     restaurant = zoo.Restaurant.objects.create(zone=one, stars=2)
     zoo.Review.objects.create(place=restaurant, grade=1)
@@ -117,7 +117,7 @@ def test_case_42_multi_table_children_are_a_hop_too():
     assert_truth()
 
 
-def test_case_43_a_far_row_changes_and_all_parents_follow_in_one_update(tree):
+def test_a_far_row_changes_and_all_parents_follow_in_one_update(tree):
     for _ in range(3):
         post = Post.objects.create(blog=tree.other_blog)
         Comment.objects.create(post=post, author=tree.author)
@@ -130,7 +130,7 @@ def test_case_43_a_far_row_changes_and_all_parents_follow_in_one_update(tree):
     assert_truth()
 
 
-def test_case_43_a_condition_compares_with_the_target_itself():
+def test_a_condition_compares_with_the_target_itself():
     club = zoo.Club.objects.create(quorum=10)
     for fee in (5, 10, 15):
         zoo.Transfer.objects.create(club=club, fee=fee)

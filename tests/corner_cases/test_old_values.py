@@ -1,4 +1,4 @@
-"""Cases 15 to 28: what a row contributed before is asked of the database, not of the instance."""
+"""What a row contributed before is asked of the database, not of the instance."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def again(instance):
     return type(instance).objects.get(pk=instance.pk)
 
 
-def test_case_15_two_instances_unpublish_the_same_row(here, comment):
+def test_two_instances_unpublish_the_same_row(here, comment):
     for instance in (again(comment), again(comment)):
         instance.is_public = False
         instance.save()
@@ -48,7 +48,7 @@ def test_case_15_two_instances_unpublish_the_same_row(here, comment):
     assert_truth()
 
 
-def test_case_16_a_stale_instance_writes_the_old_value_back(here, comment):
+def test_a_stale_instance_writes_the_old_value_back(here, comment):
     stale = again(comment)
     comment.is_public, comment.score = False, 20
     comment.save()
@@ -61,7 +61,7 @@ def test_case_16_a_stale_instance_writes_the_old_value_back(here, comment):
     assert_truth()
 
 
-def test_case_16_a_stale_instance_in_memory_tracking_is_saved_fresh():
+def test_a_stale_instance_in_memory_tracking_is_saved_fresh():
     tray = Tray.objects.create()
     cup = Cup.objects.create(tray=tray, volume=2)
 
@@ -79,7 +79,7 @@ def test_case_16_a_stale_instance_in_memory_tracking_is_saved_fresh():
 
 
 @pytest.mark.parametrize("destination", ["here", "there", None])
-def test_case_17_a_stale_instance_after_a_move(here, there, comment, destination):
+def test_a_stale_instance_is_saved_after_a_move(here, there, comment, destination):
     stale = again(comment)
     comment.post = there
     comment.save()
@@ -94,7 +94,7 @@ def test_case_17_a_stale_instance_after_a_move(here, there, comment, destination
 @pytest.mark.parametrize(
     ("name", "value"), [("is_public", False), ("score", 30), ("post", None), ("post_id", None)]
 )
-def test_case_18_update_fields_leaves_other_changes_out(comment, name, value):
+def test_update_fields_leaves_other_changes_out(comment, name, value):
     setattr(comment, name, value)
 
     comment.save(update_fields=["text"])
@@ -108,7 +108,7 @@ def test_case_18_update_fields_leaves_other_changes_out(comment, name, value):
 
 
 @pytest.mark.parametrize("edit", [{"is_public": False}, {"score": 99}, {"post": None}, {}])
-def test_case_19_the_database_row_leaves_not_the_instance(comment, there, edit):
+def test_the_database_row_leaves_not_the_instance(comment, there, edit):
     for name, value in (edit or {"post": there}).items():
         setattr(comment, name, value)
 
@@ -117,7 +117,7 @@ def test_case_19_the_database_row_leaves_not_the_instance(comment, there, edit):
     assert_truth()
 
 
-def test_case_20_two_instances_delete_the_same_row(here, comment):
+def test_two_instances_delete_the_same_row(here, comment):
     twin = again(comment)
 
     comment.delete()
@@ -127,7 +127,7 @@ def test_case_20_two_instances_delete_the_same_row(here, comment):
     assert_truth()
 
 
-def test_case_20_a_deleted_instance_cannot_be_deleted_again(here, comment):
+def test_a_deleted_instance_cannot_be_deleted_again(here, comment):
     comment.delete()
 
     with pytest.raises(ValueError, match="id attribute is set to None"):
@@ -137,7 +137,7 @@ def test_case_20_a_deleted_instance_cannot_be_deleted_again(here, comment):
     assert_truth()
 
 
-def test_case_20_a_deleted_row_is_saved_anew(here, comment):
+def test_a_deleted_row_is_saved_anew(here, comment):
     stale = again(comment)
     comment.delete()
 
@@ -181,7 +181,7 @@ def delete(instance, there):
     ],
     ids=["only text", "only pk", "defer post", "defer condition"],
 )
-def test_case_21_deferred_instances(comment, there, queryset, act):
+def test_deferred_instances_are_saved(comment, there, queryset, act):
     instance = queryset.get(pk=comment.pk)
 
     act(instance, there)
@@ -189,7 +189,7 @@ def test_case_21_deferred_instances(comment, there, queryset, act):
     assert_truth()
 
 
-def test_case_21_columns_that_no_rule_reads_are_not_loaded():
+def test_columns_that_no_rule_reads_are_not_loaded():
     book = Book.objects.create(shelf=Shelf.objects.create(), pages=3)
     queryset = Book.objects.only("pages")
 
@@ -206,7 +206,7 @@ def test_case_21_columns_that_no_rule_reads_are_not_loaded():
     assert_truth()
 
 
-def test_case_22_saving_a_new_instance_with_an_existing_key(comment, there):
+def test_saving_a_new_instance_with_an_existing_key(comment, there):
     Comment(pk=comment.pk, post=there, is_public=False, score=4).save()
 
     assert Comment.objects.count() == 2
@@ -214,7 +214,7 @@ def test_case_22_saving_a_new_instance_with_an_existing_key(comment, there):
 
 
 @pytest.mark.parametrize("adding", [True, False])
-def test_case_23_a_clone_is_an_insert(here, comment, adding):
+def test_a_clone_is_an_insert(here, comment, adding):
     comment.pk = None
     comment._state.adding = adding
 
@@ -227,7 +227,7 @@ def test_case_23_a_clone_is_an_insert(here, comment, adding):
     assert_truth()
 
 
-def test_case_24_an_expression_is_saved(comment, here):
+def test_an_expression_is_saved(comment, here):
     comment.score = F("score") + 5
     comment.save()
 
@@ -235,7 +235,7 @@ def test_case_24_an_expression_is_saved(comment, here):
     assert_truth()
 
 
-def test_case_24_an_expression_is_saved_with_memory_tracking():
+def test_an_expression_is_saved_with_memory_tracking():
     tray = Tray.objects.create()
     cup = Cup.objects.create(tray=tray, volume=2)
 
@@ -247,7 +247,7 @@ def test_case_24_an_expression_is_saved_with_memory_tracking():
 
 
 @pytest.mark.parametrize("fields", [None, ["is_public"], ["post", "score"]])
-def test_case_25_refreshed_then_changed(comment, there, fields):
+def test_an_instance_is_refreshed_then_changed(comment, there, fields):
     other = again(comment)
     other.post, other.is_public, other.score = there, False, 3
     other.save()
@@ -266,7 +266,7 @@ def edit(comment, there):
 
 @pytest.mark.parametrize("nested", [False, True], ids=["outer", "savepoint"])
 @pytest.mark.django_db(transaction=True)
-def test_case_26_rolled_back_then_saved_again(comment, there, nested):
+def test_rolled_back_then_saved_again(comment, there, nested):
     with transaction.atomic() if nested else nullcontext():
         with rolled_back():
             edit(comment, there)
@@ -280,7 +280,7 @@ def test_case_26_rolled_back_then_saved_again(comment, there, nested):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_case_26_a_creation_is_rolled_back_then_saved_again(here):
+def test_a_creation_is_rolled_back_then_saved_again(here):
     comment = Comment(post=here, score=5)
     with rolled_back():
         comment.save()
@@ -293,7 +293,7 @@ def test_case_26_a_creation_is_rolled_back_then_saved_again(here):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_case_26_a_deletion_is_rolled_back_then_repeated(here, comment):
+def test_a_deletion_is_rolled_back_then_repeated(here, comment):
     key = comment.pk
     with rolled_back():
         comment.delete()
@@ -308,7 +308,7 @@ def test_case_26_a_deletion_is_rolled_back_then_repeated(here, comment):
 @pytest.mark.parametrize("signal", [pre_save, post_save, pre_delete, post_delete])
 @pytest.mark.parametrize("in_transaction", [False, True], ids=["autocommit", "atomic"])
 @pytest.mark.django_db(transaction=True)
-def test_case_27_a_later_receiver_raises(comment, there, signal, in_transaction):
+def test_an_error_of_a_later_receiver_takes_all_back(comment, there, signal, in_transaction):
     def fail(**kwargs):
         raise UndoError
 
@@ -356,7 +356,7 @@ def new(post):
     ids=["copy", "deepcopy", "pickle"],
 )
 @pytest.mark.parametrize("model", [Comment, Cup])
-def test_case_28_copied_instances(twin, model):
+def test_copied_and_pickled_instances_are_saved(twin, model):
     if model is Comment:
         one, two = Post.objects.create(), Post.objects.create()
         child = Comment.objects.create(post=one, score=3)

@@ -1,4 +1,4 @@
-"""Cases 59 and 60: the parent in memory, and what of its row is not ours."""
+"""The parent in memory, and what of its row is not ours."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.truth import assert_truth
 pytestmark = pytest.mark.django_db
 
 
-def test_case_59_the_cached_parent_is_fresh_after_each_write():
+def test_the_cached_parent_is_fresh_after_each_write():
     post = Post.objects.create(title="old")
     comment = Comment.objects.create(post=post, score=4)
     assert (comment.post.comment_count, comment.post.score_sum) == (1, 4)
@@ -32,7 +32,7 @@ def test_case_59_the_cached_parent_is_fresh_after_each_write():
     assert_truth()
 
 
-def test_case_59_the_cached_grandparent_is_fresh():
+def test_the_cached_grandparent_is_fresh():
     post = Post.objects.create(blog=Blog.objects.create())
 
     comment = Comment.objects.create(post=post)
@@ -42,7 +42,7 @@ def test_case_59_the_cached_grandparent_is_fresh():
     assert_truth()
 
 
-def test_case_59_the_old_parent_and_the_new_one_are_fresh():
+def test_the_old_parent_and_the_new_one_are_fresh():
     here, there = Post.objects.create(), Post.objects.create()
     comment = Comment.objects.create(post=here)
     assert here.comment_count == 1
@@ -55,7 +55,7 @@ def test_case_59_the_old_parent_and_the_new_one_are_fresh():
     assert_truth()
 
 
-def test_case_59_the_cached_grandparent_is_fresh_in_all_that_the_parent_passes_on():
+def test_the_cached_grandparent_is_fresh_in_all_that_the_parent_passes_on():
     blog = Blog.objects.create()
     post = Post.objects.create(blog=blog)
 
@@ -67,7 +67,7 @@ def test_case_59_the_cached_grandparent_is_fresh_in_all_that_the_parent_passes_o
     assert blog.last_comment_at == comment.created
 
 
-def test_case_59_unsaved_edits_on_a_cached_parent_survive():
+def test_unsaved_edits_on_a_cached_parent_survive():
     post = Post.objects.create(title="old")
     comment = Comment.objects.create(post=post)
     post.title = "new"
@@ -84,7 +84,7 @@ def test_case_59_unsaved_edits_on_a_cached_parent_survive():
     assert_truth()
 
 
-def test_case_59_a_stale_parent_is_saved():
+def test_a_stale_parent_that_is_saved_overwrites_nothing():
     post = Post.objects.create(title="old")
     stale = Post.objects.get()
     Comment.objects.create(post=post, score=3)
@@ -96,7 +96,7 @@ def test_case_59_a_stale_parent_is_saved():
     assert_truth()
 
 
-def test_case_59_a_parent_is_cloned_after_its_child_was_saved():
+def test_a_parent_is_cloned_after_its_child_was_saved():
     post = Post.objects.create(title="old")
     Comment.objects.create(post=post)
 
@@ -109,7 +109,7 @@ def test_case_59_a_parent_is_cloned_after_its_child_was_saved():
     assert_truth()
 
 
-def test_case_59_a_parent_is_saved_anew_after_its_row_was_deleted():
+def test_a_parent_is_saved_anew_after_its_row_was_deleted():
     post = Post.objects.create(title="old")
     Comment.objects.create(post=post).delete()
     Post.objects.filter(pk=post.pk).delete()
@@ -129,7 +129,7 @@ def test_copies_and_pickles_of_an_instance_read_each_for_itself():
     assert (post.comment_count, post.score_sum) == (1, 3)
 
 
-def test_case_60_version_auto_now_and_receivers_are_untouched():
+def test_version_auto_now_and_receivers_are_untouched():
     received = []
 
     def receive(sender, instance, **kwargs):
@@ -150,7 +150,7 @@ def test_case_60_version_auto_now_and_receivers_are_untouched():
     assert_truth()
 
 
-def test_case_60_touch_is_set_when_the_value_changes():
+def test_touch_is_set_when_the_value_changes():
     one, two = Topic.objects.create(), Topic.objects.create()
     reply = Reply.objects.create(topic=one)
     first = Topic.objects.get(pk=one.pk).touched_at
@@ -167,7 +167,7 @@ def test_case_60_touch_is_set_when_the_value_changes():
     assert_truth()
 
 
-def test_case_60_touch_is_left_alone_when_the_value_stays():
+def test_touch_is_left_alone_when_the_value_stays():
     topic = Topic.objects.create()
     Reply.objects.create(topic=topic, weight=4)
     first = Topic.objects.get()
@@ -188,7 +188,7 @@ def test_case_60_touch_is_left_alone_when_the_value_stays():
 
 
 @pytest.mark.parametrize("update_fields", [["pages"], ("pages",), {"pages"}, iter(["pages"])])
-def test_case_61_update_fields_of_every_type(update_fields):
+def test_update_fields_of_every_type_are_understood(update_fields):
     book = zoo.Book.objects.create(shelf=Shelf.objects.create(), pages=3)
 
     book.pages = 7
@@ -199,7 +199,7 @@ def test_case_61_update_fields_of_every_type(update_fields):
 
 
 @pytest.mark.parametrize("update_fields", [["shelf"], ["shelf_id"]])
-def test_case_61_update_fields_name_the_relation(update_fields):
+def test_update_fields_may_name_the_relation(update_fields):
     book = zoo.Book.objects.create(shelf=Shelf.objects.create(), pages=3)
 
     book.shelf = Shelf.objects.create()
@@ -208,7 +208,7 @@ def test_case_61_update_fields_name_the_relation(update_fields):
     assert_truth()
 
 
-def test_case_61_empty_update_fields_write_nothing():
+def test_empty_update_fields_write_nothing():
     book = zoo.Book.objects.create(shelf=Shelf.objects.create(), pages=3)
 
     book.pages = 7
@@ -219,7 +219,7 @@ def test_case_61_empty_update_fields_write_nothing():
     assert_truth()
 
 
-def test_case_61_force_insert_and_force_update():
+def test_force_insert_and_force_update_are_kept():
     shelf = Shelf.objects.create()
     book = zoo.Book(shelf=shelf, pages=3)
     book.save(force_insert=True)
@@ -235,7 +235,7 @@ def test_case_61_force_insert_and_force_update():
     assert_truth()
 
 
-def test_case_61_a_target_that_its_managers_hide():
+def test_a_target_that_its_managers_hide_is_kept():
     project = zoo.Project.objects.create(closed=True)
     assert not zoo.Project._base_manager.exists()
 
@@ -249,7 +249,7 @@ def test_case_61_a_target_that_its_managers_hide():
     assert_truth()
 
 
-def test_case_61_a_source_that_its_manager_hides():
+def test_a_source_that_its_manager_hides_counts():
     comment = zoo.PublicComment(post=Post.objects.create(), is_public=False, score=2)
     comment.save()
     assert_truth()
@@ -262,7 +262,7 @@ def test_case_61_a_source_that_its_manager_hides():
     assert_truth()
 
 
-def test_case_61_a_field_whose_pre_save_changes_the_value():
+def test_a_field_whose_pre_save_changes_the_value():
     monitor = zoo.Monitor.objects.create()
     beat = zoo.Beat.objects.create(monitor=monitor, level=4)
     assert_truth()

@@ -1,4 +1,4 @@
-"""Cases 62 to 65: finding drift and repairing it."""
+"""Finding drift and repairing it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_the_menagerie_is_in_sync():
     assert not [model for model in TRUTHS if not models.QuerySet(model).exists()]
 
 
-def test_case_62_each_rule_is_repaired():
+def test_each_rule_is_repaired():
     populate()
     failures = []
     for label, rule in RULES.items():
@@ -82,7 +82,7 @@ def test_case_62_each_rule_is_repaired():
     assert not failures
 
 
-def test_case_62_everything_at_once():
+def test_drift_of_everything_at_once_is_repaired():
     populate()
     for rule in RULES.values():
         if not isinstance(rule.expression, Tally):
@@ -100,7 +100,7 @@ def test_case_62_everything_at_once():
 
 @settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_case_62_few_rows_and_many_are_repaired_alike(data, monkeypatch):
+def test_few_rows_and_many_are_repaired_alike(data, monkeypatch):
     """One row after the other by ``bulk_update()``, or all of them by one statement."""
     # By its module's name one would get the function.
     monkeypatch.setattr(sys.modules["syncfields.reconcile"], "EXAMPLES", 1000)
@@ -139,7 +139,7 @@ def test_case_62_few_rows_and_many_are_repaired_alike(data, monkeypatch):
     assert portable == at_once
 
 
-def test_case_62_a_rule_on_a_repaired_field_follows():
+def test_a_rule_on_a_repaired_field_follows():
     populate()
     write_behind(Post, comment_count=70)
 
@@ -148,7 +148,7 @@ def test_case_62_a_rule_on_a_repaired_field_follows():
     assert_truth()
 
 
-def test_case_62_sources_written_behind_djangos_back():
+def test_sources_written_behind_djangos_back_are_found():
     populate()
     write_behind(Comment, is_public=False, score=9)
     write_behind(zoo.Track, minutes=11)
@@ -159,7 +159,7 @@ def test_case_62_sources_written_behind_djangos_back():
     assert_truth()
 
 
-def test_case_63_the_second_run_writes_nothing():
+def test_the_second_run_writes_nothing():
     make_shelves(3)
     first = reconcile()
     assert (first.drifted, first.repaired, first.ok) == (6, 6, True)
@@ -172,7 +172,7 @@ def test_case_63_the_second_run_writes_nothing():
     assert_truth()
 
 
-def test_case_63_check_writes_nothing_and_exits_with_1():
+def test_check_writes_nothing_and_exits_with_1():
     make_shelves(3)
 
     with sent() as statements:
@@ -188,7 +188,7 @@ def test_case_63_check_writes_nothing_and_exits_with_1():
     assert_truth()
 
 
-def test_case_63_check_as_json():
+def test_check_reports_as_json():
     make_shelves(1)
 
     out = json.loads(command(check=True, format="json", code=1))
@@ -200,7 +200,7 @@ def test_case_63_check_as_json():
     assert rules.keys() == RULES.keys()
 
 
-def test_case_63_examples_name_row_stored_and_expected():
+def test_examples_name_row_stored_and_expected():
     (shelf,) = make_shelves(1)
 
     report = reconcile("testapp.Shelf.page_sum", check=True)
@@ -218,7 +218,7 @@ def test_case_63_examples_name_row_stored_and_expected():
 
 @pytest.mark.parametrize("gap", [0, 2, 3])
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 7, 100])
-def test_case_64_gaps_and_batch_borders(batch_size, gap):
+def test_gaps_and_batch_borders_lose_no_row(batch_size, gap):
     shelves = make_shelves(7)
     for shelf in shelves[2 : 2 + gap]:
         shelf.delete()
@@ -229,7 +229,7 @@ def test_case_64_gaps_and_batch_borders(batch_size, gap):
     assert_truth()
 
 
-def test_case_64_one_field_one_queryset_one_app():
+def test_reconcile_keeps_to_one_field_one_queryset_or_one_app():
     one, two = make_shelves(2)
 
     assert reconcile("testapp.Shelf.page_sum").repaired == 2
@@ -242,7 +242,7 @@ def test_case_64_one_field_one_queryset_one_app():
     assert_truth()
 
 
-def test_case_64_rows_that_the_default_manager_hides():
+def test_rows_that_the_default_manager_hides_are_repaired():
     populate()
     write_behind(zoo.Project, task_count=9)
 
@@ -252,12 +252,12 @@ def test_case_64_rows_that_the_default_manager_hides():
 
 
 @pytest.mark.parametrize("label", ["nosuchapp", "testapp.Nothing", "testapp.Shelf.nothing"])
-def test_case_64_a_label_that_names_nothing(label):
+def test_a_label_that_names_nothing_is_refused(label):
     with pytest.raises(CommandError, match=label):
         command(label)
 
 
-def test_case_64_resumed_after_a_kill():
+def test_reconcile_is_resumed_after_a_kill():
     shelves = make_shelves(7)
 
     def stop(label, done, total):
@@ -322,7 +322,7 @@ def test_resumed_after_the_database_was_gone(failing):
     assert_truth()
 
 
-def test_case_64_memory_is_constant():
+def test_the_memory_of_reconcile_does_not_grow_with_the_rows():
     def peak(count):
         Shelf.objects.all()._raw_delete("default")
         with unsynced():
@@ -368,9 +368,7 @@ def received():
     ("name", "value"), [("balance", Decimal(3)), ("entry_count", None), ("positive_count", 0)]
 )
 @pytest.mark.parametrize("write", ["delete", "save"])
-def test_case_65_a_delta_that_cannot_be_added_heals_the_row(
-    wallet, received, caplog, name, value, write
-):
+def test_a_delta_that_cannot_be_added_heals_the_row(wallet, received, caplog, name, value, write):
     write_behind(Wallet, **{name: value})
     entry = Entry.objects.get(pk=wallet.last.pk)
 
@@ -390,7 +388,7 @@ def test_case_65_a_delta_that_cannot_be_added_heals_the_row(
     assert received[0]["using"] == "default"
 
 
-def test_case_65_a_healthy_row_is_not_reported(wallet, received, caplog):
+def test_a_healthy_row_is_not_reported(wallet, received, caplog):
     Entry.objects.create(wallet=wallet, amount=1)
     wallet.last.delete()
 
@@ -399,7 +397,7 @@ def test_case_65_a_healthy_row_is_not_reported(wallet, received, caplog):
 
 
 @pytest.mark.skipif(connection.vendor == "mysql", reason="MariaDB stores no negative count")
-def test_case_65_a_negative_value_is_repaired():
+def test_a_negative_value_is_repaired():
     populate()
     write_behind(Wallet, weight=-1.0)
     write_behind(Publisher, thick_count=0)
@@ -410,7 +408,7 @@ def test_case_65_a_negative_value_is_repaired():
     assert_truth()
 
 
-def test_case_63_an_average_that_does_not_come_out_even():
+def test_an_average_that_does_not_come_out_even_is_no_drift():
     post = Post.objects.create()
     for score in (1, 2, 2):
         Comment.objects.create(post=post, score=score)

@@ -1,4 +1,4 @@
-"""Cases 38, 39, 44, 45, 46 and 57: deletes along every relation, and unusual relations."""
+"""Deletes along every relation, and unusual relations."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def number_of_statements(write):
     return len(statements)
 
 
-# Case 38 -----------------------------------------------------------------------------------------
+# Cascades ----------------------------------------------------------------------------------------
 
 
-def test_case_38_cascades_from_every_model():
+def test_cascades_from_every_model():
     populate()
     failed = []
 
@@ -45,7 +45,7 @@ def test_case_38_cascades_from_every_model():
     assert failed == []
 
 
-def test_case_38_a_diamond():
+def test_a_cascade_that_is_a_diamond_counts_once():
     """A user goes with profile and passport, the profile with its cards, the logins as well."""
     users = [User.objects.create(username=name) for name in ("ann", "bob")]
     for user in users:
@@ -95,7 +95,7 @@ def farm_of(size):
 
 
 @pytest.mark.parametrize("parent_of", [blog_of, club_of, country_of, farm_of])
-def test_case_38_no_query_for_each_doomed_child(parent_of):
+def test_no_query_for_each_doomed_child(parent_of):
     few, many = parent_of(2), parent_of(60)
 
     assert number_of_statements(many.delete) == number_of_statements(few.delete)
@@ -103,7 +103,7 @@ def test_case_38_no_query_for_each_doomed_child(parent_of):
     assert_truth()
 
 
-# Case 39 -----------------------------------------------------------------------------------------
+# Keys that are set to something else, by Django or by the database -------------------------------
 
 KEYS = ("owner", "sitter", "vet", "breeder", "insurer")
 
@@ -118,7 +118,7 @@ def keepers():
 
 
 @pytest.mark.parametrize("many", [True, False])
-def test_case_39_null_default_function_and_nothing(keepers, many):
+def test_keys_set_to_null_a_default_a_function_or_left_alone(keepers, many):
     """SET_NULL, SET_DEFAULT, SET() and DO_NOTHING at once, for one keeper and for two."""
     zoo.Pet.objects.exclude(insurer=None).delete()
 
@@ -132,7 +132,7 @@ def test_case_39_null_default_function_and_nothing(keepers, many):
     assert_truth()
 
 
-def test_case_39_restricted_deletes_change_nothing(keepers):
+def test_restricted_deletes_change_nothing(keepers):
     with pytest.raises(RestrictedError):
         keepers[1].delete()
 
@@ -158,7 +158,7 @@ def grains():
 
 @pytest.mark.parametrize("model", [zoo.Farm, zoo.Silo, zoo.Grain, zoo.Market, zoo.Label])
 @pytest.mark.parametrize("many", [True, False])
-def test_case_39_what_the_database_does_by_itself(grains, model, many):
+def test_rows_and_keys_that_the_database_takes_along(grains, model, many):
     last = model.objects.order_by("-pk").first()
 
     if many:
@@ -169,7 +169,7 @@ def test_case_39_what_the_database_does_by_itself(grains, model, many):
     assert_truth()
 
 
-def test_case_39_what_the_database_does_to_all_rows(grains):
+def test_all_rows_that_the_database_takes_along(grains):
     zoo.Market.objects.all().delete()
     assert_truth()
     zoo.Farm.objects.all().delete()
@@ -181,7 +181,7 @@ def test_case_39_what_the_database_does_to_all_rows(grains):
 @pytest.mark.parametrize("kind", ["Null", "Default"])
 @pytest.mark.parametrize("part", ["Depot", "Truck", "Crate"])
 @pytest.mark.parametrize("many", [True, False])
-def test_case_39_what_the_database_does_in_the_middle_of_a_path(kind, part, many):
+def test_keys_that_the_database_changes_in_the_middle_of_a_path(kind, part, many):
     depot, truck, crate = (getattr(zoo, kind + each) for each in ("Depot", "Truck", "Crate"))
     depots = [depot.objects.create(pk=pk, name=f"depot {pk}") for pk in (1, 2, 3)]
     trucks = [truck.objects.create(pk=pk, depot=depots[pk % 3]) for pk in (1, 2, 3, 4)]
@@ -200,7 +200,7 @@ def test_case_39_what_the_database_does_in_the_middle_of_a_path(kind, part, many
     assert_truth()
 
 
-# Case 44 -----------------------------------------------------------------------------------------
+# Many to many ------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -260,7 +260,7 @@ def key(value):
 
 
 @pytest.mark.parametrize("name", LINKS)
-def test_case_44_both_sides_and_the_rows_between(tracks, playlists, name):
+def test_many_to_many_is_kept_from_both_sides_and_between(tracks, playlists, name):
     LINKS[name](playlists, tracks)
 
     assert_truth()
@@ -271,7 +271,7 @@ def musicians():
     return [zoo.Musician.objects.create(fame=fame) for fame in (1, 2, 4, 8)]
 
 
-def test_case_44_symmetrical(musicians):
+def test_a_symmetrical_many_to_many(musicians):
     ann, bob, cem, dan = musicians
     ann.friends.add(bob, cem)
     assert_truth()
@@ -290,7 +290,7 @@ def test_case_44_symmetrical(musicians):
     assert_truth()
 
 
-def test_case_44_an_own_through_model(musicians):
+def test_a_many_to_many_with_a_through_model_of_its_own(musicians):
     band, other = zoo.Band.objects.create(), zoo.Band.objects.create()
     band.members.add(*musicians[:2], through_defaults={"active": False})
     assert_truth()
@@ -316,7 +316,7 @@ def test_case_44_an_own_through_model(musicians):
     assert_truth()
 
 
-def test_case_44_statements_do_not_grow_with_the_links(tracks):
+def test_statements_do_not_grow_with_the_links(tracks):
     few, many = zoo.Playlist.objects.create(), zoo.Playlist.objects.create()
     more = [zoo.Track.objects.create(minutes=3) for _ in range(40)]
 
@@ -328,7 +328,7 @@ def test_case_44_statements_do_not_grow_with_the_links(tracks):
     assert_truth()
 
 
-def test_case_44_one_update_for_each_end(tracks):
+def test_one_update_for_each_end(tracks):
     """Beside the INSERT: for each end one SELECT of what the links add, and the UPDATEs."""
     playlist = zoo.Playlist.objects.create()
 
@@ -344,7 +344,7 @@ def test_case_44_one_update_for_each_end(tracks):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_case_44_the_same_link_is_added_by_several_at_once():
+def test_the_same_link_is_added_by_several_at_once():
     playlist = zoo.Playlist.objects.create()
     tracks = [zoo.Track.objects.create(minutes=minutes) for minutes in (1, 2, 4)]
     start = threading.Barrier(4)
@@ -364,7 +364,7 @@ def test_case_44_the_same_link_is_added_by_several_at_once():
     assert_truth()
 
 
-# Case 45 -----------------------------------------------------------------------------------------
+# Generic relations -------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -415,7 +415,7 @@ def type_of(row):
 
 
 @pytest.mark.parametrize("name", TAGS)
-def test_case_45_generic_relations(tagged, name):
+def test_generic_relations_are_kept(tagged, name):
     TAGS[name](*tagged)
 
     assert_truth()
@@ -428,7 +428,7 @@ def test_case_45_generic_relations(tagged, name):
         (zoo.Page, zoo.TextTag, ["7", "start"]),
     ],
 )
-def test_case_45_keys_that_are_uuids_or_text(target, tag, keys):
+def test_generic_relations_by_keys_that_are_uuids_or_text(target, tag, keys):
     here, there = (target.objects.create(pk=key) for key in keys)
     rows = [tag.objects.create(content_object=here) for _ in range(3)]
     assert_truth()
@@ -446,7 +446,7 @@ def test_case_45_keys_that_are_uuids_or_text(target, tag, keys):
     assert_truth()
 
 
-# Case 46 -----------------------------------------------------------------------------------------
+# Inheritance, and the user model -----------------------------------------------------------------
 
 
 @pytest.fixture
@@ -486,13 +486,13 @@ RESTAURANTS = {
 
 
 @pytest.mark.parametrize("name", RESTAURANTS)
-def test_case_46_multi_table_inheritance(restaurants, name):
+def test_multi_table_inheritance_is_kept_from_parent_and_child(restaurants, name):
     RESTAURANTS[name](restaurants)
 
     assert_truth()
 
 
-def test_case_46_proxies():
+def test_writes_of_proxies_are_writes_of_their_model():
     blog = zoo.BlogProxy.objects.create()
     post = zoo.Post.objects.create(blog=blog)
     zoo.PublicComment.objects.bulk_create(
@@ -513,7 +513,7 @@ def test_case_46_proxies():
     ("target", "entry", "name"),
     [(zoo.Folder, zoo.FolderEntry, "folder"), (zoo.Box, zoo.BoxEntry, "box")],
 )
-def test_case_46_abstract_bases(target, entry, name):
+def test_rules_of_abstract_bases_are_inherited(target, entry, name):
     one, two = target.objects.create(), target.objects.create()
 
     entry.objects.bulk_create(entry(**{name: one}, size=size) for size in (1, 2, 3))
@@ -525,7 +525,7 @@ def test_case_46_abstract_bases(target, entry, name):
     assert_truth()
 
 
-def test_case_46_and_case_49_the_user_model_is_neither_edited_nor_named():
+def test_the_user_model_is_neither_edited_nor_named():
     """The user is a source (Profile, Passport), a target (of Badge), and of another package."""
     users = User.objects.bulk_create(
         User(pk=pk, username=f"u{pk}", email=f"{pk}@example.org", is_active=pk != 2)
@@ -548,7 +548,7 @@ def test_case_46_and_case_49_the_user_model_is_neither_edited_nor_named():
     assert_truth()
 
 
-# Case 57 -----------------------------------------------------------------------------------------
+# Another database --------------------------------------------------------------------------------
 
 
 class BooksElsewhere:
@@ -562,7 +562,7 @@ class BooksElsewhere:
 
 @pytest.mark.django_db(databases=["default", "other"])
 @pytest.mark.parametrize("routed", [True, False])
-def test_case_57_bulk_writes_follow_routers_and_using(settings, routed):
+def test_bulk_writes_follow_routers_and_using(settings, routed):
     if routed:
         settings.DATABASE_ROUTERS = [BooksElsewhere()]
     shelves, books = (

@@ -92,7 +92,7 @@ def logins(user, *weights, **values):
     return [Login(user=user, weight=weight, **values) for weight in weights]
 
 
-def test_case_30_rows_really_inserted_are_events(ann):
+def test_rows_really_inserted_are_events(ann):
     taken = Login.objects.create(user=ann)
     given = logins(ann, 5, 7)
     given[0].pk, given[1].pk = taken.pk, taken.pk + 10
@@ -108,7 +108,7 @@ def test_case_30_rows_really_inserted_are_events(ann):
     assert (stored(ann, "logins"), stored(ann, "login_weight")) == (5, 22 + 6)
 
 
-def test_case_30_replaced_rows_are_no_events(ann):
+def test_replaced_rows_are_no_events(ann):
     taken = Login.objects.create(user=ann)
     given = logins(ann, 5, 7, 9)
     given[0].pk, given[1].pk, given[2].pk = taken.pk, taken.pk + 10, str(taken.pk)
@@ -123,7 +123,7 @@ def test_case_30_replaced_rows_are_no_events(ann):
     assert stored(ann, "login_weight") == 2 + 14 + 4
 
 
-def test_case_30_events_where_the_database_does_not_return_the_keys(monkeypatch, ann):
+def test_events_where_the_database_does_not_return_the_keys(monkeypatch, ann):
     """MySQL is such a database; rows are then known by their keys or unique columns."""
     monkeypatch.setattr(type(connection.features), "can_return_rows_from_bulk_insert", False)
     taken = Login.objects.create(user=ann)

@@ -66,7 +66,7 @@ def test_e009_a_rule_on_the_model_that_was_swapped_out():
     assert error.message == "auth.User is swapped out for otherproject.Member, and has no rows."
 
 
-def test_case_49_tables_that_django_never_made():
+def test_tables_that_django_never_made():
     one, two = (Ledger.objects.create(number=n, title=f"ledger {n}") for n in (1, 2))
     Auditor.objects.create(ledger=one)
     Posting.objects.bulk_create(
