@@ -8,6 +8,7 @@ from django.core.checks import ERROR, run_checks
 
 from syncfields import Tally
 from syncfields.rules import collect
+from tests.hub.truth import TARGETS as HUB
 from tests.menagerie import write_behind
 from tests.testapp.models import Blog, Post
 from tests.truth import TRUTHS, Snapshot, drifts
@@ -42,7 +43,8 @@ def test_a_wrong_value_is_found():
 
 
 def zoo_models():
-    return {*apps.get_app_config("testapp").get_models(), *apps.get_app_config("auth").get_models()}
+    zoo = (*apps.get_app_config("testapp").get_models(), *apps.get_app_config("auth").get_models())
+    return {*zoo, *HUB}
 
 
 def names(model):
