@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from django.db import connections, models
@@ -47,3 +47,9 @@ def sent(using: str = "default") -> Iterator[Statements]:
         if not query["sql"].lstrip().upper().startswith(TRANSACTION)
     ]
     statements += map(shape, statements.sql)
+
+
+def number_of_statements(write: Callable[[], object]) -> int:
+    with sent() as statements:
+        write()
+    return len(statements)

@@ -114,3 +114,14 @@ def test_a_rule_that_comes_or_goes_is_no_migration():
 
 def label(model):
     return model._meta.app_label, model._meta.model_name
+
+
+def test_historical_models_keep_no_rules():
+    """A migration's model has the fields, and ``makemigrations`` sees nothing of a rule."""
+    field = Shelf._meta.get_field("book_count")
+
+    _, path, args, options = field.deconstruct()
+
+    assert (path, args, options) == ("django.db.models.PositiveIntegerField", [], {"default": 0})
+    assert not apps.get_model("testapp", "Shelf").objects.exists()
+    assert type(Book.objects) is models.Manager

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from django.db.models.signals import pre_save
+from django.db.models.signals import post_save, pre_save
 
 from tests.testapp.models import Book, Shelf
+from tests.truth import assert_truth
 
 pytestmark = pytest.mark.django_db
 
@@ -56,3 +57,23 @@ def test_what_is_not_asked_for_is_not_read(django_assert_num_queries):
             shelf.save()
     finally:
         pre_save.disconnect(ignore, sender=Shelf)
+
+
+def test_signals_sent_by_hand_after_a_bulk_write_count_nothing():
+    """NetBox sends ``post_save`` for each row, so that other receivers hear of it."""
+    shelf, other = Shelf.objects.create(), Shelf.objects.create()
+
+    books = Book.objects.bulk_create(Book(shelf=shelf, pages=pages) for pages in (1, 2))
+    if any(book.pk is None for book in books):
+        books = list(Book.objects.all())
+    for book in books:
+        post_save.send(Book, instance=book, created=True, raw=False, using="default")
+    assert Shelf.objects.values_list("book_count", "page_sum").get(pk=shelf.pk) == (2, 3)
+    for book in books:
+        book.shelf, book.pages = other, book.pages + 10
+    Book.objects.bulk_update(books, ["shelf", "pages"])
+    for book in books:
+        post_save.send(Book, instance=book, created=False, raw=False, using="default")
+
+    assert Shelf.objects.values_list("book_count", "page_sum").get(pk=other.pk) == (2, 23)
+    assert_truth()

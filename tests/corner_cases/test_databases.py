@@ -6,6 +6,7 @@ import pytest
 
 from syncfields import reconcile, unsynced
 from tests.statements import sent
+from tests.testapp import models as zoo
 from tests.testapp.models import Blog, Book, Card, Comment, Post, Profile, Publisher, Shelf
 from tests.truth import assert_truth
 
@@ -77,4 +78,42 @@ def test_reconcile_repairs_the_database_that_is_named(shelves):
 
     assert report.repaired == 1
     assert Shelf.objects.get(pk=1).book_count == 5
+    assert_truth(using="other")
+
+
+class BooksElsewhere:
+    """Shelves, books and publishers live in the other database."""
+
+    def db_for_read(self, model, **hints):
+        return "other" if model in (zoo.Shelf, zoo.Book, zoo.Publisher) else None
+
+    db_for_write = db_for_read
+
+
+@pytest.mark.django_db(databases=["default", "other"])
+@pytest.mark.parametrize("routed", [True, False])
+def test_bulk_writes_follow_routers_and_using(settings, routed):
+    if routed:
+        settings.DATABASE_ROUTERS = [BooksElsewhere()]
+    shelves, books = (
+        model.objects if routed else model.objects.using("other") for model in (zoo.Shelf, zoo.Book)
+    )
+
+    with sent("default") as statements:
+        one, two = (shelves.create() for _ in range(2))
+        books.bulk_create(zoo.Book(shelf=one, pages=pages) for pages in (1, 2, 3))
+        books.filter(pages=2).update(shelf=two)
+        rows = list(books.filter(pages=3))
+        rows[0].shelf = two
+        books.bulk_update(rows, ["shelf"])
+        one.books.add(*rows)
+        books.get_or_create(shelf=two, pages=9)
+        books.filter(pages=2).delete()
+        chosen = books.filter(pages=1)
+        chosen._raw_delete("other")
+
+    assert statements == []
+    assert zoo.Shelf.objects.using("other").get(pk=one.pk).page_sum == 3
+    assert_truth(using="other")
+    one.delete()
     assert_truth(using="other")

@@ -9,9 +9,21 @@ import pytest
 from django.db.models.signals import post_save
 from django.utils import timezone
 
+from syncfields import coalesce
 from tests.statements import sent
 from tests.testapp import models as zoo
-from tests.testapp.models import Blog, Comment, Post, Reply, Shelf, Thread, Topic
+from tests.testapp.models import (
+    Blog,
+    Comment,
+    Gadget,
+    Maker,
+    Part,
+    Post,
+    Reply,
+    Shelf,
+    Thread,
+    Topic,
+)
 from tests.truth import assert_truth
 
 pytestmark = pytest.mark.django_db
@@ -289,5 +301,23 @@ def test_get_or_create_and_update_or_create():
         Comment.objects.update_or_create(text=title, defaults=values)
         assert_truth()
     here.comments.update_or_create(text="c", defaults={"score": 4})
+
+    assert_truth()
+
+
+def test_a_touched_field_that_another_rule_reads():
+    maker = Maker.objects.create()
+    gadget = Gadget.objects.create(maker=maker)
+
+    part = Part.objects.create(gadget=gadget)
+    first = Maker.objects.get(pk=maker.pk).counted_at
+    assert first is not None
+    assert_truth()
+    Part.objects.bulk_create([Part(gadget=gadget), Part(gadget=gadget)])
+    assert Maker.objects.get(pk=maker.pk).counted_at > first
+    assert_truth()
+    part.delete()
+    with coalesce():
+        Part.objects.create(gadget=gadget)
 
     assert_truth()

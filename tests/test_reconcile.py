@@ -13,6 +13,8 @@ from decimal import Decimal
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection, models, transaction
+from django.db.migrations.state import ModelState, ProjectState
+from django.db.models.functions import Now
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -432,3 +434,51 @@ def test_a_queryset_reconciles_its_own_rows():
     assert report.repaired == 2
     values = zoo.Tray.objects.order_by("pk").values_list("cup_count", flat=True)
     assert list(values) == [7, 0, 0]
+
+
+def test_times_that_the_database_wrote_are_no_drift():
+    """SQLite gives three digits of a second, and Python six."""
+    post = zoo.Post.objects.create()
+    comments = [zoo.Comment.objects.create(post=post) for _ in range(2)]
+
+    zoo.Comment.objects.filter(pk=comments[0].pk).update(created=Now())
+    assert_truth()
+    assert_in_sync()
+    comments[1].delete()
+    assert_truth()
+    assert_in_sync()
+    zoo.Comment.objects.create(post=post)
+
+    first = zoo.Comment.objects.get(pk=comments[0].pk)
+    first.post = None
+    first.save()
+
+    assert_truth()
+
+
+def write_by_sql(shelf):
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE testapp_book SET pages = 700")
+
+
+def write_by_historical_models(shelf):
+    state = ProjectState(real_apps={"auth", "contenttypes"})
+    for model in (Shelf, Publisher, Book):
+        state.add_model(ModelState.from_model(model))
+    historical = state.apps.get_model("testapp", "Book")
+    assert historical is not Book
+    historical.objects.create(shelf_id=shelf.pk, pages=5)
+
+
+@pytest.mark.parametrize("write", [write_by_sql, write_by_historical_models])
+def test_reconcile_finds_what_it_could_not_see(write, capsys):
+    shelf = Shelf.objects.create()
+    Book.objects.create(shelf=shelf, pages=3)
+    write(shelf)
+
+    with pytest.raises(SystemExit) as exit_:
+        call_command("reconcile", "testapp.Shelf", "--check", "--no-progress")
+
+    assert exit_.value.code == 1
+    assert reconcile(Shelf).repaired
+    assert_truth(Shelf)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 from django.contrib.auth import get_user_model
 
 from tests.statements import sent
 from tests.testapp import models as zoo
-from tests.testapp.models import Card, Passport, Profile
+from tests.testapp.models import Card, Gadget, Licence, Maker, Passport, Profile
 from tests.truth import assert_truth
 
 pytestmark = pytest.mark.django_db
@@ -163,5 +165,79 @@ def test_a_registered_rule_on_a_model_of_an_installed_package(ann):
     badge.save()
     assert_truth()
     badge.delete()
+
+    assert_truth()
+
+
+@pytest.fixture
+def makers():
+    return [
+        Maker.objects.create(name=f"maker {year}", founded=dt.date(year, 1, 1))
+        for year in (1990, 2000)
+    ]
+
+
+@pytest.mark.parametrize("options", [{}, {"ignore_conflicts": True}])
+def test_bulk_create_of_copies_into_unique_fields_and_fields_without_placeholder(makers, options):
+    Licence.objects.bulk_create([Licence(maker=each) for each in makers], **options)
+
+    assert set(Licence.objects.values_list("name", flat=True)) == {"maker 1990", "maker 2000"}
+    assert_truth()
+
+
+def test_a_copy_with_a_transform_of_its_own_column(makers):
+    gadget = Gadget.objects.create(maker=makers[0], made=dt.date(2021, 6, 1))
+    assert Gadget.objects.get().years == 31
+    Gadget.objects.bulk_create(
+        Gadget(maker=each, made=dt.date(2024, 6, 1)) for each in makers for _ in range(2)
+    )
+    assert_truth()
+
+    gadget.made = dt.date(2010, 1, 1)
+    gadget.save()
+    assert Gadget.objects.get(pk=gadget.pk).years == 20
+    Gadget.objects.update(made=dt.date(2011, 1, 1))
+    Maker.objects.update(founded=dt.date(2011, 1, 1))
+
+    assert set(Gadget.objects.values_list("years", flat=True)) == {0}
+    assert_truth()
+
+
+@pytest.mark.parametrize(("old", "new"), [(1, True), (True, 1), (0, False), (1, 1.0)])
+def test_json_values_that_are_equal_to_python_only(makers, old, new):
+    maker = makers[0]
+    maker.specs = {"size": [old]}
+    maker.save()
+    Gadget.objects.create(maker=maker)
+    assert_truth()
+
+    maker.specs = {"size": [new]}
+    maker.save()
+
+    assert type(Gadget.objects.get().specs["size"][0]) is type(
+        Maker.objects.get(pk=maker.pk).specs["size"][0]
+    )
+    assert_truth()
+
+
+def test_the_user_model_is_neither_edited_nor_named():
+    """The user is a source (Profile, Passport), a target (of Badge), and of another package."""
+    users = User.objects.bulk_create(
+        User(pk=pk, username=f"u{pk}", email=f"{pk}@example.org", is_active=pk != 2)
+        for pk in (1, 2, 3)
+    )
+    for user in users:
+        zoo.Card.objects.create(profile=zoo.Profile.objects.create(user=user))
+        zoo.Passport.objects.create(holder=user)
+    zoo.Badge.objects.bulk_create(zoo.Badge(holder=user, revoked=user.pk == 1) for user in users)
+    assert_truth()
+    User.objects.filter(pk__in=[1, 2]).update(email="new@example.org", is_active=True)
+    assert_truth()
+    users[2].first_name, users[2].username = "Ann", "ann"
+    User.objects.bulk_update(users, ["first_name", "username"])
+    assert_truth()
+    zoo.Badge.objects.update(revoked=True)
+    assert_truth()
+    User.objects.filter(pk=3).delete()
 
     assert_truth()
