@@ -21,6 +21,8 @@ from django.db.models import (
     FloatField,
     Func,
     JSONField,
+    Max,
+    Min,
     Q,
     QuerySet,
     TextField,
@@ -28,18 +30,26 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import Abs, Cast, Round
+from django.db.models.expressions import Col, ResolvedOuterRef
+from django.db.models.functions import Abs, Cast, Coalesce, Greatest, Round
+from django.db.models.lookups import Exact
+from django.db.models.sql import Query
+from django.db.models.sql.where import WhereNode
 
 from syncfields import statements
+from syncfields.fields import reads_none
 from syncfields.locks import locking, snapshot_is_old
 from syncfields.paths import Model, column
 from syncfields.scans import Rows, Scan
-from syncfields.trees import rows_with, settable
+from syncfields.trees import One, Typed, nodes, rows_with, settable
 
 PrimaryKey = Any
 
 # Two ways of adding up the same floats differ in the last digits.
 FLOAT_TOLERANCE = 1e-9
+# Less than this is not multiplied by it, which PostgreSQL refuses where nothing would be left.
+LEAST_FLOAT = 1e-298
+GREATEST_FLOAT = 1.7976931348623157e308
 # Up to so many rows it is faster to write values: beyond, Python compiles longer than the database
 # evaluates.
 FEW = 20
@@ -74,17 +84,50 @@ class IsDistinct(Func):
 def differs(field: Any, name: str, truth: str, vendor: str, exact: bool) -> Q:
     """The condition that the column ``name`` is not at the annotation ``truth``."""
     stored, expected = F(name), F(truth)
-    if isinstance(field, FloatField) and not exact:
-        distance = Abs(stored - expected)
-        allowed = (Abs(stored) + Abs(expected)) * Value(FLOAT_TOLERANCE)
-        if vendor == "mysql":  # A subquery gives an average with nine decimal places.
-            allowed += Value(FLOAT_TOLERANCE)
-        apart = Q((f"{name}__isnull", False), (f"{truth}__isnull", False)) & Q(
-            GreaterThan(distance, allowed)
-        )
-        one_is_null = Q((f"{name}__isnull", True)) ^ Q((f"{truth}__isnull", True))
-        return apart | one_is_null
-    return Q(IsDistinct(comparable(field, stored, vendor), comparable(field, expected, vendor)))
+    distinct = IsDistinct(comparable(field, stored, vendor), comparable(field, expected, vendor))
+    if exact or not isinstance(field, FloatField):
+        return Q(distinct)
+    one_is_null = Q((f"{name}__isnull", True)) | Q((f"{truth}__isnull", True))
+    return Q(distinct) & (one_is_null | beyond_tolerance(stored, expected, vendor))
+
+
+def beyond_tolerance(stored: Any, expected: Any, vendor: str) -> Q:
+    """Whether two floats are further apart than two ways of adding up the same. What is no finite
+    number is infinitely far from every other.
+    """
+    greater = Greatest(Abs(stored), Abs(expected), Value(LEAST_FLOAT), output_field=FloatField())
+    allowed = greater * Value(2 * FLOAT_TOLERANCE)
+    if vendor == "mysql":  # A subquery gives an average with nine decimal places.
+        allowed += Value(FLOAT_TOLERANCE)
+    not_finite = GreaterThan(greater, Value(GREATEST_FLOAT))
+    return Q(GreaterThan(Abs(stored - expected), allowed)) | Q(not_finite)
+
+
+# Of these a value is taken as it is, whoever evaluates them.
+AS_THEY_ARE = (
+    Coalesce,
+    Col,
+    Exact,
+    F,
+    Max,
+    Min,
+    One,
+    Query,
+    ResolvedOuterRef,
+    Typed,
+    Value,
+    WhereNode,
+)
+
+
+def is_taken_as_it_is(value: Any) -> bool:
+    """Whether an expression gives the very bits of a float that is stored somewhere: nothing is
+    calculated on the way.
+    """
+    return all(
+        type(node) in AS_THEY_ARE or not hasattr(node, "resolve_expression")
+        for node in nodes(value)
+    )
 
 
 class Bytes(Func):
@@ -164,7 +207,8 @@ def apart(scan: Scan, chosen: Rows, exact: bool = False) -> tuple[QuerySet[Any],
     vendor = connections[chosen.using].vendor
     fields = {field.attname: field for field in chosen.model._meta.concrete_fields}
     conditions = {
-        name: differs(fields[name], name, truth(name), vendor, exact) for name in scan.values
+        name: differs(fields[name], name, truth(name), vendor, exact or is_taken_as_it_is(value))
+        for name, value in scan.values.items()
     }
     return expected(scan, chosen).filter(reduce(or_, conditions.values())), conditions
 
@@ -269,7 +313,9 @@ def write(
         if len(pks) > FEW and statements.takes_arrays(using, [target._meta.pk, *fields]):
             columns = [[drifted[pk][name].expected for pk in pks] for name in names]
             statements.assign(using, target, pks, fields, columns)
-        elif many_or_unsure(using, pks) and connections[using].features.update_can_self_select:
+        elif (many_or_unsure(using, pks) or any(map(reads_none, fields))) and connections[
+            using
+        ].features.update_can_self_select:
             anew = {name: settable(target, values_of[name]) for name in names}
             statements.update(rows_with(target, using, pks), anew).update()
         else:

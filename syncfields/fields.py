@@ -317,6 +317,11 @@ def takes_none(field: Any) -> bool:
     return type(stored_as(field)) in FILLING
 
 
+def reads_none(field: Any) -> bool:
+    """Whether None may be read of a column that is not NULL."""
+    return isinstance(stored_as(field), models.JSONField)
+
+
 def of_type(*kinds: type) -> Callable[[Any], bool]:
     return lambda value: type(value) in kinds
 

@@ -21,7 +21,7 @@ from django.db.models.sql import Query
 
 from syncfields import newborn, registry
 from syncfields.changes import Change
-from syncfields.fields import RELATIONS, takes_none
+from syncfields.fields import RELATIONS, reads_none, takes_none
 from syncfields.locks import lock_far, locking, must_write
 from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.copies import Copy
@@ -242,7 +242,7 @@ def read(
         values[name] = ExpressionWrapper(value, output_field=column(model, name))
         makers[name] = maintenance
     for name, result in evaluated(using, query, values).items() if values else ():
-        if is_cut(column(model, name), result):
+        if is_unclear(column(model, name), result):
             late.append(makers[name])
         provisional = change.loaded or makers[name] in late
         if result is not None or column(model, name).null or not provisional:
@@ -250,9 +250,13 @@ def read(
     return late
 
 
-def is_cut(field: Any, value: Any) -> bool:
-    """Whether the column may hold another number than it is given."""
-    if not isinstance(field, models.DecimalField) or value is None:
+def is_unclear(field: Any, value: Any) -> bool:
+    """Whether the column may hold something else than what the value is stored as: another number,
+    or the null of JSON, which is read as NULL is.
+    """
+    if value is None:
+        return reads_none(field)
+    if not isinstance(field, models.DecimalField):
         return False
     return not isinstance(value, Decimal) or is_rounded(field, value)
 
