@@ -9,6 +9,8 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db import connections, models
 
+import tests.hub.truth  # noqa: F401 - it tells what the values of the hub have to be
+from tests.hub import models as hub
 from tests.testapp import models as zoo
 
 User = get_user_model()
@@ -168,6 +170,23 @@ def populate(using: str = "default") -> None:  # noqa: C901 - long, but a list
     ):
         make(bee, hive=make(hive, name="hive"), honey=3)
         make(hive)
+
+    blog = make(hub.Blog, name="one")
+    posts = [make(hub.Post, blog=blog) for _ in range(3)]
+    authors = [make(hub.Author, is_active=active) for active in (True, False, True)]
+    topics = [make(hub.Topic) for _ in range(2)]
+    make(hub.Blog, name="empty")
+    for number, rating in enumerate((None, 4, 2)):
+        make(
+            hub.Comment,
+            post=posts[number // 2],
+            author=authors[number % 2],
+            topic=topics[0],
+            is_public=number != 1,
+            score=number,
+            rating=rating,
+            created=NOON + dt.timedelta(hours=number),
+        )
 
 
 def write_behind(model: type[models.Model], using: str = "default", **values: Any) -> None:
