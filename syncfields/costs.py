@@ -303,7 +303,7 @@ class Sending:
 
     def remembers(self, model: Model, changed: frozenset[str]) -> bool:
         """Whether the instance knows the old values (``tracking="memory"``)."""
-        if tracking.NAME not in vars(model):
+        if not tracking.is_trusted(model):
             return False
         ways = registry.plan().directs.get(model, {}).values()
         found = [way for way in ways if not way.columns.isdisjoint(changed)]

@@ -49,6 +49,8 @@ class Tracker(FieldTracker):
     """Attached to a finished class, without descriptors. Saves are noted by the capture of them."""
 
     tracker_class = Remembered
+    trusted = True
+    """Whether every rule that reads the model says so, as the plan is now."""
 
     def finalize_class(self, sender: type[models.Model], **kwargs: object) -> None:
         self.name, self.attname = NAME, f"_{NAME}"
@@ -64,27 +66,34 @@ def attach(plan: Plan) -> None:
     """Track the source models of which every rule takes its old values from memory."""
     for model, watches in plan.sources.items():
         rules = {rule for watch in watches for rule in watch.maintenance.rules}
+        trusted = all(in_memory(rule.declaration.tracking) for rule in rules)
         known = vars(model).get(NAME)
-        if not all(in_memory(rule.declaration.tracking) for rule in rules):
-            continue
-        if known is None:
-            Tracker(plan.columns[model]).finalize_class(model)
-        else:
+        if known is not None:
+            known.trusted = trusted
             known.fields |= plan.columns[model]
             known.field_map = known.get_field_map(model)
+        elif trusted:
+            Tracker(plan.columns[model]).finalize_class(model)
+
+
+def is_trusted(model: type[models.Model]) -> bool:
+    """Whether instances say what the columns of their row in the model's table were."""
+    known = vars(model).get(NAME)
+    return known is not None and known.trusted
 
 
 def in_memory(declared: str | None) -> bool:
     return (declared or conf.tracking()) == "memory"
 
 
-def remembered(instance: models.Model, columns: frozenset[str]) -> Mapping[str, Any] | None:
-    """The old values of the columns, if the instance knows all of them."""
-    tracker = getattr(instance, NAME, None)
-    if tracker is None or instance._state.adding:
+def remembered(
+    instance: models.Model, model: type[models.Model], columns: frozenset[str]
+) -> Mapping[str, Any] | None:
+    """The old values of the columns of a model's table, if the instance knows all of them."""
+    if not is_trusted(model) or instance._state.adding:
         return None
-    saved: dict[str, Any] = tracker.saved_data
-    return saved.copy() if columns <= saved.keys() else None
+    saved: dict[str, Any] = getattr(instance, NAME).saved_data
+    return {name: saved[name] for name in columns} if columns <= saved.keys() else None
 
 
 def remember(using: str, instance: models.Model, written: Mapping[str, Any]) -> None:

@@ -217,7 +217,7 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
             frozenset(written),
             values=written,
             rows=(written,),
-            previous=tracking.remembered(self, plan.columns[model]),
+            previous=tracking.remembered(self, model, plan.columns[model]),
             saved=not scope.loading(),
         )
 
