@@ -86,6 +86,15 @@ def check_field(rule: Rule) -> None:
             "virtual field.",
             obj=rule.model,
         )
+    if not is_own(field, rule.model):
+        raise RuleError(
+            f"{rule.label} is a column of {field.model._meta.label}, from which "
+            f"{rule.model._meta.label} inherits.",
+            id="E009",
+            hint=f"Declare the rule on {field.model._meta.label}, or give {rule.model._meta.label} "
+            "a field of its own.",
+            obj=rule.model,
+        )
     if hook := saves_in_its_way(field):
         raise RuleError(
             f"{rule.label} is a {type(field).__name__}, which decides by itself what is stored "
@@ -95,6 +104,11 @@ def check_field(rule: Rule) -> None:
             "its own; for the name of a file, a CharField.",
             obj=rule.model,
         )
+
+
+def is_own(field: Any, model: type[models.Model]) -> bool:
+    """Whether the column is in the model's own table, and not in one of a multi-table parent."""
+    return field in model._meta.local_concrete_fields
 
 
 def check_options(rule: Rule) -> None:
@@ -112,12 +126,13 @@ def check_options(rule: Rule) -> None:
         touched: Any = rule.model._meta.get_field(touch)
     except FieldDoesNotExist:
         touched = None
-    if family(touched) != "timestamp":
+    if family(touched) != "timestamp" or not is_own(touched, rule.model):
         raise RuleError(
             f"{rule.label} has touch={touch!r}, which is no DateTimeField of "
             f"{rule.model._meta.label}.",
             id="E013",
-            hint="Name a DateTimeField of the same model.",
+            hint="Name a DateTimeField of the same model, which it has not inherited from another "
+            "table.",
             obj=rule.model,
         )
 

@@ -43,7 +43,7 @@ from syncfields.compiler import compile_rules
 from syncfields.indexes import unindexed
 from syncfields.plan import Plan
 from syncfields.rules import Declaration, Rule
-from tests.testapp.models import Book, Profile, Shelf
+from tests.testapp.models import Book, Profile, Restaurant, Shelf
 
 
 def errors(*rules):
@@ -79,6 +79,7 @@ ANY_BOOK = Q(pk__in=Subquery(Book.objects.order_by("?").values("shelf")[:1]))
         ("E009", Shelf, "id", declared(Count("books")), "cannot be a synced field"),
         ("E009", Shelf, "missing", declared(Count("books")), "cannot be a synced field"),
         ("E009", Book, "shelf", declared(F("shelf__pk")), "cannot be a synced field"),
+        ("E009", Restaurant, "name", declared(F("zone__pk")), "from which testapp.Restaurant"),
         ("E011", Shelf, "book_count", declared(F("books__pages")), "books leads to many rows"),
         ("E013", Shelf, "book_count", declared(Count("books"), touch="page_sum"), "page_sum"),
         ("E013", Shelf, "book_count", declared(Count("books"), tracking="disk"), "'disk'"),
