@@ -225,12 +225,24 @@ def subquery_paths(query: Any, outer: Paths) -> dict[str, Path] | None:
 
 
 def declared(rule: Rule) -> Iterator[Read]:
-    """What ``depends_on`` names: any column of each model on the way matters."""
+    """What ``depends_on`` names: any column of each model on the way matters, also those in the
+    tables of its parents.
+    """
     for lookup in rule.declaration.depends_on:
         path = walked(rule, lookup, id="E013")
         for number in range(1, len(path.hops) + 1):
-            part = Path(path.target, path.hops[:number])
-            yield part, list(columns_of(part.model))
+            for part in with_parents(path.until(number)):
+                yield part, list(columns_of(part.model))
+
+
+def with_parents(path: Path) -> Iterator[Path]:
+    """A path, and those that lead on to the tables of multi-table parents."""
+    yield path
+    for parent in path.model._meta.all_parents:
+        further = path
+        for info in path.model._meta.get_path_to_parent(parent):
+            further /= hop_along(info.join_field)
+        yield further
 
 
 def walked(rule: Rule, lookup: str, id: str) -> Path:
