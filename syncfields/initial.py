@@ -132,6 +132,8 @@ def assign(using: str, change: Change, instances: Sequence[Model]) -> list[Maint
     for each in beginnings(using, change):
         for name, value in each.constants:
             give(each.maintenance, name, value, change, instances)
+            if value is not None and is_unclear(column(change.model, name), value):
+                late.append(each.maintenance)
         reads = bool(each.rows) and (each.picky or len(instances) == 1)
         if reads:
             reading += each.rows
@@ -140,7 +142,7 @@ def assign(using: str, change: Change, instances: Sequence[Model]) -> list[Maint
     if reading:
         for instance in instances:
             late += read(using, change, reading, instance)
-        late = list(dict.fromkeys(late))
+    late = list(dict.fromkeys(late))
     read_of_fixture = [each for each, _, _ in reading] if change.loaded else []
     for maintenance in dict.fromkeys([*late, *read_of_fixture]):
         hold_places(maintenance, instances)
@@ -196,7 +198,8 @@ def hold_places(maintenance: Maintenance, instances: Sequence[Model]) -> None:
 def first_of(using: str, maintenance: Maintenance, name: str, constant: Any) -> Any:
     """The value of an expression without references, evaluated once."""
     if isinstance(constant, Value):
-        return constant.value
+        value = constant.value
+        return value.value if isinstance(value, models.Choices) else value
     field = column(maintenance.target, name)
     return evaluated(using, Query(None), {name: ExpressionWrapper(constant, field)})[name]
 
@@ -251,14 +254,15 @@ def read(
 
 
 def is_unclear(field: Any, value: Any) -> bool:
-    """Whether the column may hold something else than what the value is stored as: another number,
-    or the null of JSON, which is read as NULL is.
+    """Whether the column may hold something else than the value: of another type, or rounded; or
+    the null of JSON, which is read as NULL is.
     """
     if value is None:
         return reads_none(field)
-    if not isinstance(field, models.DecimalField):
+    kinds = next((types for kind, types in PLAIN.items() if isinstance(field, kind)), None)
+    if kinds is None:
         return False
-    return not isinstance(value, Decimal) or is_rounded(field, value)
+    return type(value) not in kinds or (type(value) is Decimal and is_rounded(field, value))
 
 
 def ahead(maintenances: Iterable[Maintenance]) -> Iterator[Path]:
@@ -285,6 +289,8 @@ def known(
         reference.split(LOOKUP_SEP), model._meta
     )
     hops = [hop_along(info.join_field) for info in infos]
+    if not hasattr(last, "attname"):  # A relation that leads backwards.
+        return None, False
     if hops and infos[-1].join_field is last:  # A key says itself what it names.
         del hops[-1]
     rest = LOOKUP_SEP.join([*(hop.name for hop in hops[1:]), last.attname, *transforms])
