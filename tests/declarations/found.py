@@ -56,4 +56,38 @@ register(Tag, dec0_n=F("parent__price"), dec1=Coalesce("parent__heat", 0.0))
 Tag.objects.create(parent=row(Tag, 0))
 Tag.objects.bulk_create([Tag(parent=row(Tag, 0)), Tag(parent=row(Tag, 1))])
 """,
+    "a default that the column rounds is not shown as it was given": """
+
+# ---
+register(Owner, dec1=Sum("card__fee", default=Decimal("2.25")))
+# ---
+Owner.objects.create()
+""",
+    "a null of JSON is not NULL": """
+save(Area(code="a", number=1, specs=Value(None, JSONField())), {})
+save(Owner(home=row(Area, 0)), {})
+# ---
+register(Owner, json_n=F("home__specs"))
+# ---
+Owner.objects.create(home=row(Area, 0))
+Owner.objects.bulk_create([Owner(home=row(Area, 0)), Owner()])
+""",
+    "a new row asks whether something refers to what it refers to": """
+save(Owner(name="ann"), {})
+# ---
+register(Card, char_n=Case(When(owner__card__isnull=False, then=F("owner__name"))))
+# ---
+Card.objects.create(owner=row(Owner, 0))
+""",
+    "depends_on reads what a multi-table child has from its parent": """
+save(Owner(), {})
+save(Special(owner=row(Owner, 0), size=1), {})
+# ---
+register(Toy, depends_on=["special"],
+    int_n=RawSQL("(SELECT size FROM declarations_item WHERE id = special_id)", []))
+# ---
+Toy.objects.create(special=row(Special, 0))
+save(row(Special, 0), dict(size=2))
+Item.objects.update(size=3)
+""",
 }

@@ -12,7 +12,7 @@ from decimal import Decimal
 from django.contrib.contenttypes.fields import GenericForeignKey, GenericRelation
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
-from django.db.models import CASCADE, DO_NOTHING, SET_NULL
+from django.db.models import CASCADE, DO_NOTHING, SET_NULL, F
 
 
 class Kind(models.TextChoices):
@@ -23,7 +23,7 @@ class Kind(models.TextChoices):
 class Facts(models.Model):
     """What expressions read."""
 
-    w = models.IntegerField(null=True)
+    w = models.IntegerField(null=True, db_column="weight")
     size = models.IntegerField(default=0)
     rank = models.SmallIntegerField(db_default=3)
     price = models.DecimalField(max_digits=8, decimal_places=2, null=True)
@@ -39,6 +39,11 @@ class Facts(models.Model):
     took = models.DurationField(null=True)
     ip = models.GenericIPAddressField(null=True)
     specs = models.JSONField(null=True)
+    alarm = models.TimeField(null=True)
+    token = models.UUIDField(null=True)
+    double = models.GeneratedField(
+        expression=F("size") * 2, output_field=models.IntegerField(), db_persist=True
+    )
 
     class Meta:
         abstract = True
@@ -68,6 +73,10 @@ class Slots(models.Model):
     took_ = models.DurationField(default=dt.timedelta(0))
     took_n = models.DurationField(null=True)
     json_n = models.JSONField(null=True)
+    ip_n = models.GenericIPAddressField(null=True)
+    alarm_n = models.TimeField(null=True)
+    token_n = models.UUIDField(null=True)
+    touched = models.DateTimeField(null=True)
 
     class Meta:
         abstract = True
@@ -112,6 +121,9 @@ class Item(Facts, Slots):
     tags = models.ManyToManyField(Tag, related_name="items")
     comments = GenericRelation("Comment", related_query_name="item")
 
+    class Meta:
+        ordering = ("-size", "pk")
+
 
 class Special(Item):
     """A multi-table child, with columns and slots of its own."""
@@ -121,6 +133,16 @@ class Special(Item):
     own_int = models.IntegerField(default=0)
     own_int_n = models.IntegerField(null=True)
     own_char_n = models.CharField(max_length=100, null=True)
+    own_dec_n = models.DecimalField(max_digits=14, decimal_places=2, null=True)
+    own_at_n = models.DateTimeField(null=True)
+    own_took = models.DurationField(default=dt.timedelta(0))
+    own_yes = models.BooleanField(default=False)
+
+
+class Rare(Special):
+    """A child of a child, without columns of its own but one."""
+
+    own_big_n = models.BigIntegerField(null=True)
 
 
 class Quick(Item):
@@ -128,10 +150,21 @@ class Quick(Item):
         proxy = True
 
 
+class Shown(models.Manager["Toy"]):
+    def get_queryset(self) -> models.QuerySet[Toy]:
+        return super().get_queryset().filter(active=True)
+
+
 class Toy(Facts, Slots):
+    """Its manager hides some rows."""
+
     item = models.ForeignKey(Item, CASCADE, null=True, related_name="toys")
     quick = models.ForeignKey(Quick, SET_NULL, null=True, related_name="quick_toys")
     special = models.ForeignKey(Special, CASCADE, null=True, related_name="special_toys")
+    rare = models.ForeignKey(Rare, SET_NULL, null=True, related_name="rare_toys")
+
+    objects = Shown()
+    everything = models.Manager()
 
 
 class Comment(Facts, Slots):
@@ -141,4 +174,71 @@ class Comment(Facts, Slots):
     tag = models.ForeignKey(Tag, CASCADE, null=True, related_name="tag_comments")
 
 
-WORLD = (Area, Owner, Visit, Card, Tag, Item, Special, Toy, Comment)
+class Spot(Facts, Slots):
+    """Its primary key is made of two columns."""
+
+    pk = models.CompositePrimaryKey("area_id", "number")
+    area = models.ForeignKey(Area, CASCADE, related_name="spots")
+    number = models.IntegerField()
+    owner = models.ForeignKey(Owner, SET_NULL, null=True, related_name="spots")
+
+
+class Lamp(Facts, Slots):
+    place = models.BigIntegerField(null=True)
+    position = models.IntegerField(null=True)
+    spot = models.ForeignObject(
+        Spot,
+        DO_NOTHING,
+        from_fields=("place", "position"),
+        to_fields=("area", "number"),
+        null=True,
+        related_name="lamps",
+    )
+
+
+class Depot(Facts, Slots):
+    """It has a text as its primary key, and other keys of other types."""
+
+    code = models.CharField(max_length=20, primary_key=True)
+    uid = models.UUIDField(unique=True)
+    since = models.DateField(unique=True)
+    worth = models.DecimalField(max_digits=8, decimal_places=2, unique=True)
+    areas = models.ManyToManyField(
+        Area, through="Supply", through_fields=("depot", "area"), related_name="depots"
+    )
+    labels = GenericRelation("Label", related_query_name="depot")
+
+
+class Supply(Facts, Slots):
+    """Between two keys that are no primary keys."""
+
+    depot = models.ForeignKey(Depot, CASCADE, to_field="uid", related_name="supplies")
+    area = models.ForeignKey(
+        Area, DO_NOTHING, to_field="code", db_constraint=False, related_name="supplies"
+    )
+    origin = models.ForeignKey(Area, SET_NULL, null=True, related_name="exports")
+
+
+class Parcel(Facts, Slots):
+    """What it names by a key without a constraint may not be there, or not yet."""
+
+    depot = models.ForeignKey(Depot, CASCADE, null=True, related_name="parcels")
+    by_uid = models.ForeignKey(Depot, SET_NULL, null=True, to_field="uid", related_name="of_uid")
+    by_day = models.ForeignKey(
+        Depot, DO_NOTHING, null=True, to_field="since", db_constraint=False, related_name="of_day"
+    )
+    by_worth = models.ForeignKey(
+        Depot, SET_NULL, null=True, to_field="worth", db_constraint=False, related_name="of_worth"
+    )
+
+
+class Label(Facts, Slots):
+    content_type = models.ForeignKey(ContentType, CASCADE, null=True, related_name="+")
+    object_id = models.CharField(max_length=20, null=True)
+    about = GenericForeignKey()
+
+
+WORLD = (
+    *(Area, Owner, Visit, Card, Tag, Item, Special, Rare, Toy, Comment),
+    *(Spot, Lamp, Depot, Supply, Parcel, Label),
+)

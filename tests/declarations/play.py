@@ -9,22 +9,29 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.contrib.contenttypes.models import ContentType
+from django.core import serializers
 from django.db import connection, models, transaction
+from django.test import override_settings
+from django.utils import timezone
 
-from syncfields import coalesce, reconcile, register, registry, rules, unsynced
+from syncfields import coalesce, conf, flush, reconcile, register, registry, rules, unsynced
 from syncfields.testing import assert_in_sync
 from tests.declarations import models as world
-from tests.declarations.grammar import declarations
-from tests.declarations.relations import own_slots, relations
+from tests.declarations.grammar import Drawing, declarations
+from tests.declarations.relations import TOUCHED, own_slots, relations
 from tests.declarations.truth import NAMES, drifts, meaning, truths
 from tests.declarations.words import Declared, Draw
 from tests.declarations.writes import writings
 from tests.undo import rolled_back
+
+TOUCHING = f'touch="{TOUCHED}"'
+OPTIONS = ("depends_on", "touch", "tracking")
 
 
 class WrongError(AssertionError):
@@ -38,28 +45,40 @@ class Example:
     """Lines that make the rows which are there before the rules are."""
     lines: Sequence[str]
     """Writes, after each of which every value is compared with the truth."""
+    at_commit: bool = False
+    """Whether effects wait, until after each line: as they do for COMMIT."""
 
     @classmethod
     def drawn(cls, draw: Draw) -> Example:
-        found = declarations(draw)
-        return cls(found, *writings(draw))
+        drawing = Drawing(draw)
+        found = declarations(drawing)
+        return cls(found, *writings(draw, found, drawing.seen), at_commit=drawing.chance(15))
 
     @classmethod
     def read(cls, text: str) -> Example:
         """What ``str()`` has written."""
         seeds, declared, lines = (part.strip() for part in text.split(BORDER))
         return cls(
-            [each for line in declared.splitlines() for each in declarations_in(line)],
+            [
+                each
+                for line in re.split(NEXT, declared)
+                if line != AT_COMMIT
+                for each in declarations_in(line)
+            ],
             seeds.splitlines(),
-            re.split(r"\n(?! )", lines) if lines else [],
+            re.split(NEXT, lines) if lines else [],
+            AT_COMMIT in declared,
         )
 
     def __str__(self) -> str:
-        parts = (self.seeds, map(str, self.rules), self.lines)
+        settings = [AT_COMMIT] if self.at_commit else []
+        parts = (self.seeds, [*settings, *map(str, self.rules)], self.lines)
         return f"\n{BORDER}\n".join("\n".join(part) for part in parts)
 
 
 BORDER = "# ---"
+NEXT = r"\n(?! )"
+AT_COMMIT = 'SYNCFIELDS["APPLY"] = "commit"'
 
 
 @dataclass
@@ -91,10 +110,15 @@ class Player:
             "key": lambda row, name: getattr(row, name) if row else None,
             "stale": self.held,
             "save": self.save,
+            "copied": copied,
+            "loaded": loaded,
+            "content_type": ContentType.objects.get_for_model,
             "bulk_update": self.bulk_update,
             "by_code": {"unique_fields": ["code"]} if targeted else {},
             "atomic": transaction.atomic,
             "coalesce": coalesce,
+            "flush": flush,
+            "override": timezone.override,
             "rolled_back": rolled_back,
             "unsynced": unsynced,
         }
@@ -104,8 +128,13 @@ class Player:
         with transaction.atomic():
             if line.startswith("with "):
                 exec(line, self.names)
-                return []
-            result = eval(line, self.names)
+                result = None
+            else:
+                result = eval(line, self.names)
+            if conf.apply() == "commit":
+                flush()
+            if connection.vendor != "mysql":  # The others look when the transaction ends.
+                connection.check_constraints()
         found = result if isinstance(result, (list, tuple)) else [result]
         return [each for each in found if isinstance(each, models.Model)]
 
@@ -142,6 +171,24 @@ def assign(row: Any, values: dict[str, Any]) -> None:
         setattr(row, name, value)
 
 
+def copied(row: Any) -> Any:
+    """The row once more, under another key."""
+    if row is not None:
+        for field in row._meta.concrete_fields:
+            if field.primary_key or getattr(field.remote_field, "parent_link", False):
+                setattr(row, field.attname, None)
+        row._state.adding = True
+        row.save()
+    return row
+
+
+def loaded(row: Any) -> None:
+    for each in serializers.deserialize(
+        "json", serializers.serialize("json", [row] if row else [])
+    ):
+        each.save()
+
+
 @contextmanager
 def only(found: Sequence[Declared]) -> Iterator[None]:
     """These rules are in the plan, and none is in any that follows."""
@@ -160,10 +207,12 @@ def only(found: Sequence[Declared]) -> Iterator[None]:
 def play(example: Example, outcome: Outcome | None = None) -> None:
     """Raise ``WrongError`` where a value is not the truth, or a write fails that Django can do."""
     outcome = outcome or Outcome()
-    with rolled_back():
+    applied = {"APPLY": "commit"} if example.at_commit else {}
+    with override_settings(SYNCFIELDS=applied), rolled_back():
         player = Player()
         for line in example.seeds:
-            player.perform(line)
+            with suppress(Exception):  # What the database refuses is not there.
+                player.perform(line)
         possible = [rule for rule in example.rules if is_possible(rule)]
         outcome.examples += 1
         outcome.declared += len(possible)
@@ -176,11 +225,13 @@ def play(example: Example, outcome: Outcome | None = None) -> None:
             asked = kept
             for line in example.lines:
                 outcome.steps += 1
+                values = untouched(kept)
                 saved = performed(line, player, kept)
                 outcome.failed_steps += saved is None
                 # MariaDB gives texts for some dates, which Django cannot read: not before rows are.
                 asked = [rule for rule in asked if is_possible(rule)]
                 verify(asked, line)
+                verify_touched(values, line)
                 verify_memory(asked, line, saved or ())
             if asked:
                 assert_in_sync(*(rule.label for rule in asked))
@@ -234,15 +285,38 @@ def verify(kept: Sequence[Declared], line: str) -> None:
         raise WrongError("\n".join(["After", line, *found]))
 
 
+def untouched(kept: Sequence[Declared]) -> dict[Declared, dict[Any, Any]]:
+    """The values of the rules that touch a column, which is emptied."""
+    found = [rule for rule in kept if TOUCHING in rule.options]
+    for rule in found:
+        models.QuerySet(rule.model).update(touched=None)
+    return {rule: stored(rule, rule.slot.name) for rule in found}
+
+
+def verify_touched(before: dict[Declared, dict[Any, Any]], line: str) -> None:
+    """Each row whose value is another is touched."""
+    for rule, values in before.items():
+        touched = stored(rule, TOUCHED)
+        for pk, value in stored(rule, rule.slot.name).items():
+            if pk in values and values[pk] != value and touched[pk] is None:
+                raise WrongError(f"After\n{line}\n{rule.label} of {pk} is {value!r}, not touched.")
+
+
+def stored(rule: Declared, name: str) -> dict[Any, Any]:
+    return dict(models.QuerySet(rule.model).order_by().values_list("pk", name))
+
+
 def verify_memory(kept: Sequence[Declared], line: str, saved: Sequence[models.Model]) -> None:
     """What was saved, and a target that is cached on it, holds no other value than its row."""
     for instance in saved:
         for rule in kept:
             for each in (instance, *cached(instance, rule)):
-                stored = models.QuerySet(rule.model).filter(pk=each.pk)
-                for value in stored.values_list(rule.slot.name, flat=True):
+                if not isinstance(each, rule.model):
+                    continue
+                row = models.QuerySet(rule.model).filter(pk=each.pk)
+                for value in row.values_list(rule.slot.name, flat=True):
                     held = getattr(each, rule.slot.name, value)
-                    if isinstance(each, rule.model) and held != value:
+                    if held != value:
                         raise WrongError(
                             f"After\n{line}\n{each!r} holds {held!r} as {rule.slot.name}, "
                             f"its row has {value!r}"
@@ -267,6 +341,8 @@ def declarations_in(line: str) -> Iterator[Declared]:
     """``register(Item, int_=Count("toys"), flt=Sum("toys__heat"))``, read back."""
     call: Any = ast.parse(line, mode="eval").body
     model = getattr(world, call.args[0].id)
-    for keyword in call.keywords:
-        slot = next(each for each in own_slots(model) if each.name == keyword.arg)
-        yield Declared(model, slot, ast.get_source_segment(line, keyword.value) or "")
+    given = {each.arg: ast.get_source_segment(line, each.value) or "" for each in call.keywords}
+    slots = [each for each in own_slots(model, inherited=True) if each.name in given]
+    options = tuple(f"{name}={given[name]}" for name in OPTIONS if name in given)
+    for slot in slots:
+        yield Declared(model, slot, given[slot.name], options)

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import models
 
-from tests.declarations.models import WORLD, Comment, Facts, Item, Owner, Slots
+from tests.declarations.models import WORLD, Comment, Depot, Item, Label, Owner, Slots
 
 Model = type[models.Model]
 KINDS = (
@@ -19,11 +19,19 @@ KINDS = (
     ("text", (models.CharField, models.TextField)),
     ("datetime", models.DateTimeField),
     ("date", models.DateField),
+    ("time", models.TimeField),
     ("duration", models.DurationField),
     ("ip", models.GenericIPAddressField),
     ("json", models.JSONField),
+    ("uuid", models.UUIDField),
 )
 SLOTS = frozenset(field.name for field in Slots._meta.get_fields())
+TOUCHED = "touched"
+# Back from the row that holds a generic key.
+GENERIC = {
+    Comment: [("owner", Owner), ("item", Item)],
+    Label: [("depot", Depot)],
+}
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,10 @@ class Route:
 
 
 def kind_of(field: models.Field[Any, Any]) -> str:
+    while field.is_relation:
+        field = field.target_field
+    if isinstance(field, models.GeneratedField):
+        field = field.output_field
     return next(name for name, kinds in KINDS if isinstance(field, kinds))
 
 
@@ -88,10 +100,9 @@ def relations(model: Model) -> tuple[Relation, ...]:
             continue
         many = bool(field.one_to_many or field.many_to_many)
         loose = not many and (field.auto_created and not field.concrete)
-        loose = loose or getattr(field, "null", False) or not getattr(field, "db_constraint", True)
+        loose = loose or getattr(field, "null", False) or not getattr(field, "db_constraint", many)
         found.append(Relation(field.name, far._meta.concrete_model, many, bool(loose)))
-    if model is Comment:
-        found += [Relation("owner", Owner, False, True), Relation("item", Item, False, True)]
+    found += [Relation(name, far, False, True) for name, far in GENERIC.get(model, ())]
     return tuple(found)
 
 
@@ -102,33 +113,62 @@ def facts(model: Model) -> tuple[Column, ...]:
         Column(field.name, kind_of(field), field.null)
         for field in model._meta.concrete_fields
         if not field.is_relation
-        and not field.primary_key
-        and field.name not in SLOTS
-        and not field.name.startswith("own_")
+        and not (field.primary_key and field.name == "id")
+        and not is_slot(field)
     ]
-    return (*found, Column("pk", "int", False))
+    if len(model._meta.pk_fields) == 1:
+        found.append(Column("pk", kind_of(model._meta.pk), False))
+    return tuple(found)
+
+
+def is_slot(field: models.Field[Any, Any]) -> bool:
+    return field.name in SLOTS or field.name.startswith("own_")
 
 
 @cache
-def own_slots(model: Model) -> tuple[Column, ...]:
-    """The columns of the model's own table that a rule may keep."""
+def own_slots(model: Model, inherited: bool = False) -> tuple[Column, ...]:
+    """The columns of the model's own table that a rule may keep; or of its parents', too."""
     return tuple(
         Column(field.name, kind_of(field), field.null)
-        for field in model._meta.local_concrete_fields
-        if field.name in SLOTS or field.name.startswith("own_")
+        for field in model._meta.concrete_fields
+        if is_slot(field)
+        and field.name != TOUCHED
+        and (inherited or field.name in own_columns(model))
     )
 
 
 @cache
-def keys_to(model: Model) -> tuple[tuple[str, str, str], ...]:
-    """Foreign keys that name the model: the referring model, its key, and the column named."""
+def own_columns(model: Model) -> frozenset[str]:
+    return frozenset(field.name for field in model._meta.local_concrete_fields)
+
+
+@dataclass(frozen=True)
+class Key:
+    """A foreign key that names a model."""
+
+    model: Model
+    field: models.ForeignKey[Any, Any]
+
+    @property
+    def name(self) -> str:
+        return self.field.name
+
+    @property
+    def named(self) -> str:
+        """The column that it names."""
+        return self.field.target_field.name
+
+    @property
+    def lookup(self) -> str:
+        return self.field.related_query_name()
+
+
+@cache
+def keys_to(model: Model) -> tuple[Key, ...]:
     return tuple(
-        (far.__name__, field.name, field.target_field.name)
+        Key(far, field)
         for far in WORLD
         for field in far._meta.local_fields
-        if field.is_relation and field.remote_field.model._meta.concrete_model is model
+        if isinstance(field, models.ForeignKey)
+        and field.remote_field.model._meta.concrete_model is model
     )
-
-
-def has_facts(model: Model) -> bool:
-    return issubclass(model, Facts)

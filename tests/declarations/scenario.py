@@ -16,7 +16,7 @@ from tests.declarations.search import failure, report, shrunk
 pytestmark = pytest.mark.django_db
 
 EXAMPLES = int(
-    os.environ.get("SYNCFIELDS_TEST_EXAMPLES") or {"sqlite": 40}.get(connection.vendor, 12)
+    os.environ.get("SYNCFIELDS_TEST_EXAMPLES") or {"sqlite": 25}.get(connection.vendor, 8)
 )
 FEW = 0.3
 

@@ -20,6 +20,8 @@ CONSTANTS = {
     "duration": ["dt.timedelta(0)", "dt.timedelta(hours=2)", "dt.timedelta(days=-1)"],
     "ip": ['"10.0.0.1"', '"::1"'],
     "json": ["{}", "[1]"],
+    "time": ["dt.time(9)", "dt.time(12, 30)"],
+    "uuid": ["UUID(int=1)", "UUID(int=2)"],
 }
 FIELDS = {
     "bool": "BooleanField()",
@@ -30,8 +32,11 @@ FIELDS = {
     "datetime": "DateTimeField()",
     "date": "DateField()",
     "duration": "DurationField()",
+    "time": "TimeField()",
+    "uuid": "UUIDField()",
 }
-COMPARED = ("int", "dec", "float", "text", "datetime", "date", "duration")
+COMPARED = ("int", "dec", "float", "text", "datetime", "date", "duration", "time")
+EQUALLED = (*COMPARED, "bool", "ip", "uuid")
 FITS = {
     "int": ("int", "dec", "float"),
     "dec": ("dec", "float"),
@@ -63,24 +68,29 @@ class Declared:
     model: Model
     slot: Column
     text: str
+    options: tuple[str, ...] = ()
+    """As ``register()`` takes them: ``touch="touched"``."""
 
     @property
     def label(self) -> str:
         return f"{self.model._meta.label}.{self.slot.name}"
 
     def __str__(self) -> str:
-        return f"register({self.model.__name__}, {self.slot.name}={self.text})"
+        options = "".join(f", {each}" for each in self.options)
+        return f"register({self.model.__name__}, {self.slot.name}={self.text}{options})"
 
 
 SCALARS = {
     "int": ["arithmetic", "coalesce", "case", "extreme_of", "number_of"],
     "dec": ["arithmetic", "coalesce", "case", "extreme_of", "cast"],
     "float": ["arithmetic", "coalesce", "case", "cast"],
-    "text": ["coalesce", "case", "text_of", "cast"],
+    "text": ["coalesce", "case", "text_of", "cast", "key_of"],
     "bool": ["test", "coalesce"],
-    "datetime": ["coalesce", "case", "extreme_of"],
+    "datetime": ["coalesce", "case", "extreme_of", "hour_of"],
     "date": ["coalesce", "case", "date_of"],
     "duration": ["arithmetic", "coalesce", "between"],
+    "time": ["coalesce", "case"],
+    "uuid": ["coalesce"],
     "json": [],
     "ip": [],
 }
@@ -101,4 +111,5 @@ AGGREGATES = {
     "datetime": ["Min", "Max"],
     "date": ["Min", "Max"],
     "duration": ["Sum", "Min", "Max"],
+    "time": ["Min", "Max"],
 }
