@@ -8,12 +8,13 @@ statement for each update and is exact only as long as instances are not stale.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import wraps
 from typing import Any
 
-from django.db import models
+from django.db import connections, models
 from model_utils import FieldTracker
 from model_utils.tracker import FieldInstanceTracker, lightweight_deepcopy
 
@@ -23,14 +24,45 @@ from syncfields.maintenance.folding import holding_of
 from syncfields.plan import Plan
 
 NAME = "syncfields_tracker"
+OVER = "over"
 IMMUTABLE = {type(None), bool, int, float, str, Decimal, date, datetime}
+
+
+def transaction_of(using: str) -> Any:
+    """What stands for a transaction, and for no other; None in autocommit mode."""
+    connection = connections[using]
+    # Django makes a new list with each COMMIT and ROLLBACK, and where a savepoint is rolled back.
+    return connection.run_on_commit if connection.in_atomic_block else None
 
 
 class Remembered(FieldInstanceTracker):
     """What one instance was loaded with; what is deferred is not tracked.
 
     As little as possible is done for instances that are loaded and perhaps never saved.
+
+    What a write in a transaction tells holds within it. Whether it was committed or rolled back is
+    not known afterwards, so nothing is known then.
     """
+
+    transaction: Any = None
+    """That of the last write, if it was not in autocommit mode."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = vars(self).copy()
+        if self.transaction is not None:
+            state["transaction"] = OVER
+        return state
+
+    def note(self, using: str) -> None:
+        """A write is told of."""
+        self.trust(using)
+        self.transaction = transaction_of(using)
+
+    def trust(self, using: str) -> None:
+        """Forget what was told in a transaction that is over, or in part of it."""
+        if self.transaction is not None and self.transaction is not transaction_of(using):
+            self.saved_data.clear()
+            self.transaction = None
 
     def set_saved_fields(self, fields: Iterable[str] | None = None) -> None:
         held = vars(self.instance)
@@ -59,7 +91,32 @@ class Tracker(FieldTracker):
         self.model_class = sender
         setattr(sender, self.name, self)
         self.patch_init(sender)
-        self._patch(sender, "refresh_from_db", "fields")
+        sender.refresh_from_db = refreshing(sender.refresh_from_db)  # type: ignore[method-assign]
+
+
+def refreshing(original: Callable[..., None]) -> Callable[..., None]:
+    """Remember what was read anew, and nothing else: the rest may have been assigned since."""
+
+    @wraps(original)
+    def refresh_from_db(
+        self: models.Model,
+        using: str | None = None,
+        fields: Iterable[str] | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        names = None if fields is None else list(fields)
+        original(self, using, names, *args, **kwargs)
+        tracker: Remembered = getattr(self, NAME)
+        tracker.note(self._state.db or "default")
+        if names is None:
+            tracker.set_saved_fields(tracker.fields)
+        else:
+            own = {field.name: field.attname for field in self._meta.concrete_fields}
+            read = {own.get(name, name) for name in names}
+            tracker.set_saved_fields(read.intersection(tracker.fields))
+
+    return refresh_from_db
 
 
 def attach(plan: Plan) -> None:
@@ -87,12 +144,14 @@ def in_memory(declared: str | None) -> bool:
 
 
 def remembered(
-    instance: models.Model, model: type[models.Model], columns: frozenset[str]
+    using: str, instance: models.Model, model: type[models.Model], columns: frozenset[str]
 ) -> Mapping[str, Any] | None:
     """The old values of the columns of a model's table, if the instance knows all of them."""
     if not is_trusted(model) or instance._state.adding:
         return None
-    saved: dict[str, Any] = getattr(instance, NAME).saved_data
+    tracker = getattr(instance, NAME)
+    tracker.trust(using)
+    saved: dict[str, Any] = tracker.saved_data
     return {name: saved[name] for name in columns} if columns <= saved.keys() else None
 
 
@@ -101,6 +160,7 @@ def remember(using: str, instance: models.Model, written: Mapping[str, Any]) -> 
     before the next write.
     """
     if (tracker := getattr(instance, NAME, None)) is not None:
+        tracker.note(using)
         for name in tracker.fields & written.keys():
             value = holding_of(using, type(instance), name)(written[name])
             if value is UNKNOWN:

@@ -112,7 +112,6 @@ def inserting(original: Callable[..., Any]) -> Callable[..., Any]:
             pk = primary_key(self, model, result, returning_fields)
             change.pks = [pk]
             note_parent(self, model, made)
-            tracking.remember_inserted(using, self, model._meta.pk.attname, pk)
             return result
 
         inserted = parents_inserted(self, model)
@@ -129,9 +128,11 @@ def inserting(original: Callable[..., Any]) -> Callable[..., Any]:
         if model in plan.owned and scope.suspended() is None:
             dropped.know(self, plan.owned[model])
             result = engine.insert(using, change, [self], write)
+            tracking.remember_inserted(using, self, model._meta.pk.attname, change.pks[0])
             memory.forget(using, self, [change])
             return result
         result = engine.perform(using, [change], write)
+        tracking.remember_inserted(using, self, model._meta.pk.attname, change.pks[0])
         memory.forget(using, self, [change])
         if (suspension := scope.suspended()) is not None:
             suspension.note_targets(using, plan.targets.get(model, ()), change.pks)
@@ -217,7 +218,7 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
             frozenset(written),
             values=written,
             rows=(written,),
-            previous=tracking.remembered(self, model, plan.columns[model]),
+            previous=tracking.remembered(using, self, model, plan.columns[model]),
             saved=not scope.loading(),
         )
 

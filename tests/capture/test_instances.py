@@ -78,6 +78,22 @@ def test_a_stale_instance_in_memory_tracking_is_saved_fresh():
     assert_truth()
 
 
+@pytest.mark.parametrize(
+    "twin", [copy.copy, copy.deepcopy, lambda cup: pickle.loads(pickle.dumps(cup))]
+)
+def test_a_copy_in_memory_tracking_knows_no_more_of_a_transaction_that_is_over(twin):
+    cup = Cup.objects.create(tray=Tray.objects.create(), volume=3)
+    with suppress(UndoError), transaction.atomic():
+        cup.volume = 9
+        cup.save()
+        cup = twin(cup)
+        raise UndoError
+
+    cup.save()
+
+    assert_truth()
+
+
 @pytest.mark.parametrize("destination", ["here", "there", None])
 def test_a_stale_instance_is_saved_after_a_move(here, there, comment, destination):
     stale = again(comment)
