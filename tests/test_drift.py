@@ -1,353 +1,167 @@
-"""Drift, as small as each kind of target can store it: it is found, and it is repaired; and what is
-the same value in another form is no drift.
-"""
+"""When a stored value is not the value of its expression, and what is written then."""
 
 from __future__ import annotations
 
 import datetime as dt
-import math
-import uuid
-from contextlib import contextmanager
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 import pytest
-from django.contrib.postgres.fields import ArrayField, IntegerRangeField
-from django.db import connection, models
-from django.db.models import F, Max, QuerySet, Sum
-from django.db.models.lookups import IsNull
 
-from syncfields import reconcile, unsynced
-from tests.ownmodels import kept, own_apps, tables
+from syncfields import registry
+from syncfields.drift import (
+    FEW,
+    Drift,
+    by_field,
+    candidates,
+    compared,
+    differing,
+    is_taken_as_it_is,
+    repair,
+)
+from syncfields.scans import Rows, Scan
+from syncfields.selection import plan_tasks
+from tests.menagerie import write_behind
+from tests.statements import sent
+from tests.testapp.models import Book, Comment, Entry, Maker, Post, Shelf, Wallet
+from tests.truth import assert_truth
 
 pytestmark = pytest.mark.django_db
-NOON = dt.datetime(2024, 2, 3, 12, tzinfo=dt.timezone.utc)
-TICK = dt.timedelta(microseconds=1)
-TENTH = dt.datetime(2024, 2, 3, 12, 0, 0, 100_000, tzinfo=dt.timezone.utc)
-ANY = ("sqlite", "postgresql", "mysql")
+NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.timezone.utc)
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A kind of target, and pairs of values that are next to one another, or one is NULL."""
-
-    name: str
-    field: models.Field[Any, Any]
-    apart: tuple[tuple[Any, Any], ...]
-    same: tuple[tuple[Any, Any], ...] = ()
-    """Two forms of one value."""
-    ordered: bool = True
-    """Whether every database knows the greatest."""
-    vendors: tuple[str, ...] = ANY
-
-    def __str__(self) -> str:
-        return self.name
+def scan_of(model, *names):
+    """The scan of some fields that one query asks for, and all rows of the model."""
+    scans = [scan for task in plan_tasks((), None) if task.model is model for scan in task.scans]
+    (scan,) = (scan for scan in scans if {*names} <= scan.values.keys())
+    rows = Rows(model, "default", list(model.objects.values_list("pk", flat=True)))
+    return Scan({name: scan.values[name] for name in names}, scan.path), rows
 
 
-def decimal(digits: int, places: int) -> models.DecimalField[Any, Any]:
-    return models.DecimalField(max_digits=digits, decimal_places=places, null=True)
-
-
-LEAST = math.ulp(0.5)
-KINDS = [
-    Kind("integer", models.IntegerField(null=True), ((5, 6), (0, None), (None, 0))),
-    Kind(
-        "bigint",
-        models.BigIntegerField(null=True),
-        ((2**63 - 1, 2**63 - 2), (-(2**63), 1 - 2**63), (2**53 + 1, 2**53)),
-    ),
-    Kind("boolean", models.BooleanField(null=True), ((True, False), (False, None)), (), False),
-    Kind(
-        "decimal",
-        decimal(6, 2),
-        ((Decimal("1.20"), Decimal("1.21")), (Decimal(0), None), (None, Decimal(0))),
-        ((Decimal("1.20"), Decimal("1.2")), (Decimal(0), Decimal("-0.00"))),
-    ),
-    Kind(
-        "decimal(15,6)", decimal(15, 6), ((Decimal("99999999.999999"), Decimal("99999999.999998")),)
-    ),
-    Kind(
-        "decimal(30,10)",
-        decimal(30, 10),
-        ((Decimal("12345678901234567890.1234567891"), Decimal("12345678901234567890.1234567892")),),
-        vendors=("postgresql", "mysql"),
-    ),
-    Kind(
-        "float",
-        models.FloatField(null=True),
-        (
-            (0.5, 0.5 + LEAST),
-            (0.1, 0.30000000000000004 - 0.2),
-            (5e-300, 6e-300),
-            (0.0, 1e-300),
-            (0.0, None),
-            (None, 0.0),
-        ),
-        ((0.0, -0.0),),
-    ),
-    Kind(
-        "infinite float",
-        models.FloatField(null=True),
-        ((math.inf, 1.0), (1.0, math.inf), (math.inf, -math.inf), (math.inf, None)),
-        ((math.inf, math.inf),),
-        vendors=("sqlite", "postgresql"),
-    ),
-    Kind(
-        "no number",
-        models.FloatField(null=True),
-        ((math.nan, 1.0), (1.0, math.nan), (math.nan, math.inf), (math.nan, None)),
-        ((math.nan, math.nan),),
-        vendors=("postgresql",),
-    ),
-    *(
-        Kind(
-            name,
-            field,
-            (
-                ("a", "A"),
-                ("a", "a "),
-                ("a", "ä"),
-                ("ss", "ß"),
-                ("", None),
-                (None, ""),
-                ("a\n", "a"),
-            ),
-        )
-        for name, field in (
-            ("char", models.CharField(max_length=20, null=True)),
-            ("text", models.TextField(null=True)),
-        )
-    ),
-    Kind(
-        "binary",
-        models.BinaryField(null=True),
-        ((b"a", b"A"), (b"a\0", b"a"), (b"", None)),
-        (),
-        False,
-    ),
-    Kind("date", models.DateField(null=True), ((NOON.date(), dt.date(2024, 2, 4)),)),
-    Kind(
-        "datetime",
-        models.DateTimeField(null=True),
-        ((NOON, NOON + TICK), (NOON + TICK, NOON), (TENTH, TENTH + TICK), (NOON, None)),
-    ),
-    Kind(
-        "time",
-        models.TimeField(null=True),
-        ((dt.time(9), dt.time(9, 0, 0, 1)), (dt.time(9, 0, 0, 1), dt.time(9)), (dt.time(0), None)),
-    ),
-    Kind(
-        "duration",
-        models.DurationField(null=True),
-        (
-            (dt.timedelta(0), TICK),
-            (dt.timedelta(0), None),
-            (dt.timedelta(40_000) + TICK, dt.timedelta(40_000)),
-        ),
-    ),
-    Kind("uuid", models.UUIDField(null=True), ((uuid.UUID(int=1), uuid.UUID(int=2)),), (), False),
-    Kind(
-        "address",
-        models.GenericIPAddressField(null=True),
-        (("10.0.0.1", "10.0.0.2"), ("::1", "::2"), ("::1", None)),
-        (("::1", "0:0:0:0:0:0:0:1"),),
-    ),
-    Kind(
-        "json",
-        models.JSONField(null=True),
-        (
-            ({"a": 1}, {"a": 2}),
-            ({"a": 1}, {"A": 1}),
-            ({"a": "x"}, {"a": "X"}),
-            ({"a": "x"}, {"a": "x "}),
-            ({"a": None}, {}),
-            ([1, 2], [2, 1]),
-            ("", None),
-            (models.Value(None, models.JSONField()), None),
-            (None, models.Value(None, models.JSONField())),
-            ({"a": True}, {"a": 1}),
-            ({"a": "1"}, {"a": 1}),
-        ),
-        (),
-        False,
-    ),
-    Kind(
-        "jsonb",
-        models.JSONField(null=True),
-        (({"a": 1, "b": 2}, {"a": 2, "b": 1}),),
-        (({"a": 1, "b": 2}, {"b": 2, "a": 1}), ({"a": {"x": 1, "y": 2}}, {"a": {"y": 2, "x": 1}})),
-        False,
-        vendors=("postgresql",),
-    ),
-    Kind(
-        "array",
-        ArrayField(models.CharField(max_length=5), null=True),
-        ((["a"], ["A"]), (["a", "b"], ["b", "a"]), ([], None), (["a"], ["a", None])),
-        vendors=("postgresql",),
-    ),
-    Kind(
-        "range",
-        IntegerRangeField(null=True),
-        (((1, 3), (1, 4)), ((1, None), (1, 4)), ((1, 3), None)),
-        (),
-        False,
-        vendors=("postgresql",),
-    ),
-]
-FLOAT = next(kind for kind in KINDS if kind.name == "float")
-
-
-@dataclass(frozen=True)
-class World:
-    source: Any
-    target: Any
-    """Copies from a source, and has the greatest and the least of those that refer to it."""
-
-
-def world_of(number: int, kind: Kind) -> World:
-    apps = own_apps("drift")
-
-    def model(name: str, **attributes: Any) -> Any:
-        table = f"drift_{name}_{number}".lower()
-        meta = type("Meta", (), {"app_label": "drift", "apps": apps, "db_table": table})
-        return type(name, (models.Model,), {"__module__": __name__, "Meta": meta, **attributes})
-
-    source = model("Source", value=kind.field.clone())
-    target = model(
-        "Target",
-        source=models.ForeignKey(source, models.CASCADE, related_name="targets"),
-        copy=kind.field.clone(),
-        high=kind.field.clone(),
-    )
-    return World(source, target)
-
-
-@pytest.fixture(scope="module")
-def worlds(django_db_setup, django_db_blocker):
-    made = {
-        kind.name: world_of(number, kind)
-        for number, kind in enumerate(KINDS)
-        if connection.vendor in kind.vendors
+def found(model, *names):
+    return {
+        (pk, name): (drift.stored, drift.expected)
+        for pk, drifts in differing(*scan_of(model, *names))
+        for name, drift in drifts.items()
     }
-    with tables(django_db_blocker, [m for w in made.values() for m in (w.source, w.target)]):
-        yield made
 
 
-def rules_of(kind, world):
-    """The copy, and the greatest of one row, which is that row's."""
-    rules = [(world.target, "copy", F("source__value"))]
-    return [*rules, (world.target, "high", Max("source__value"))] if kind.ordered else rules
+@pytest.fixture
+def posts():
+    posts = [Post.objects.create() for _ in range(3)]
+    for score, heat in ((4, 0.1), (9, 0.2)):
+        Comment.objects.create(post=posts[0], score=score, heat=heat, created=NOON)
+    return posts
 
 
-def chosen(kind, worlds):
-    if kind.name not in worlds:
-        pytest.skip(f"not on {connection.vendor}")
-    return worlds[kind.name]
+@pytest.mark.parametrize(
+    ("name", "stored", "expected"),
+    [
+        ("comment_count", 0, 2),
+        ("best_score", 8, 9),
+        ("best_score", None, 9),
+        ("score_or_null", None, 13),
+        ("score_average", None, 6.5),
+        ("score_average", 6.4999, 6.5),
+        ("last_comment_at", NOON - dt.timedelta(microseconds=1), NOON),
+        ("newest_text", None, ""),
+    ],
+)
+def test_a_value_that_is_not_what_it_should_be(posts, name, stored, expected):
+    Post.objects.exclude(pk=posts[0].pk).delete()
+    write_behind(Post, **{name: stored})
+    if name == "score_average":
+        stored, expected = map(pytest.approx, (stored, expected))
+
+    assert found(Post, name) == {(posts[0].pk, name): (stored, expected)}
+    assert list(candidates(*scan_of(Post, name))) == [posts[0].pk]
 
 
-def read(targets, name):
-    """As the database gives them, with NULL and the JSON null apart."""
-    found = QuerySet(targets.model).annotate(_is_null=IsNull(F(name), True))
-    return set(map(repr, found.values_list(name, "_is_null")))
+def test_null_is_a_value_in_both_directions(posts):
+    assert found(Post, "best_score", "score_or_null") == {}
+
+    write_behind(Post, best_score=0)
+
+    assert found(Post, "best_score") == {
+        (posts[0].pk, "best_score"): (0, 9),
+        (posts[1].pk, "best_score"): (0, None),
+        (posts[2].pk, "best_score"): (0, None),
+    }
 
 
-@contextmanager
-def rows_with(world, value, number):
-    """So many targets of one source, while the test looks at them."""
-    source = world.source.objects.create(value=value)
-    world.target.objects.bulk_create(world.target(source=source) for _ in range(number))
-    yield world.target.objects.all()
-    QuerySet(world.target).delete()
+@pytest.mark.parametrize(("apart", "drifts"), [(1e-16, False), (1e-7, True)])
+def test_floats_may_be_added_up_in_another_order(posts, apart, drifts):
+    Post.objects.exclude(pk=posts[0].pk).delete()
+    write_behind(Post, heat=0.1 + 0.2 + apart)
+
+    assert bool(found(Post, "heat")) is drifts
 
 
-def drift_of(targets, name, value):
-    """What is wrong with how a wrong value is found and repaired."""
-    right = read(targets, name)
-    with unsynced():
-        targets.update(**{name: value})
-    if read(targets, name) == right:
-        yield "the database does not tell them apart"
-    number = targets.count()
-    looked, done, again = (reconcile(targets.model, check=check) for check in (True, False, True))
-    found = looked.drifted, done.repaired, again.drifted
-    if found != (number, number, 0):
-        yield found
-    if read(targets, name) != right:
-        yield f"{read(targets, name)} is left"
+def test_of_several_fields_only_those_that_drifted_are_told(posts):
+    write_behind(Post, comment_count=2)
+
+    drifted = found(Post, "comment_count", "score_sum")
+
+    assert drifted == {(post.pk, "comment_count"): (2, 0) for post in posts[1:]}
 
 
-ONE_BY_ONE, TOGETHER = 1, 30
-"""So many rows are given values, or evaluated by the UPDATE."""
+def test_all_rows_are_compared_and_equal_ones_are_no_drift(posts):
+    rows = dict(compared(*scan_of(Post, "comment_count")))
+
+    assert {pk: drifts["comment_count"].expected for pk, drifts in rows.items()} == {
+        posts[0].pk: 2,
+        posts[1].pk: 0,
+        posts[2].pk: 0,
+    }
 
 
-@pytest.mark.parametrize("number", [ONE_BY_ONE, TOGETHER])
-@pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_the_smallest_drift_is_found_and_repaired(kind, number, worlds):
-    world = chosen(kind, worlds)
-    rules = rules_of(kind, world)
-    wrong = []
-    with kept(rules):
-        for true, other in kind.apart:
-            with rows_with(world, true, number) as targets:
-                if drifted := reconcile(world.target, check=True).drifted:
-                    wrong.append((true, f"{drifted} have drifted"))
-                for _, name, _ in rules:
-                    wrong += [(name, true, other, each) for each in drift_of(targets, name, other)]
+@pytest.mark.parametrize("count", [2, FEW + 5])
+def test_what_drifted_is_written_and_nothing_else(count):
+    shelves = Shelf.objects.bulk_create(Shelf() for _ in range(count))
+    shelves = list(Shelf.objects.all()) if shelves[0].pk is None else shelves
+    Book.objects.bulk_create(Book(shelf=shelf, pages=3) for shelf in shelves)
+    Shelf.objects.create()
+    write_behind(Shelf, page_sum=0)
+    scan, rows = scan_of(Shelf, "book_count", "page_sum")
 
-    assert wrong == []
+    with sent() as statements:
+        drifted = repair([scan], scan.values, rows)
 
-
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.same], ids=str)
-def test_another_form_of_the_same_value_is_no_drift(kind, worlds):
-    world = chosen(kind, worlds)
-    rules = rules_of(kind, world)
-    wrong = []
-    with kept(rules):
-        for true, other in kind.same:
-            with rows_with(world, true, 1) as targets:
-                with unsynced():
-                    targets.update(**{name: other for _, name, _ in rules})
-                if reconcile(world.target, check=True).drifted:
-                    wrong.append((true, other))
-
-    assert wrong == []
+    assert drifted.keys() == {"page_sum"}
+    assert len(drifted["page_sum"]) == count
+    assert statements.updates(Shelf) == 1
+    assert not any("book_count" in sql.split("WHERE")[0] for sql in written(statements))
+    assert_truth()
+    with sent() as statements:
+        assert repair([scan], scan.values, rows) == {}
+    assert statements.updates(Shelf) == 0
 
 
-def test_floats_are_added_up_with_a_tolerance(worlds):
-    world = chosen(FLOAT, worlds)
-    with kept([(world.source, "value", Sum("targets__copy"))]):
-        source = world.source.objects.create()
-        world.target.objects.create(source=source, copy=0.1)
-        world.target.objects.create(source=source, copy=0.2)
-        for wrong, drifted in ((0.3, 0), (0.3000001, 1), (0.0, 1), (None, 1)):
-            with unsynced():
-                world.source.objects.update(value=wrong)
-
-            assert reconcile(world.source).repaired == drifted, wrong
+def written(statements):
+    return [sql for sql in statements.sql if sql.startswith(("UPDATE", "WITH"))]
 
 
-@pytest.mark.parametrize("total", [1e-320, 1e308])
-def test_the_smallest_and_the_largest_sum_can_be_compared(worlds, total):
-    world = chosen(FLOAT, worlds)
-    with kept([(world.source, "value", Sum("targets__copy"))]):
-        source = world.source.objects.create()
-        world.target.objects.create(source=source, copy=total)
+def test_money_is_repaired_to_the_digit():
+    wallet = Wallet.objects.create()
+    for amount in ("0.10", "0.20"):
+        Entry.objects.create(wallet=wallet, amount=Decimal(amount))
+    write_behind(Wallet, balance=Decimal("0.31"))
+    scan, rows = scan_of(Wallet, "balance")
 
-        assert reconcile(world.source, check=True).drifted == 0
+    (drift,) = repair([scan], scan.values, rows)["balance"]
+
+    assert (drift.stored, drift.expected) == (Decimal("0.31"), Decimal("0.30"))
+    assert_truth(Wallet)
 
 
-@pytest.mark.parametrize("total", [math.inf, -math.inf, math.nan])
-def test_a_sum_that_is_no_finite_number(worlds, total):
-    world = chosen(FLOAT, worlds)
-    if connection.vendor == "mysql" or (math.isnan(total) and connection.vendor == "sqlite"):
-        pytest.skip(f"{connection.vendor} does not store it")
-    with kept([(world.source, "value", Sum("targets__copy"))]):
-        source = world.source.objects.create()
-        world.target.objects.create(source=source, copy=total)
-        assert reconcile(world.source, check=True).drifted == 0
-        with unsynced():
-            world.source.objects.update(value=1.0)
+def test_drifts_are_sorted_by_field():
+    one, two, three = (Drift(pk, 0, 1) for pk in (1, 2, 3))
 
-        assert reconcile(world.source).repaired == 1
-        assert reconcile(world.source, check=True).drifted == 0
+    assert by_field([{"a": one, "b": two}, {"a": three}]) == {"a": [one, three], "b": [two]}
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "as_it_is"),
+    [(Post, "best_score", True), (Post, "score_average", False), (Maker, "mean_weight", False)],
+)
+def test_what_is_taken_as_it_is_has_the_bits_of_what_is_stored(model, name, as_it_is):
+    assert is_taken_as_it_is(registry.plan().owned[model][name].expression) is as_it_is
