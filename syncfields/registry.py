@@ -13,7 +13,7 @@ from syncfields import pending, statements
 from syncfields.compiler import compile_rules
 from syncfields.exceptions import RuleError
 from syncfields.plan import Plan
-from syncfields.rules import collect, registered
+from syncfields.rules import before_registering, collect, registered
 
 _plan: Plan | None = None
 _errors: list[RuleError] = []
@@ -48,16 +48,25 @@ def outdate(sender: type[Model], **kwargs: object) -> None:
     global _plan
     if _plan is None or sender._meta.apps is not apps:
         return
+    write_what_waits()
+    _plan = None
+
+
+def write_what_waits() -> None:
+    """By the plan that it was noted by, before there is another."""
     for connection in connections.all(initialized_only=True):
         if (waiting := pending.known(connection)) is not None:
-            waiting.flush()  # What waits is written by the plan that it was noted by.
-    _plan = None
+            waiting.flush()
+
+
+before_registering.append(write_what_waits)
 
 
 def forget(*, setting: str, **_: object) -> None:
     """The values of rules are meant in the project's time zone, and in its language."""
     global _plan
     if setting in ("TIME_ZONE", "USE_TZ", "LANGUAGE_CODE"):
+        write_what_waits()
         _plan = None
 
 

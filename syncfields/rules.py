@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from types import FrameType
 from typing import Any, TypeVar
 
 from django.apps import apps
@@ -13,6 +11,7 @@ from django.apps.registry import Apps
 from django.db import models
 
 from syncfields.exceptions import RuleError
+from syncfields.likeness import alike
 
 FieldType = TypeVar("FieldType", bound="models.Field[Any, Any]")
 ATTRIBUTE = "_syncfields_declaration"
@@ -119,8 +118,8 @@ def synced(
 
 
 registered: list[Rule] = []
-_places: set[tuple[object, ...]] = set()
-"""Which rule was registered by which line of code."""
+before_registering: list[Callable[[], None]] = []
+"""What is to be done while the rules are still those that they were."""
 
 
 def register(
@@ -134,26 +133,30 @@ def register(
     """Declare rules for the fields of a model that cannot be edited, in ``AppConfig.ready()``.
 
     ``register(User, comment_count=Count("comments"))`` says the same as ``synced()`` around the
-    field would; the options are those of ``synced()`` and hold for each of ``rules``. The same
-    line of code declares a rule once, however often it runs: ``isolate_apps()`` of Django's test
-    tools, for one, calls ``ready()`` again.
+    field would; the options are those of ``synced()`` and hold for each of ``rules``. To say the
+    same once more changes nothing: ``isolate_apps()`` of Django's test tools, for one, calls
+    ``ready()`` again. Another rule for the same field is an error of the project.
     """
     model = model._meta.concrete_model or model
     for field_name, expression in rules.items():
-        place = (model, field_name, *calling())
-        if place not in _places:
-            _places.add(place)
-            declaration = Declaration(expression, tuple(depends_on or ()), touch, tracking)
-            registered.append(Rule(model, field_name, declaration))
+        declaration = Declaration(expression, tuple(depends_on or ()), touch, tracking)
+        rule = Rule(model, field_name, declaration)
+        if any(says_the_same(rule, each) for each in registered):
+            continue
+        for act in before_registering:
+            act()
+        registered.append(rule)
 
 
-def calling() -> Iterator[tuple[str, int]]:
-    """The line of code that calls ``register()``, and the one that calls its function."""
-    frame: FrameType | None = sys._getframe(2)
-    for _ in range(2):
-        if frame is not None:
-            yield frame.f_code.co_filename, frame.f_lineno
-            frame = frame.f_back
+def says_the_same(one: Rule, other: Rule) -> bool:
+    return (
+        one.model is other.model
+        and one.field_name == other.field_name
+        and all(
+            alike(getattr(one.declaration, name), getattr(other.declaration, name))
+            for name in ("expression", "depends_on", "touch", "tracking")
+        )
+    )
 
 
 def collect(known: Apps = apps) -> Iterator[Rule]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 from django.apps import apps
 from django.db import connection, models
-from django.db.models import Count, F
+from django.db.models import Count, F, Value
+from django.db.models.functions import Coalesce
+from django.test import override_settings
 from django.test.utils import isolate_apps
 
-from syncfields import SyncedFieldError, coalesce, registry, synced
+from syncfields import SyncedFieldError, coalesce, register, registry, rules, synced
 from syncfields.testing import assert_in_sync
-from tests.testapp.models import Comment, Post, Shelf
+from tests.testapp.models import Comment, Post, Profile, Shelf
 from tests.truth import assert_truth
 
 
@@ -68,6 +70,25 @@ def test_what_waits_is_written_before_there_is_a_new_plan(late):
         define("Hall")
         Comment.objects.create(post=post, heat=2.5)
 
+    assert_truth()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("change", ["a rule", "a setting"])
+def test_what_waits_is_written_by_the_plan_that_noted_it(monkeypatch, late, change):
+    monkeypatch.setattr(rules, "registered", registered := list(rules.registered))
+    monkeypatch.setattr(registry, "registered", registered)
+    post = Post.objects.create()
+
+    with coalesce():
+        Comment.objects.create(post=post, heat=1.5)
+        if change == "a rule":
+            register(Profile, nickname=Coalesce("user__username", Value("")))
+        with override_settings(TIME_ZONE="Asia/Tokyo" if change == "a setting" else "UTC"):
+            assert Post.objects.get().comment_count == 1
+            Comment.objects.create(post=post, heat=2.5)
+
+    assert Post.objects.get().comment_count == 2
     assert_truth()
 
 

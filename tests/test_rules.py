@@ -6,11 +6,14 @@ import copy
 
 import pytest
 from django.db import models
-from django.db.models import Count
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Value
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Coalesce
 from django.test.utils import isolate_apps
 
-from syncfields import register, rules, synced
+from syncfields import Tally, register, rules, synced
 from syncfields.rules import collect
+from tests.testapp.models import Comment, Post
 
 
 @pytest.fixture
@@ -97,31 +100,70 @@ def test_a_field_that_is_copied_before_any_model_has_it_brings_its_rule(known):
 @pytest.fixture
 def registering(monkeypatch):
     monkeypatch.setattr(rules, "registered", [])
-    monkeypatch.setattr(rules, "_places", set())
     return rules.registered
 
 
-def test_a_line_of_code_registers_a_rule_once_however_often_it_runs(known, registering):
-    poll = make("Poll", n=models.IntegerField(), m=models.IntegerField())
+@pytest.fixture
+def poll(known):
+    return make("Poll", n=models.IntegerField(), m=models.IntegerField())
 
-    def ready():
-        register(poll, n=Count("votes"), m=Count("votes"))
 
+def subquery(limit):
+    found = Comment.objects.filter(post=OuterRef("pk"), score__gt=limit).exclude(text="x")
+    return Coalesce(Subquery(found.order_by("-created").values("score")[:1]), Value(0))
+
+
+def made_by_a_function(limit):
+    return lambda: subquery(limit)
+
+
+MAKERS = {
+    "an aggregate": lambda one: Count("votes", filter=Q(votes__score=one)),
+    "a copy": lambda one: F("author__a" if one else "author__b"),
+    "arithmetic": lambda one: Count("votes") + one,
+    "a subquery": subquery,
+    "exists": lambda one: Exists(Comment.objects.filter(post=OuterRef("pk"), score=one)),
+    "not exists": lambda one: ~Exists(Comment.objects.filter(pk__in=[one, F("score")])),
+    "a grouped subquery": lambda one: Subquery(
+        Comment.objects.values("post").annotate(n=Count("pk") + one).values("n")
+    ),
+    "a nested subquery": lambda one: Exists(
+        Comment.objects.filter(Exists(Post.objects.filter(pk=OuterRef("post"), pk__gt=one)))
+    ),
+    "a filter by a queryset": lambda one: Count(
+        "votes", filter=Q(votes__in=Comment.objects.filter(score=one))
+    ),
+    "raw SQL": lambda one: RawSQL("SELECT %s", (one,)),
+    "a function": made_by_a_function,
+    "a function with a default": lambda one: lambda limit=one: subquery(limit),
+    "a tally": lambda one: Tally("votes", when=Q(score=one)),
+}
+
+
+@pytest.mark.parametrize("case", MAKERS)
+def test_to_register_the_same_again_changes_nothing(poll, registering, case):
     for _ in range(2):
-        ready()
+        register(poll, n=MAKERS[case](1), m=MAKERS[case](1))
+    register(poll, n=MAKERS[case](1))
 
     assert [rule.label for rule in registering] == ["testapp.Poll.n", "testapp.Poll.m"]
 
 
-def test_two_lines_of_code_register_two_rules(known, registering):
-    poll = make("Poll", n=models.IntegerField())
+@pytest.mark.parametrize("case", MAKERS)
+def test_another_rule_from_the_same_line_of_code_is_an_error(poll, registering, case):
+    for one in range(2):
+        register(poll, n=MAKERS[case](one))
 
-    def declare():
-        register(poll, n=Count("votes"))
+    assert len(registering) == 2
+    (error,) = rules.refuse_duplicates(registering)
+    assert (error.id, error.message) == ("syncfields.E012", "testapp.Poll.n has two rules.")
 
-    declare()
-    declare()
+
+@pytest.mark.parametrize(
+    "options", [{"depends_on": ["votes"]}, {"touch": "at"}, {"tracking": "memory"}]
+)
+def test_other_options_make_another_rule(poll, registering, options):
     register(poll, n=Count("votes"))
+    register(poll, n=Count("votes"), **options)
 
-    assert len(registering) == 3
-    assert len(list(rules.refuse_duplicates(registering))) == 2
+    assert len(list(rules.refuse_duplicates(registering))) == 1
