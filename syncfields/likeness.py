@@ -59,7 +59,7 @@ def alike(one: Any, other: Any) -> bool:
 def parts_of(value: Any) -> list[Any] | None:
     """What it is made of, if it is not equal to another that is made of the same."""
     if isinstance(value, QuerySet):
-        return [value.query, value._db]
+        return named(value, ("query", "_db"))
     if isinstance(value, Query):
         return named(value, OF_QUERY)
     if isinstance(value, Node):  # A condition.
@@ -67,7 +67,7 @@ def parts_of(value: Any) -> list[Any] | None:
     if isinstance(value, Subquery):
         return [value.query, value.extra]
     if isinstance(value, Expression):
-        return list(value._constructor_args)
+        return named(value, ["_constructor_args"])
     if isinstance(value, Tally):
         return [vars(value)]
     return parts_of_function(value)
