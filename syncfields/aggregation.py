@@ -11,69 +11,34 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import (
-    Avg,
-    Case,
-    Count,
-    ExpressionWrapper,
-    Func,
-    Lookup,
-    Max,
-    Min,
-    StdDev,
-    Sum,
-    Value,
-    Variance,
-    When,
-)
-from django.db.models.expressions import (
-    Col,
-    CombinedExpression,
-    DurationExpression,
-    TemporalSubtraction,
-)
-from django.db.models.sql.where import WhereNode
+from django.db.models import Count
+from django.db.models.expressions import Col
 
 from syncfields.paths import Hop, Path
+from syncfields.proven import AGGREGATES, IGNORING_NULL, OF_A_ROW, OPERATORS, is_one_of
 from syncfields.reading import Part
 from syncfields.trees import nodes
 
-# SQL's own operators give NULL as soon as an operand is NULL.
-STRICT = (
-    Col,
-    Value,
-    CombinedExpression,
-    DurationExpression,
-    TemporalSubtraction,
-    ExpressionWrapper,
-)
-# Leave out each joined row in which their value is NULL.
-IGNORING_NULL = (Avg, Count, Max, Min, StdDev, Sum, Variance)
-# Are made of columns of one joined row, and of nothing else, if Django has written them.
-ROW_LOCAL = (Case, Col, CombinedExpression, ExpressionWrapper, Func, Lookup, Value, When, WhereNode)
-
 
 def is_row_local(tree: Any) -> bool:
-    """Whether each joined row by itself says what it contributes: neither a subquery, nor SQL that
-    somebody wrote, nor a function that is not Django's own has a say in it.
+    """Whether each joined row by itself says what it contributes: it is made of what is known to be
+    made of the columns of one row, and of aggregates of such, so that neither a subquery, nor SQL
+    that somebody wrote, nor a function that nobody knows has a say in it.
     """
-    return all(
-        isinstance(node, ROW_LOCAL) and type(node).__module__.startswith("django.db.models.")
-        for node in nodes(tree)
-    )
+    return all(is_one_of(node, OF_A_ROW | AGGREGATES) for node in nodes(tree))
 
 
 def required(part: Part) -> list[Path]:
     """The paths at the end of each of which there must be a row, or else the aggregate leaves the
     joined row out.
 
-    It ignores NULL, and its value is NULL as soon as one column in it is. What it is filtered by
-    makes no difference: a joined row is left out all the same.
+    It ignores NULL, and its value is NULL as soon as one column in it is, as that of SQL's own
+    operators is. What it is filtered by makes no difference: a joined row is left out all the same.
     """
-    if type(part.tree) not in IGNORING_NULL:
+    if not is_one_of(part.tree, IGNORING_NULL | {Count}):
         return []
     found = list(nodes(part.tree.get_source_expressions()[0]))
-    if not all(type(node) in STRICT for node in found):
+    if not all(is_one_of(node, OPERATORS) for node in found):
         return []
     return [part.paths[node.alias] for node in found if isinstance(node, Col)]
 

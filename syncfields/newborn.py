@@ -10,7 +10,7 @@ primary key. (Links from a child to the parents that were inserted with it, for 
 may come before.) It is **certain** where a constraint of the database, of a table that Django has
 made, keeps keys from dangling, and no fixture is loaded.
 
-- An aggregate of ``AGGREGATES``, which ignore NULL, is empty where what it aggregates is NULL in
+- An aggregate of those that ignore NULL is empty where what it aggregates is NULL in
   the row of NULLs that such a path gives: made of columns by arithmetic only, one of them at the
   end of such a path. Its filter and its other joins do not matter then. A ``default`` must be a
   constant.
@@ -28,29 +28,20 @@ from typing import Any
 from django.core.exceptions import FieldError
 from django.db.models import (
     Aggregate,
-    Avg,
     BooleanField,
     Count,
     Exists,
     F,
-    Func,
     IntegerField,
-    Max,
-    Min,
     OuterRef,
     Q,
     QuerySet,
-    StdDev,
     Subquery,
-    Sum,
     Value,
-    Variance,
     Window,
 )
 from django.db.models.expressions import (
-    BaseExpression,
     Col,
-    CombinedExpression,
     NegatedExpression,
     RawSQL,
 )
@@ -63,13 +54,13 @@ from syncfields.compiler import tree_of
 from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.delta import Delta
 from syncfields.paths import Model, Path
+from syncfields.proven import IGNORING_NULL, OF_A_ROW, OPERATORS, is_one_of
 from syncfields.reading import join_paths, resolve
 from syncfields.rules import Rule
 from syncfields.statements import once
 from syncfields.storing import keeps_form
 from syncfields.trees import nodes, references, replaced, without_default
 
-AGGREGATES = (Avg, Count, Max, Min, StdDev, Sum, Variance)
 # These hide what they read, or stand for more rows than one.
 OPAQUE = (Aggregate, OuterRef, Query, QuerySet, RawSQL, Subquery, Window)
 
@@ -152,13 +143,13 @@ class Newborn:
     def aggregate(self, node: Any) -> Any:
         """What an aggregate is over no rows, if it is over none."""
         default = getattr(node, "default", None)
-        if type(node) not in AGGREGATES or not is_constant(default):
+        if not is_one_of(node, IGNORING_NULL | {Count}) or not is_constant(default):
             return None
         query = Query(self.rule.model)
         resolved = resolve(self.rule, without_default(node), query)
         source = resolved.get_source_expressions()[0]
         paths = {query.get_initial_alias(): Path(self.rule.model)} | join_paths(query, {})
-        if not all(is_strict(each) for each in nodes(source)):
+        if not all(is_one_of(each, OPERATORS) for each in nodes(source)):
             return None
         columns = [each for each in nodes(source) if isinstance(each, Col)]
         if not any(self.is_empty(paths[each.alias]) for each in columns if each.alias in paths):
@@ -224,17 +215,9 @@ def is_constant(default: Any) -> bool:
     return isinstance(default, Value) or not hasattr(default, "resolve_expression")
 
 
-def is_strict(node: Any) -> bool:
-    """Whether it is NULL as soon as a part of it is."""
-    return isinstance(node, (Col, Value, CombinedExpression)) and is_djangos(node)
-
-
-def is_djangos(node: Any) -> bool:
-    return type(node).__module__.startswith("django.db.models.")
-
-
 def is_plain(tree: Any) -> bool:
-    """Whether the expression names all that it reads, by ``F`` or in a ``Q``.
+    """Whether the expression names all that it reads, by ``F`` or in a ``Q``, and is otherwise made
+    of what is known to be made of the columns of one row.
 
     For a condition Django looks up which columns can be NULL, and negates it otherwise where they
     can; where the names stand for values it does not. So a negated condition is not plain.
@@ -249,7 +232,4 @@ def is_plain_node(node: Any) -> bool:
         return False
     if not hasattr(node, "resolve_expression") or type(node) is F or type(node) is Q:
         return True
-    # What a template says nobody reads.
-    if isinstance(node, Func) and not node.extra.keys() <= {"function"}:
-        return False
-    return isinstance(node, BaseExpression) and is_djangos(node)
+    return is_one_of(node, OF_A_ROW)

@@ -9,29 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import (
-    Aggregate,
-    Avg,
-    ExpressionWrapper,
-    Max,
-    Min,
-    StdDev,
-    Sum,
-    Transform,
-    Value,
-    Variance,
-)
-from django.db.models.expressions import Col, CombinedExpression
-from django.db.models.functions import Cast, Coalesce, Left, Mod, Power, Replace, Right, Substr
+from django.db.models import Aggregate, Value
+from django.db.models.expressions import Col
+from django.db.models.functions import Coalesce
 from django.db.models.sql import Query
 
 from syncfields.paths import Path
+from syncfields.proven import IGNORING_NULL, OPERATORS, STRICT_FUNCTIONS, is_one_of
 from syncfields.trees import condition_of
-
-# NULL, if any of their parts is.
-STRICT = (CombinedExpression, ExpressionWrapper, Cast, Left, Mod, Power, Replace, Right, Substr)
-# NULL, if all values that they see are.
-IGNORING = (Avg, Max, Min, StdDev, Sum, Variance)
+from syncfields.zones import InZone
 
 
 def may_be_null(node: Any, paths: Mapping[str, Path]) -> bool:
@@ -47,7 +33,7 @@ def may_be_null(node: Any, paths: Mapping[str, Path]) -> bool:
             return False
         source = node.get_source_expressions()[0]
         filtered = condition_of(node) is not None
-        return filtered or not isinstance(node, IGNORING) or may_be_null(source, paths)
+        return filtered or not is_one_of(node, IGNORING_NULL) or may_be_null(source, paths)
     if not hasattr(node, "get_source_expressions"):
         return False
     parts = [may_be_null(part, paths) for part in node.get_source_expressions() if part is not None]
@@ -62,10 +48,10 @@ def made(field: Any) -> Any:
 
 
 def is_strict(node: Any) -> bool:
-    """Whether it is NULL as soon as a part of it is; of other packages nobody knows."""
-    if isinstance(node, Transform):
-        return type(node).__module__.startswith("django.")
-    return isinstance(node, STRICT)
+    """Whether it is NULL as soon as a part of it is: an operator, or a function that is known to
+    be.
+    """
+    return is_one_of(node, OPERATORS | STRICT_FUNCTIONS | {InZone})
 
 
 def may_be_missing(path: Path) -> bool:

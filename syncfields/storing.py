@@ -2,7 +2,8 @@
 
 A copy is made by the database, which copies what is stored, and for a new row also by Python, which
 reads a value and stores it again. Both are the same where no field on the way does something of its
-own: where its class overrides none of Django's hooks, whatever it is called.
+own. That is certain of the fields of Django that ``fields.py`` lists; a class that overrides none of
+Django's hooks is not refused, and its rows are evaluated by the database.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from django.db.models import JSONField
+
 from syncfields.exceptions import RuleError
+from syncfields.fields import is_steady, stored_as
 from syncfields.rules import Rule
 
 DECODING = ("from_db_value", "get_db_converters", "select_format")
@@ -26,12 +30,17 @@ def hooks(field: Any, names: Collection[str]) -> dict[str, Any]:
 
 
 def keeps_form(given: Any, field: Any) -> bool:
-    """Whether what Python reads of one field and stores in the other is what was stored."""
-    return (
-        given is not None
-        and not hooks(given, DECODING)
-        and not hooks(field, (*DECODING, *ENCODING))
-    )
+    """Whether what Python reads of one field and stores in the other is what was stored: known of
+    fields of Django, by their exact class, and of JSON that no code of the user's reads or writes.
+    """
+    return all(map(reads_what_it_stores, (given, field)))
+
+
+def reads_what_it_stores(field: Any) -> bool:
+    stored = stored_as(field)
+    if type(stored) is JSONField:
+        return stored.encoder is None and stored.decoder is None
+    return is_steady(stored)
 
 
 def check_form(rule: Rule, given: Any) -> None:
