@@ -2,8 +2,8 @@
 
 A copy is made by the database, which copies what is stored, and for a new row also by Python, which
 reads a value and stores it again. Both are the same where no field on the way does something of its
-own. That is certain of the fields of Django that ``fields.py`` lists; a class that overrides none of
-Django's hooks is not refused, and its rows are evaluated by the database.
+own. That is certain of Django's fields that ``fields.py`` lists; a class that overrides none of
+their hooks is not refused, and its rows are evaluated by the database.
 """
 
 from __future__ import annotations
