@@ -27,6 +27,7 @@ from syncfields import (
     tracking,
 )
 from syncfields.changes import Change, reach
+from syncfields.contributions import sides
 from syncfields.fields import UNKNOWN, is_steady
 from syncfields.locks import leads_to_one, must_write, referring
 from syncfields.maintenance.base import Maintenance
@@ -98,14 +99,13 @@ class Sending:
         self.lock_hops(change, others)
         if others and change.kind != "insert" and not change.locked and self.locks:
             self.select(change.model)
-        for each in others:
-            self.look(each, change, before=True)
+        self.read(change, others, before=True)
         if write is not None:
             write()
         touched = Touched()
         self.after_rows(change, ways, touched)
+        self.read(change, others, before=False)
         for each in others:
-            self.look(each, change, before=False)
             note(each, change, touched)
         for each, path in followed:
             self.follow(each, path)
@@ -137,6 +137,14 @@ class Sending:
             for each in others
             for dependency in each.dependencies
         )
+
+    def read(self, change: Change, maintenances: Sequence[Maintenance], before: bool) -> None:
+        """The SELECT of the row itself, and those from the side of its targets."""
+        ways, others = sides([change], maintenances)
+        if ways and change.kind != ("insert" if before else "delete"):
+            self.select(change.model)
+        for each in others:
+            self.look(each, change, before)
 
     def look(self, maintenance: Maintenance, change: Change, before: bool) -> None:
         """The SELECT for what a row contributes, or which targets it leads to."""

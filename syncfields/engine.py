@@ -17,6 +17,7 @@ from django.db import connections
 
 from syncfields import dropped, grouped, initial, pending, registry, scope, targets
 from syncfields.changes import Change
+from syncfields.contributions import Contributions
 from syncfields.locks import lock, lock_path
 from syncfields.maintenance.base import Deltas, Effects, Maintenance, drop_zeros
 from syncfields.maintenance.copies import Copy
@@ -61,7 +62,8 @@ class Keeping:
         self.using: str = connection.alias
         self.changes = changes
         self.maintenances = concerned(changes) if maintenances is None else maintenances
-        self.known: list[Any] = []
+        self.known: list[set[Any]] = []
+        self.contributions: Contributions | None = None
         self.row: Row | None = None
         self.ways: Mapping[Maintenance, Direct] = {}
         self.followed: Sequence[tuple[Maintenance, Path]] = ()
@@ -77,7 +79,8 @@ class Keeping:
         if self.repairs:
             self.known = [each.targets(self.changes, self.using) for each in self.maintenances]
         else:
-            self.known = [each.before(self.changes, self.using) for each in self.maintenances]
+            self.contributions = Contributions(self.using, self.changes, self.maintenances)
+            self.contributions.before()
 
     def take_short_ways(self, change: Change) -> None:
         """Read a single row at once with all that is known of it; what did not change is left."""
@@ -128,16 +131,15 @@ class Keeping:
         if added is not None:
             effects.merge(added)
             return
-        for each in self.ways:
-            each.after([change], self.using, each.before([change], self.using), effects)
+        Contributions(self.using, [change], tuple(self.ways)).after(effects)
 
     def after_others(self, effects: Effects) -> None:
         lock_after(self.using, self.changes, self.maintenances)
+        if self.contributions is not None:
+            self.contributions.after(effects)
+            return
         for each, known in zip(self.maintenances, self.known, strict=True):
-            if self.repairs:
-                effects.stale[each] |= known | each.targets(self.changes, self.using)
-            else:
-                each.after(self.changes, self.using, known, effects)
+            effects.stale[each] |= known | each.targets(self.changes, self.using)
 
 
 class KeepingSums:

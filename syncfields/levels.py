@@ -76,10 +76,8 @@ class Likeness:
 def likeness(each: Maintenance, level: int) -> Likeness | Maintenance:
     if isinstance(each, (Extreme, Tallied)):
         return each
-    paths = (found.path for found in each.dependencies)
-    if isinstance(each, Delta):
-        paths = (path.stem for path in paths)
-    return Likeness(type(each), each.target, frozenset(paths), level)
+    paths = frozenset(found.path for found in each.dependencies)
+    return Likeness(type(each), each.target, paths, level)
 
 
 def shared(maintenances: Mapping[Maintenance, int]) -> Iterator[Maintenance]:

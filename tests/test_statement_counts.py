@@ -340,7 +340,8 @@ def replace(*rows):
     )
 
 
-READ = ["SELECT testapp_publisher", "SELECT testapp_shelf"]
+READ = [LOCK]
+"""What the rows contribute to shelves and publishers."""
 
 
 def test_bulk_create_that_replaces_is_one_look_and_one_reading_before_and_after(book, shelf):

@@ -121,6 +121,12 @@ class Maintenance:
         """Add to ``effects`` what the write does to the targets."""
         raise NotImplementedError
 
+    def compare(self, before: Any, after: Any, effects: Effects) -> None:
+        """Add to ``effects`` what comes of what the rows contributed and contribute now, each by
+        the primary keys of the targets.
+        """
+        raise NotImplementedError
+
     def __repr__(self) -> str:
         labels = ", ".join(rule.label for rule in self.rules)
         paths = ", ".join(sorted(str(each.path) for each in self.dependencies))

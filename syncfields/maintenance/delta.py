@@ -48,6 +48,9 @@ class Delta(Maintenance):
         self, changes: Sequence[Change], using: str, before: Contributions, effects: Effects
     ) -> None:
         after = self.contributions([each for each in changes if each.kind != "delete"], using)
+        self.compare(before, after, effects)
+
+    def compare(self, before: Contributions, after: Contributions, effects: Effects) -> None:
         nothing = (0,) * len(self.terms)
         for pk in before.keys() | after.keys():
             pairs = zip(before.get(pk, nothing), after.get(pk, nothing), strict=True)

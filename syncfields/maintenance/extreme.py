@@ -4,7 +4,7 @@ itself may have left is the target evaluated anew.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -37,6 +37,11 @@ class Extreme(Maintenance):
         self, changes: Sequence[Change], using: str, before: dict[PrimaryKey, Any], effects: Effects
     ) -> None:
         after = self.contributions([each for each in changes if each.kind != "delete"], using)
+        self.compare(before, after, effects)
+
+    def compare(
+        self, before: Mapping[PrimaryKey, Any], after: Mapping[PrimaryKey, Any], effects: Effects
+    ) -> None:
         for pk in before.keys() | after.keys():
             old, new = before.get(pk), after.get(pk)
             if old == new:

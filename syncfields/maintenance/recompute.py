@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,6 +20,11 @@ class Recompute(Maintenance):
     def after(
         self, changes: Sequence[Change], using: str, before: set[PrimaryKey], effects: Effects
     ) -> None:
-        touched = before | self.targets([each for each in changes if each.kind != "delete"], using)
-        if touched:
+        after = self.targets([each for each in changes if each.kind != "delete"], using)
+        self.compare(before, after, effects)
+
+    def compare(
+        self, before: Iterable[PrimaryKey], after: Iterable[PrimaryKey], effects: Effects
+    ) -> None:
+        if touched := {*before, *after}:
             effects.stale[self] |= touched
