@@ -17,7 +17,7 @@ from typing import Any
 
 from tests import databases
 from tests.benchmarks import chart, contention, measure, report, scale
-from tests.benchmarks.contestants import CONTESTANTS
+from tests.benchmarks.contestants import CONTESTANTS, HUB, HUB_BULK, HUB_SINGLE
 from tests.benchmarks.results import Measured
 from tests.benchmarks.worker import Worker
 from tests.benchmarks.workloads import WORKLOADS
@@ -25,7 +25,7 @@ from tests.benchmarks.workloads import WORKLOADS
 DOCS = Path(__file__).parents[2] / "docs"
 QUICK = 3
 MANY = 10_000_000
-PARTS = ("contention", "scale")
+PARTS = ("contention", "hub_contention", "scale")
 
 
 def main(arguments: list[str]) -> int:
@@ -33,8 +33,7 @@ def main(arguments: list[str]) -> int:
     chosen = bool(options.database or options.workload or options.contestant or options.quick)
     measured = []
     for database in options.database or databases.NAMES:
-        names = dict.fromkeys(["none", "sql", *(options.contestant or CONTESTANTS)])
-        with measure.working(database, names) as (workers, absent):
+        with measure.working(database, taking_part(options)) as (workers, absent):
             if "none" not in workers:
                 print(f"{database} did not answer, so not used: {absent['none']}")
                 continue
@@ -50,17 +49,35 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
+def taking_part(options: argparse.Namespace) -> list[str]:
+    """The hub has contestants of its own, and each a process, which is started if it is wanted."""
+    wanted = wanted_of(options)
+    on_hub = {*HUB_SINGLE, *HUB_BULK, "hub_contention"}
+    names = dict.fromkeys(["none", "sql", "hub_none", *(options.contestant or CONTESTANTS)])
+    return [
+        name
+        for name in names
+        if name == "none" or (wanted & on_hub if name in HUB else wanted - on_hub)
+    ]
+
+
+def wanted_of(options: argparse.Namespace) -> set[str]:
+    return set(options.workload or [*WORKLOADS, *PARTS])
+
+
 def run(found: Measured, workers: dict[str, Worker], options: argparse.Namespace) -> None:
-    wanted = options.workload or [*WORKLOADS, *PARTS]
+    wanted = wanted_of(options)
     print(f"\n{found.name} {found.version}")
     for name, reason in found.absent.items():
         print(f"  {name}: not available: {reason}")
     for name, workload in WORKLOADS.items():
         if name in wanted and found.name in workload.databases:
             run_workload(found, workers, name, options)
-    if "contention" in wanted:
-        several = contention.run(found.name, workers, 0.3 if options.quick else 0.7)
-        found.contention += printed(several)
+    shapes = [*contention.RUNS] if "contention" in wanted else []
+    shapes = [shape for shape in shapes if shape != "hub"]
+    shapes += ["hub"] if "hub_contention" in wanted else []
+    seconds = options.seconds or (0.3 if options.quick else 0.7)
+    found.contention += printed(contention.run(found.name, workers, seconds, shapes))
     if "scale" in wanted:
         found.rows += printed(scale.rows(workers, scale.SOURCES, 5))
         found.rules += printed(scale.rules(workers, 5))
@@ -137,6 +154,11 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument(
         "--profile", action="append", choices=CONTESTANTS, help="where its time goes, by function"
+    )
+    result.add_argument(
+        "--seconds",
+        type=float,
+        help="how long several processes write at once; on the hub, ten times as long",
     )
     result.add_argument("--output", type=Path, help="a folder for the report, instead of docs/")
     return result

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from html import escape
 
+from tests.benchmarks.contestants import HUB_BULK, HUB_SINGLE
 from tests.benchmarks.goals import GOALS
 from tests.benchmarks.results import Measured
 from tests.benchmarks.workloads import WORKLOADS
@@ -22,6 +23,8 @@ LEFT_OUT = (
     "bulk_create_more",
     "reconcile_more",
     "reconcile_few_of_more",
+    *HUB_SINGLE,
+    *HUB_BULK,
 )
 
 # Those drawn first lie below.

@@ -20,6 +20,7 @@ TIMES = 20
 FEWER = 4
 """Who takes so many times longer for single operations does so many times fewer of them."""
 WARM_UP = 10
+ONCE = "measured once, with {:,} rows"
 
 
 @dataclass
@@ -156,7 +157,7 @@ def finish(worker: Worker, contestant: str, name: str, size: int, cell: Cell) ->
 def finish_slow(
     worker: Worker, contestant: str, name: str, size: int, cell: Cell, tenths: dict[str, float]
 ) -> None:
-    cell.note = f"measured once, with {tenth(size):,} rows"
+    cell.note = ONCE.format(tenth(size))
     cell.seconds = [tenths[contestant] / tenth(size)]
     verify(worker, contestant, cell)
 

@@ -7,10 +7,12 @@ them change what every model does.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 
 FEW = ("create_1", "create_2", "create_3")
+HUB_SINGLE = ("hub_create", "hub_flip", "hub_score", "hub_move", "hub_delete")
+HUB_BULK = ("hub_bulk_create", "hub_update", "hub_delete_many")
 RULES = (1, 5, 20)
 """So many rules share a path."""
 ALL = ("sqlite", "postgresql", "mariadb")
@@ -110,4 +112,35 @@ CONTESTANTS = {
         )
         for number in RULES
     },
+    **{
+        f"hub_{name}": replace(contestant, only=(*HUB_SINGLE, *HUB_BULK))
+        for name, contestant in {
+            "none": Contestant(title="no synchronization", module="hub.none", keeps=False),
+            "careful": Contestant(title="careful F() receivers", module="hub.careful"),
+            "tuned": Contestant(title="tuned receivers, locked", module="hub.tuned"),
+            "row_trigger": Contestant(
+                title="row trigger", module="hub.triggers", databases=("postgresql",)
+            ),
+            "statement_trigger": Contestant(
+                title="statement trigger", module="hub.triggers", databases=("postgresql",)
+            ),
+            "computedfields": Contestant(
+                title="django-computedfields",
+                module="hub.computed",
+                apps=("django.contrib.contenttypes", "computedfields"),
+                requires="computedfields",
+            ),
+            "denorm": Contestant(
+                title="django-denorm-iplweb",
+                module="hub.denorms",
+                apps=("django.contrib.contenttypes", "denorm"),
+                databases=("postgresql",),
+                requires="denorm",
+            ),
+            "syncfields": Contestant(
+                title="syncfields", module="hub.ours", apps=("syncfields",), ours=True
+            ),
+        }.items()
+    },
 }
+HUB = tuple(name for name in CONTESTANTS if name.startswith("hub_"))
