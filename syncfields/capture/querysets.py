@@ -17,7 +17,7 @@ from django.db.models.sql import UpdateQuery
 
 from syncfields import dropped, engine, many, memory, registry, scope
 from syncfields.capture import conflicts, rekeyed, upserts
-from syncfields.capture.refusals import keys_of, refusal, unmeant
+from syncfields.capture.refusals import keys_of, refusal, unmeant, unmeant_beside
 from syncfields.capture.wrapping import wrap
 from syncfields.changes import Change
 from syncfields.paths import concrete
@@ -31,6 +31,7 @@ def connect() -> None:
     wrap(QuerySet, "update", updating)
     wrap(QuerySet, "bulk_create", creating)
     wrap(QuerySet, "bulk_update", refusing)
+    wrap(QuerySet, "update_or_create", amending)
     wrap(QuerySet, "_raw_delete", deleting)
 
 
@@ -86,6 +87,23 @@ def is_refused(queryset: Any, values: Mapping[str, Any]) -> bool:
     except (FieldDoesNotExist, FieldError):
         return True
     return False
+
+
+def amending(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Who looks for some fields, and names all others, means no synced one of the row found. A new
+    row may be given any value.
+    """
+
+    def update_or_create(
+        self: Any, defaults: Any = None, create_defaults: Any = None, **kwargs: Any
+    ) -> Any:
+        if defaults and scope.suspended() is None:
+            unwritten = unmeant_beside(self.model, defaults, kwargs)
+            create_defaults = defaults if create_defaults is None else create_defaults
+            defaults = {key: each for key, each in defaults.items() if key not in unwritten}
+        return original(self, defaults, create_defaults, **kwargs)
+
+    return update_or_create
 
 
 def refusing(original: Callable[..., int]) -> Callable[..., int]:

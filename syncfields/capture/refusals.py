@@ -34,6 +34,26 @@ def unmeant(
     return frozenset(found)
 
 
+def unmeant_beside(model: Model, names: Collection[str], given: Collection[str]) -> frozenset[str]:
+    """The synced fields among the names, if all fields are named that are not ``given``."""
+    return frozenset(
+        name
+        for owner, owned in owned_by(model)
+        if any(
+            names_all(fields, names, columns_of(model, given))
+            for fields in (owner._meta.local_concrete_fields, model._meta.concrete_fields)
+        )
+        for rule in owned.values()
+        for name in (rule.field.name, rule.field.attname)
+        if name in names
+    )
+
+
+def columns_of(model: Model, names: Collection[str]) -> set[str]:
+    fields = model._meta.concrete_fields
+    return {each.attname for each in fields if each.name in names or each.attname in names}
+
+
 def adds_itself(field: Any) -> bool:
     """Whether ``update_or_create()`` adds it to what it saves, without anybody naming it."""
     return type(field).pre_save is not models.Field.pre_save

@@ -19,7 +19,9 @@ from tests.testapp.models import (
     Book,
     Card,
     Category,
+    City,
     Comment,
+    Country,
     Dish,
     Musician,
     Post,
@@ -121,6 +123,29 @@ def test_who_names_all_fields_means_no_synced_one(save, inherited):
 
     assert model.objects.filter(pk=row.pk, **own).exists()
     assert_truth()
+
+
+@pytest.mark.parametrize("by", ["manager", "related"])
+def test_update_or_create_that_names_all_fields_means_no_synced_one(by):
+    country = Country.objects.create(code="x", name="ex")
+    values = {"size": 5, "country_name": "wrong"}
+
+    def write(**defaults):
+        if by == "related":
+            return country.cities.update_or_create(defaults=defaults)[0]
+        return City.objects.update_or_create(country=country, defaults=defaults)[0]
+
+    for size in (5, 6):  # It is created, and found.
+        city = write(**values | {"size": size})
+        assert (city.size, city.country_name) == (size, "ex")
+        assert_truth()
+    with pytest.raises(SyncedFieldError, match=r"testapp\.City\.country_name"):
+        write(country_name="wrong")
+    with pytest.raises(SyncedFieldError, match=r"testapp\.City\.country_name"):
+        City.objects.update_or_create(size__gt=1, defaults={**values, "size": 7})
+    with unsynced():
+        write(**values)
+    assert City.objects.values_list("country_name", flat=True).get() == "wrong"
 
 
 def test_an_upsert_that_names_all_fields_means_no_synced_one():
