@@ -83,6 +83,32 @@ class Change:
         return not arrival.collected
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The rows that a write has locked before it: see ``foresight.py``."""
+
+    rows: Mapping[Model, Collection[Any]]
+    """The keys of those that were there, by table. They need not be locked again."""
+    whole: Mapping[Model, frozenset[str]]
+    """The columns of targets, of which all is locked that follows when they are written."""
+    complete: bool
+    """Whether all rows were there whose keys were known."""
+
+    def has(self, model: Model, pks: Iterable[Any]) -> bool:
+        held = self.rows.get(model, ())
+        return all(pk in held for pk in pks)
+
+    def has_all_of(self, change: Change) -> bool:
+        """Whether the rows of a write of the engine's own are locked, and all that follows."""
+        if not self.complete or change.kind != "update" or change.columns is None:
+            return False
+        foreseen = self.whole.get(change.model, frozenset())
+        return change.columns <= foreseen and self.has(change.model, change.pks)
+
+
+NOTHING = Held({}, {}, complete=False)
+
+
 def reach(
     dependencies: Iterable[Dependency], changes: Iterable[Change]
 ) -> list[tuple[Path, set[Any]]]:

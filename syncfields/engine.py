@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 
 from django.db import connections
 
-from syncfields import dropped, grouped, initial, pending, registry, scope, targets
-from syncfields.changes import Change
+from syncfields import dropped, foresight, grouped, initial, pending, registry, scope, targets
+from syncfields.changes import NOTHING, Change, Held
 from syncfields.contributions import Contributions
 from syncfields.locks import lock, lock_path
 from syncfields.maintenance.base import Deltas, Effects, Maintenance, drop_zeros
@@ -57,7 +57,9 @@ class Keeping:
         changes: Sequence[Change],
         gone: Gone = (),
         maintenances: Sequence[Maintenance] | None = None,
+        held: Held = NOTHING,
     ) -> None:
+        """``held``: what was locked before, for this write or one that leads to it."""
         self.connection = connection
         self.using: str = connection.alias
         self.changes = changes
@@ -69,11 +71,13 @@ class Keeping:
         self.followed: Sequence[tuple[Maintenance, Path]] = ()
         self.gone = gone
         self.repairs = scope.repairing_drift()
+        self.held = held
 
     def before(self) -> None:
         if len(self.changes) == 1 and not self.repairs:
             self.take_short_ways(self.changes[0])
-        lock_sources(self.connection, self.changes, self.maintenances)
+        if not (len(self.changes) == 1 and self.is_held(self.changes[0])):
+            lock_sources(self.connection, self.changes, self.maintenances)
         if not self.maintenances:
             return
         if self.repairs:
@@ -81,6 +85,21 @@ class Keeping:
         else:
             self.contributions = Contributions(self.using, self.changes, self.maintenances)
             self.contributions.before()
+
+    def is_held(self, change: Change) -> bool:
+        """Whether all that the write of a row will touch is locked, by now; or of several rows, all
+        that follows from a write that has led to these.
+        """
+        if self.held.has_all_of(change):
+            change.locked = change.foreseen = True
+            return True
+        if self.row is None or not (self.ways or self.maintenances):
+            return False
+        if self.held is NOTHING:
+            self.held = foresight.lock(self.connection, change) or NOTHING
+        change.foreseen = self.held.complete
+        self.row.held = self.held
+        return self.held is not NOTHING
 
     def take_short_ways(self, change: Change) -> None:
         """Read a single row at once with all that is known of it; what did not change is left."""
@@ -102,7 +121,7 @@ class Keeping:
         self.ways, self.followed, self.maintenances = found.ways, found.followed, found.others
 
     def after(self) -> None:
-        settle(self.connection, self.collect, at_once=self.repairs)
+        settle(self.connection, self.collect, at_once=self.repairs, held=self.held)
 
     def collect(self, effects: Effects) -> None:
         """Add to ``effects`` what the write did."""
@@ -147,9 +166,10 @@ class KeepingSums:
     to are counts and sums of one target model, which no rule reads.
     """
 
-    def __init__(self, connection: Any, change: Change, found: Route) -> None:
+    def __init__(self, connection: Any, change: Change, found: Route, held: Held) -> None:
         self.connection = connection
         self.change = change
+        self.held = held
         self.target: Any = found.summed
         self.ways = found.ways
         self.row = Row(connection, change)
@@ -161,7 +181,8 @@ class KeepingSums:
                 self.ways = route(change).ways
             else:  # Django will insert it, or it is gone.
                 change.pks = ()
-        lock_parents(self.connection, (change,))
+        if self.held is NOTHING:
+            lock_parents(self.connection, (change,))
 
     def after(self) -> None:
         if not self.ways or not self.change.pks:
@@ -182,7 +203,12 @@ class KeepingSums:
             self.row.add(maintenance, way, deltas, written)
 
 
-def settle(connection: Any, collect: Callable[[Effects], None], at_once: bool = False) -> None:
+def settle(
+    connection: Any,
+    collect: Callable[[Effects], None],
+    at_once: bool = False,
+    held: Held = NOTHING,
+) -> None:
     """Collect effects, and write them, or let them wait."""
     if not at_once and pending.waits(connection):
         effects = pending.of(connection, apply).effects()
@@ -193,10 +219,12 @@ def settle(connection: Any, collect: Callable[[Effects], None], at_once: bool = 
     effects = Effects()
     collect(effects)
     effects.drop_zeros()
-    apply(connection.alias, effects)
+    apply(connection.alias, effects, held)
 
 
-def perform(using: str, changes: Sequence[Change], write: Callable[[], Result]) -> Result:
+def perform(
+    using: str, changes: Sequence[Change], write: Callable[[], Result], held: Held = NOTHING
+) -> Result:
     """Carry out ``write``, which makes ``changes``, and keep all targets right."""
     for change in changes:
         if change.previous is not None:  # Before a transaction is begun for nothing.
@@ -214,9 +242,9 @@ def perform(using: str, changes: Sequence[Change], write: Callable[[], Result]) 
     def attempt() -> Result:
         keeping: Keeping | KeepingSums
         if straight and not scope.repairing_drift():
-            keeping = KeepingSums(connection, changes[0], found)
+            keeping = KeepingSums(connection, changes[0], found, held)
         else:
-            keeping = Keeping(connection, changes, maintenances=maintenances)
+            keeping = Keeping(connection, changes, maintenances=maintenances, held=held)
         keeping.before()
         result = write()
         keeping.after()
@@ -232,12 +260,14 @@ def insert(
     using: str, change: Change, instances: Sequence[Any], write: Callable[[], Result]
 ) -> Result:
     """Insert targets: their synced fields start at the values of their expressions."""
+    connection: Any = connections[using]
 
     def attempt() -> Result:
-        late = initial.assign(using, change, instances)
-        if late and (goes_both_ways(change.model) or connections[using].vendor == "mysql"):
+        held = foresight.lock(connection, change, starts=True) or NOTHING
+        late = initial.assign(using, change, instances, held)
+        if late and (goes_both_ways(change.model) or connection.vendor == "mysql"):
             lock_copied(using, [change], inserts=True)
-        result = perform(using, [change], write)
+        result = perform(using, [change], write, held)
         for maintenance in late:
             evaluate(using, maintenance, set(change.pks))
             for instance in instances:
@@ -245,16 +275,16 @@ def insert(
         return result
 
     if len(instances) == 1:
-        return persistently(connections[using], attempt, [change])
-    with together(connections[using]):
+        return persistently(connection, attempt, [change])
+    with together(connection):
         return attempt()
 
 
-def apply(using: str, effects: Effects) -> None:
-    """Write the effects to the targets, the nearest targets first."""
+def apply(using: str, effects: Effects, held: Held = NOTHING) -> None:
+    """Write the effects to the targets, the nearest targets first; some are ``held``."""
     if not effects.stale and not effects.extremes and len(effects.deltas) == 1:
         ((target, deltas),) = effects.deltas.items()
-        add(using, target, deltas, {})
+        add(using, target, deltas, {}, held)
         return
     plan = registry.plan()
     added = effects.deltas.keys() | effects.extremes.keys()
@@ -262,8 +292,9 @@ def apply(using: str, effects: Effects) -> None:
     for maintenance in sorted(order, key=plan.position.__getitem__):
         target = maintenance.target
         if stale := effects.stale.pop(maintenance, None):
-            recompute(using, maintenance, stale)
-        add(using, target, effects.deltas.pop(target, {}), effects.extremes.pop(target, {}))
+            recompute(using, maintenance, stale, held)
+        deltas, extremes = effects.deltas.pop(target, {}), effects.extremes.pop(target, {})
+        add(using, target, deltas, extremes, held)
 
 
 def evaluate(using: str, maintenance: Maintenance, pks: set[Any]) -> None:
@@ -277,18 +308,25 @@ def evaluate(using: str, maintenance: Maintenance, pks: set[Any]) -> None:
         recompute(using, maintenance, pks)
 
 
-def recompute(using: str, maintenance: Maintenance, pks: set[Any]) -> None:
+def recompute(using: str, maintenance: Maintenance, pks: set[Any], held: Held = NOTHING) -> None:
     """Evaluate the rules of a maintenance anew for the targets ``pks``."""
     with together(connections[using]):
-        lock(maintenance.target, using, pks)
+        if not held.has(maintenance.target, pks):
+            lock(maintenance.target, using, pks)
         if (waiting := pending.known(connections[using])) is not None:
             waiting.discard(maintenance.target, pks, maintenance.values.keys())
         columns = targets.written(maintenance.target, frozenset(maintenance.values))
         change = Change(maintenance.target, "update", sorted_pks(pks), columns, locked=True)
-        perform(using, [change], lambda: targets.evaluate(using, maintenance, change.pks))
+        perform(using, [change], lambda: targets.evaluate(using, maintenance, change.pks), held)
 
 
-def add(using: str, target: Model, deltas: dict[Any, Any], extremes: dict[Any, Any]) -> None:
+def add(
+    using: str,
+    target: Model,
+    deltas: dict[Any, Any],
+    extremes: dict[Any, Any],
+    held: Held = NOTHING,
+) -> None:
     """Apply deltas, and values that joined an extreme, to the rows of one target model."""
     pks = sorted_pks(deltas.keys() | extremes.keys() if extremes else deltas)
     if not pks:
@@ -300,7 +338,10 @@ def add(using: str, target: Model, deltas: dict[Any, Any], extremes: dict[Any, A
     columns = targets.written(target, names)
     change = Change(target, "update", pks, columns)
 
-    healed = perform(using, [change], lambda: targets.add(using, target, pks, deltas, extremes))
+    def write() -> list[Any]:
+        return targets.add(using, target, pks, deltas, extremes)
+
+    healed = perform(using, [change], write, held)
     if healed:
         # What reads a healed value was right or wrong by itself, and the difference says nothing.
         again = Change(target, "update", healed, columns, locked=True)

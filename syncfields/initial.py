@@ -19,8 +19,8 @@ from django.db.models import ExpressionWrapper, Lookup, Model, Q, Subquery, Valu
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.sql import Query
 
-from syncfields import newborn, registry
-from syncfields.changes import Change
+from syncfields import locks, newborn, registry
+from syncfields.changes import NOTHING, Change, Held
 from syncfields.fields import RELATIONS, reads_none, takes_none
 from syncfields.locks import lock_far, locking, must_write
 from syncfields.maintenance.base import Maintenance
@@ -125,7 +125,9 @@ def start_of_counting(field: Any) -> Any:
     return 0 if default in ("", None) and not field.null else default
 
 
-def assign(using: str, change: Change, instances: Sequence[Model]) -> list[Maintenance]:
+def assign(
+    using: str, change: Change, instances: Sequence[Model], held: Held = NOTHING
+) -> list[Maintenance]:
     """Give new instances their first values; returns what must be evaluated after the INSERT."""
     late: list[Maintenance] = []
     reading: list[Reading] = []
@@ -141,7 +143,7 @@ def assign(using: str, change: Change, instances: Sequence[Model]) -> list[Maint
             late.append(each.maintenance)
     if reading:
         for instance in instances:
-            late += read(using, change, reading, instance)
+            late += read(using, change, reading, instance, held)
     late = list(dict.fromkeys(late))
     read_of_fixture = [each for each, _, _ in reading] if change.loaded else []
     for maintenance in dict.fromkeys([*late, *read_of_fixture]):
@@ -216,7 +218,7 @@ def evaluated(using: str, query: Any, values: Mapping[str, Any]) -> dict[str, An
 
 
 def read(
-    using: str, change: Change, reading: Sequence[Reading], instance: Model
+    using: str, change: Change, reading: Sequence[Reading], instance: Model, held: Held
 ) -> list[Maintenance]:
     """Evaluate row expressions for a row that is not there yet, all in one SELECT.
 
@@ -228,10 +230,11 @@ def read(
     values: dict[str, Any] = {}
     makers: dict[str, Maintenance] = {}
     for path in ahead([maintenance for maintenance, _, _ in reading]):
-        lock_far(path, using, vars(instance))
+        if not held.complete:
+            lock_far(path, using, vars(instance))
     for maintenance, name, value in reading:
         found = {
-            each: known(using, change, each, instance, compares(value))
+            each: known(using, change, each, instance, compares(value), held)
             for each in set(references(value, model))
         }
         if not all(certain for _, certain in found.values()):
@@ -279,7 +282,12 @@ def compares(value: Any) -> bool:
 
 
 def known(
-    using: str, change: Change, reference: str, instance: Any, compared: bool = False
+    using: str,
+    change: Change,
+    reference: str,
+    instance: Any,
+    compared: bool = False,
+    held: Held = NOTHING,
 ) -> tuple[Any, bool]:
     """An expression for what a name will stand for, and whether that is certain, and locked until
     COMMIT. None stands for nothing that is known before the row is there.
@@ -302,18 +310,22 @@ def known(
         or len(first.columns) > 1
     ):
         return None, False
-    ((held, name),) = first.columns
-    own = getattr(instance, held)
+    ((near, name),) = first.columns
+    own = getattr(instance, near)
     if hasattr(own, "resolve_expression") or (first.model is model and may_be(instance, name, own)):
         return None, False
     sources = rows(first.model, using).filter(**{name: own})
-    read = (sources if more else locking(sources)).values(rest)
+    if held.complete:
+        sources = locks.reading(sources)
+    read = (sources if more or held.complete else locking(sources)).values(rest)
     # A lookup takes no query of which Django cannot see that it gives one row.
     value = Subquery(read[:1] if compared else read)
-    if not more:
+    if held.complete or not more:
         return value, not must_write(using)
-    locks = connections[using].features.has_select_for_update
-    is_certain = not locks and not change.unordered and all(hop.model is not model for hop in more)
+    is_locked = connections[using].features.has_select_for_update
+    is_certain = (
+        not is_locked and not change.unordered and all(hop.model is not model for hop in more)
+    )
     return value, is_certain
 
 

@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 from django.db.models.lookups import GreaterThan, LessThan
 
 from syncfields import pending, registry, statements
-from syncfields.changes import Change
+from syncfields.changes import NOTHING, Change, Held
 from syncfields.drift import ordered
 from syncfields.fields import UNKNOWN, Backend, keeping
 from syncfields.locks import lock, locking, must_write
@@ -113,6 +113,8 @@ class Row:
         self.contributions: dict[Part, Any] = {}
         self.now: Row | None = None
         self.opened: Any = None
+        self.held: Held = NOTHING
+        """What is locked already."""
 
     def cursor(self) -> Any:
         """One for all statements: making one takes longer than SQLite takes to execute. It is
@@ -272,7 +274,9 @@ class Row:
         stale = effects.stale[maintenance]
         changed = old_key is not None and old is not None and (old_key, old) != (new_key, new)
         if changed and (new_key not in (None, old_key) or must_write(self.using)):
-            lock(maintenance.target, self.using, {old_key, new_key} - {None})
+            keys = {old_key, new_key} - {None}
+            if not self.held.has(maintenance.target, keys):
+                lock(maintenance.target, self.using, keys)
         if changed and self.left_extreme(maintenance, old_key, old):
             stale.add(old_key)
         if new_key is not None and new is not None and new_key not in stale:
