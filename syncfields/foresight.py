@@ -104,20 +104,23 @@ def named_keys(using: str, change: Change, steps: Sequence[Step]) -> dict[Model,
     """The keys that the written row holds and is going to hold; None where these are unknown."""
     found: dict[Model, set[Any]] = {}
     for step in steps:
-        keys = found[step.model] = set()
-        for each in step.named:
-            written = change.kind == "insert" or change.writes((each.column,))
-            for row in change.rows if written and change.kind != "delete" else ():
-                if each.column not in row:
-                    return None
-                key = holding_of(using, change.model, each.column)(row[each.column])
-                if key is UNKNOWN:
-                    return None
-                keys.add(key)
-            if not (written and each.as_written):
-                keys.update(row[each.column] for row in change.former)
-        keys.discard(None)
+        keys = [key for each in step.named for key in keys_in(using, change, each)]
+        if UNKNOWN in keys:
+            return None
+        found[step.model] = set(keys) - {None}
     return found
+
+
+def keys_in(using: str, change: Change, named: Named) -> Iterator[Any]:
+    name = named.column
+    is_written = change.kind == "insert" or (change.kind == "update" and change.writes((name,)))
+    for row in change.rows if is_written else ():
+        holds = holding_of(using, change.model, name)
+        yield holds(row[name]) if name in row else UNKNOWN
+    if not (is_written and named.as_written):
+        own = change.model._meta.pk.attname
+        for row in change.former:
+            yield change.pks[0] if name == own else row.get(name, UNKNOWN)
 
 
 def lock_each(
