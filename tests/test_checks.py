@@ -15,6 +15,7 @@ from django.db.models import (
     F,
     Max,
     Min,
+    OuterRef,
     Q,
     Subquery,
     Sum,
@@ -82,6 +83,7 @@ ANY_BOOK = Q(pk__in=Subquery(Book.objects.order_by("?").values("shelf")[:1]))
         ("E009", Restaurant, "name", declared(F("zone__pk")), "from which testapp.Restaurant"),
         ("E011", Shelf, "book_count", declared(F("books__pages")), "books leads to many rows"),
         ("E013", Shelf, "book_count", declared(Count("books"), touch="page_sum"), "page_sum"),
+        ("E013", Shelf, "book_count", declared(Count("books"), touch="nothing"), "'nothing'"),
         ("E013", Shelf, "book_count", declared(Count("books"), tracking="disk"), "'disk'"),
         ("E013", Shelf, "book_count", declared(Count("books"), depends_on=("x",)), "'x'"),
         ("E013", Profile, "points", declared(Tally("user", on={"login"})), "login"),
@@ -98,6 +100,32 @@ def test_a_rule_that_cannot_be_kept(id, model, name, declaration, culprit):
     assert f"{model._meta.label}.{name}" in message
     assert culprit in message
     assert hint.endswith((".", ")"))
+
+
+BOOKS = Book.objects.filter(shelf=OuterRef("pk"))
+
+
+@pytest.mark.parametrize(
+    "books",
+    [
+        BOOKS.extra(tables=["auth_user"]),
+        BOOKS.extra(select={"one": "1"}),
+        BOOKS.extra(order_by=["pages"]),
+        Book.objects.exclude(shelf=OuterRef("pk")),
+        Book.objects.filter(Q(shelf=OuterRef("pk")) | Q(pages=1)),
+        Book.objects.filter(shelf__gt=OuterRef("pk")),
+        Book.objects.filter(pages=OuterRef("pk")),
+        Book.objects.filter(shelf=OuterRef("page_sum")),
+    ],
+    ids=lambda books: str(books.query.where),
+)
+def test_e007_a_subquery_that_is_not_tied_to_the_row_by_a_key(books):
+    declaration = declared(Coalesce(Subquery(books.values("pages")[:1]), 0))
+
+    ((id, message, _),) = errors((Shelf, "book_count", declaration))
+
+    assert id == "syncfields.E007"
+    assert "holds Query" in message
 
 
 @pytest.fixture

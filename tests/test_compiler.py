@@ -9,6 +9,7 @@ from django.db.models import (
     Count,
     Exists,
     F,
+    FilteredRelation,
     IntegerField,
     Max,
     OuterRef,
@@ -27,6 +28,7 @@ from syncfields.rules import Declaration, Rule
 from tests.testapp.models import Blog, Comment, Post, Reaction
 
 COMMENTS = Comment.objects.filter(post=OuterRef("pk"))
+LIKED = COMMENTS.alias(liked=FilteredRelation("reactions", condition=Q(reactions__kind="like")))
 REACTED = Exists(Reaction.objects.filter(comment=OuterRef("comments__pk")))
 
 
@@ -129,6 +131,22 @@ def read(maintenance):
             {
                 "comments": (["author_id", "post_id", "score", "text"], False),
                 "comments__author": (["username"], False),
+            },
+        ),
+        (
+            Post,
+            "best_score",
+            Subquery(COMMENTS.alias(size=Length("text")).order_by("size").values("score")[:1]),
+            {"comments": (["post_id", "score", "text"], False)},
+        ),
+        # A join may have a condition of its own.
+        (
+            Post,
+            "best_score",
+            Subquery(LIKED.values("liked__pk")[:1]),
+            {
+                "comments": (["post_id"], False),
+                "comments__reactions": (["comment_id", "kind"], False),
             },
         ),
         # A list of expressions.

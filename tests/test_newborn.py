@@ -24,6 +24,7 @@ from django.db.models import (
 )
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, Concat, Length, Lower
+from django.db.models.lookups import Exact
 from django.test.utils import isolate_apps
 
 from syncfields import newborn
@@ -110,6 +111,7 @@ KNOWN = {
     "what differs": (Count("toys__w", distinct=True), ZERO),
     "a maximum": (Max("toys__w"), NULL),
     "with a default": (Max("toys__w", default=5), "Value(5)"),
+    "with a default that is a Value": (Max("toys__w", default=Value(5)), "Value(5)"),
     "arithmetic": (Max(F("toys__w") * F("size")), NULL),
     "with any filter": (Max("toys__w", filter=~Q(room__size=F("size"))), NULL),
     # What is left is made of the row, and of rows next to it.
@@ -174,6 +176,12 @@ SUBQUERIES = {
     "exists": (lambda toys: Exists(toys.filter(box=OuterRef("pk"))), "Value(False)"),
     "not exists": (lambda toys: ~Exists(toys.filter(box=OuterRef("pk"))), "Value(True)"),
     "with more": (lambda toys: Exists(toys.filter(box=OuterRef("id"), w__gt=1)), "Value(False)"),
+    "turned": (lambda toys: Exists(toys.filter(Exact(OuterRef("pk"), F("box")))), "Value(False)"),
+    "by another key": (lambda toys: Exists(toys.filter(coded=OuterRef("code"))), None),
+    "with a table of its own": (
+        lambda toys: Exists(toys.filter(box=OuterRef("pk")).extra(tables=["firsts_room"])),
+        None,
+    ),
     "either": (
         lambda toys: Exists(toys.filter(Q(box=OuterRef("pk")) | Q(w=OuterRef("size")))),
         None,
@@ -193,6 +201,16 @@ def test_subqueries(world, case):
 
     assert certain is (expected is not None)
     assert known == (() if expected is None else (CASE.format(expected),))
+
+
+@pytest.mark.parametrize(("model", "name"), [("Toy", "loose"), ("Row", "box")])
+def test_a_subquery_by_a_key_that_may_dangle(world, model, name):
+    rows = world[model].objects.filter(**{name: OuterRef("pk")})
+    expression = Case(When(Exists(rows), then=1), default=0)
+
+    known, certain = start(world, expression, depends_on=("loose_toys", "rows"))
+
+    assert (known, certain) == ((CASE.format("Value(False)"),), False)
 
 
 def test_a_subquery_of_one_value(world):
