@@ -29,6 +29,8 @@ PLANTED = (
     "testapp.Band.active_fame",
     "testapp.Farm.grain_weight",
     "testapp.Album.tag_count",
+    "hub.Post.score_sum",
+    "hub.Topic.public_count",
 )
 
 

@@ -78,6 +78,11 @@ CHOSEN = {
         ("reweigh", "delete_replies"),
         ("bulk_create_replies", "delete_replies"),
     ),
+    "hub": (
+        ("flip_comment", "deactivate_author"),
+        ("lower_best_score", "delete_next_comment"),
+        ("rename_blog", "move_comment"),
+    ),
 }
 
 

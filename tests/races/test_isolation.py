@@ -40,6 +40,8 @@ CHOSEN = {
     "users": (("move_profile", "change_other_user"), ("bulk_create_cards", "change_user")),
     # many to many, which ignores conflicts
     "playlists": (("add_track", "lengthen_track"),),
+    # all of these at once
+    "hub": (("lower_best_score", "delete_next_comment"),),
     # events
     "hives": (("move_bee", "save_honey"),),
 }

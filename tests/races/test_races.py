@@ -29,10 +29,16 @@ def test_no_drift(races, isolation, apply):
     assert outcome["failures"] == outcome["healed"] == outcome["drift"] == []
 
 
+UNORDERED = pytest.mark.xfail(
+    strict=False, reason="the rules of the hub lock the same tables in several orders"
+)
+
+
 @SERVER
-def test_single_writes_of_hot_rows_do_not_deadlock(races):
+@pytest.mark.parametrize("world", ["hot shelves", pytest.param("hot hub", marks=UNORDERED)])
+def test_single_writes_of_hot_rows_do_not_deadlock(races, world):
     outcome = races(
-        *("--seconds", SECONDS, "--autocommit", 1, "--worlds", "hot shelves"),
+        *("--seconds", SECONDS, "--autocommit", 1, "--worlds", world),
         *("--acts", "create", "save", "save_stale", "delete", "delete_first"),
     )
 

@@ -14,6 +14,8 @@ from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError, connection, models, transaction
 
+from tests.hub import models as hub
+from tests.hub.truth import TARGETS as HUB_TARGETS
 from tests.testapp import models as zoo
 
 User = get_user_model()
@@ -112,6 +114,21 @@ COMMENTS = Kind(
         "score": maybe(size),
         "heat": lambda random: random.choice([0.1, 0.2, 0.3, 1e9]),
         "text": text,
+        "created": time,
+    },
+)
+
+HUB_COMMENTS = Kind(
+    limit=30,
+    churn=30,
+    edits=30,
+    values={
+        "post_id": key(hub.Post),
+        "author_id": key(hub.Author),
+        "topic_id": key(hub.Topic),
+        "is_public": flag,
+        "score": size,
+        "rating": maybe(size),
         "created": time,
     },
 )
@@ -297,6 +314,19 @@ WORLDS: dict[str, dict[Model, Kind]] = {
                 "weight": size,
             },
         ),
+    },
+    # Rules of all kinds, of five tables, that meet in one row.
+    "hub": {
+        hub.Blog: Kind(limit=3, churn=1, edits=4, values={"name": text}),
+        hub.Author: Kind(limit=4, churn=1, edits=4, values={"is_active": flag}),
+        hub.Topic: Kind(limit=3, churn=1),
+        hub.Post: Kind(limit=5, churn=3, edits=8, values={"blog_id": key(hub.Blog)}),
+        hub.Comment: HUB_COMMENTS,
+    },
+    # The same, of parents that stay.
+    "hot hub": {
+        **dict.fromkeys(HUB_TARGETS, Kind(limit=3, churn=0)),
+        hub.Comment: HUB_COMMENTS,
     },
 }
 

@@ -7,6 +7,7 @@ from tests.races.parts import (
     categories,
     countries,
     hives,
+    hub,
     musicians,
     orders,
     places,
@@ -33,4 +34,5 @@ WORLDS: dict[str, World] = {
     "places": places.world,
     "tags": tags.world,
     "topics": topics.world,
+    "hub": hub.world,
 }
