@@ -229,7 +229,8 @@ class Replica:
 
 
 @pytest.mark.django_db(databases=["default", "other"])
-def test_a_replica_is_not_asked(shop, settings):
+@pytest.mark.parametrize("fields", [None, ["n"], ["n", "title"]])
+def test_a_replica_is_not_asked(shop, settings, fields):
     settings.DATABASE_ROUTERS = [f"{__name__}.Replica"]
     Chain(pk=shop.chain_id).save(using="other")
     Shop(pk=shop.pk, title="behind").save(using="other", force_insert=True)
@@ -239,7 +240,7 @@ def test_a_replica_is_not_asked(shop, settings):
     Sale.objects.create(shop=loaded, amount=3)
     assert shown(loaded) == (1, 3, 3)
     Sale.objects.create(shop=loaded, amount=4)
-    loaded.refresh_from_db()
+    loaded.refresh_from_db(fields=fields)
 
     assert shown(loaded) == (2, 7, 4)
 
@@ -418,6 +419,16 @@ def test_what_is_read_while_effects_wait_is_not_kept(shop):
     assert shown(shop) == (2, 7, 4)
 
 
+@pytest.mark.parametrize("fields", [None, ["n"], ["n", "total", "most"]])
+def test_what_is_refreshed_while_effects_wait_is_not_kept(shop, fields):
+    with coalesce():
+        Sale.objects.create(shop=shop, amount=3)
+        shop.refresh_from_db(fields=fields)
+        assert shown(shop) == (0, 0, None)
+
+    assert shown(shop) == (1, 3, 3)
+
+
 def test_what_is_read_before_commit_is_not_kept(emptied, settings):
     settings.SYNCFIELDS = {"APPLY": "commit"}
     shop = Shop.objects.create()
@@ -502,6 +513,22 @@ def test_async_code_reads_what_many_writes_dropped_by_one_statement(shop):
         assert async_to_sync(main)() == [4] * 4
 
     assert statements == [*sync, "SELECT own_shop", "SELECT own_chain"]
+
+
+def test_async_code_reads_rows_whose_keys_are_held_as_text(shop):
+    shops = [shop, Shop.objects.create()]
+    for each in shops:
+        each.pk = str(each.pk)
+
+    def sell():
+        for each in shops:
+            Sale.objects.create(shop=each)
+
+    async def main():
+        await sync_to_async(sell)()
+        return [each.n for each in shops]
+
+    assert async_to_sync(main)() == [1, 1]
 
 
 def test_what_nobody_holds_after_an_async_write_is_not_read(shop):
