@@ -245,6 +245,17 @@ def test_a_replica_is_not_asked(shop, settings, fields):
     assert shown(loaded) == (2, 7, 4)
 
 
+@pytest.mark.django_db(databases=["default", "other"])
+def test_refresh_reads_where_it_is_told_to(shop):
+    Shop(pk=shop.pk, title="behind").save(using="other", force_insert=True)
+
+    for where in ({"using": "other"}, {"from_queryset": Shop.objects.using("other")}):
+        Sale.objects.create(shop=shop, amount=3)
+        shop.refresh_from_db(**where)
+        assert (shop.title, *shown(shop)) == ("behind", 0, 0, None)
+        shop.refresh_from_db(using="default")
+
+
 @pytest.mark.skipif(not hasattr(models, "FETCH_RAISE"), reason="Django 6.1 has fetch modes")
 def test_every_fetch_mode(shop):
     for mode in (models.FETCH_RAISE, models.FETCH_PEERS, models.FETCH_ONE):

@@ -29,7 +29,7 @@ class Code(models.CharField):
     """A field of the user's own: what it stores is known to the database only."""
 
     def get_prep_value(self, value):
-        return None if value is None else str(value).upper()
+        return None if value is None else value.upper()
 
 
 class Crate(Own):
