@@ -18,7 +18,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import django
-from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, IntegerRangeField
+from django.contrib.postgres.fields import (
+    ArrayField,
+    DateTimeRangeField,
+    HStoreField,
+    IntegerRangeField,
+)
+from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models, transaction
 from django.db.models import Count, F, Max, Min, Q, Sum, Value
 from django.db.models.functions import Lower
@@ -160,6 +166,8 @@ class Case:
     """Values that it may be given; the first two are not NULL, and in their order."""
     only: str = ""
     """The database that it is for."""
+    extension: str = ""
+    """What that database must have been extended by."""
     inexact: Sequence[Any] = ()
     """Values that SQLite does not hold as the column should: see docs/guarantees.md."""
     wanted: Sequence[Any] = ()
@@ -170,6 +178,10 @@ class Case:
     """The attribute that is written."""
     more: Callable[[], dict[str, Any]] = dict
     """Further fields of the source."""
+    is_key: bool = False
+    """Whether no two rows of a source hold the same."""
+    is_copied: bool = True
+    """Whether a key can refer to the source."""
 
     def __str__(self) -> str:
         return self.name
@@ -216,6 +228,8 @@ INTEGERS = (
 KEYS = (1, 2, "1", True, None, Value(2), F("rank") + 1)
 PATHS = ("/a", "/b", "", PurePosixPath("/a"), None, Kind.A)
 ARRAYS = ([1, 2], [2], [], ["1", 2], (1, 2), None)
+HSTORES = ({"a": "1"}, {"a": "1", "b": None}, {}, {"a": 1}, {"b": "2", "a": "1"}, None)
+VECTORS = ("a", "b", "", "b a", SearchVector(Value("a b"), config="simple"), None)
 TIMES = ((NOON, None), (None, NOON), None)
 
 CASES = [
@@ -282,6 +296,11 @@ CASES = [
         ("a.txt", "b.txt", "", None),
     ),
     Case(
+        "ImageField",
+        of(models.ImageField, max_length=20),
+        ("a.png", "b.png", "", None),
+    ),
+    Case(
         "GenericIPAddressField",
         of(models.GenericIPAddressField),
         ("10.0.0.1", "::1", "", "0:0:0:0:0:0:0:1", "::ffff:10.0.0.1", None, lazystr("10.0.0.1")),
@@ -315,9 +334,30 @@ CASES = [
         target=of(models.CharField, max_length=5),
         written="value_id",
     ),
+    Case(
+        "OneToOneField",
+        lambda **options: models.OneToOneField(
+            "fieldtypes.Other", models.CASCADE, related_name="+", **options
+        ),
+        (1, 2, "3", True, None, Value(2), Number.FIVE),
+        target=of(models.BigIntegerField),
+        written="value_id",
+        is_key=True,
+    ),
+    Case(
+        "member of a CompositePrimaryKey",
+        lambda **_: models.IntegerField(),
+        (5, 6, "5", True, Number.SIX, Decimal(7), "8"),
+        target=of(models.IntegerField),
+        more=lambda: {"pk": models.CompositePrimaryKey("rank", "value")},
+        is_key=True,
+        is_copied=False,
+    ),
     Case("ArrayField", of(ArrayField, base_field=models.IntegerField()), ARRAYS, only="postgresql"),
     Case("IntegerRangeField", of(IntegerRangeField), ((1, 2), (2, 5), None), only="postgresql"),
     Case("DateTimeRangeField", of(DateTimeRangeField), TIMES, only="postgresql"),
+    Case("HStoreField", of(HStoreField), HSTORES, only="postgresql", extension="hstore"),
+    Case("SearchVectorField", of(SearchVectorField), VECTORS, only="postgresql"),
     *(
         Case(kind.__name__, of(kind, max_length=20), TEXTS[:-1])
         for kind in (
@@ -350,6 +390,7 @@ class World:
     target: Any
     source: Any
     copying: Any
+    """None if no key can refer to a source."""
     plain: Any
     """As the source, without relations and rules."""
 
@@ -388,11 +429,13 @@ def world_of(case: Case) -> World:
         **case.more(),
         **columns,
     )
-    copying = model(
-        "Copying",
-        source=models.ForeignKey(source, models.CASCADE, null=True, related_name="copies"),
-        copy=own(),
-    )
+    copying = None
+    if case.is_copied:
+        copying = model(
+            "Copying",
+            source=models.ForeignKey(source, models.CASCADE, null=True, related_name="copies"),
+            copy=own(),
+        )
     plain = model(
         "Plain",
         rank=models.IntegerField(default=0),
@@ -417,7 +460,7 @@ def rules_of(world: World) -> dict[str, tuple[Any, str, Any]]:
         "Min": (target, "low", Min("sources__value")),
         "Max": (target, "high", Max("sources__value")),
         **({"Sum": (target, "total", total)} if added else {}),
-        "copy": (world.copying, "copy", F("source__value")),
+        **({"copy": (world.copying, "copy", F("source__value"))} if world.copying else {}),
         "equal": (target, "equal", counted(Q(sources__value=first))),
         "isnull": (target, "isnull", counted(Q(sources__value__isnull=True))),
         "in": (target, "among", counted(Q(sources__value__in=[first, second]))),
