@@ -17,7 +17,6 @@ from django.db import connections, models
 from django.db.models.deletion import Collector
 
 from syncfields import (
-    additions,
     grouped,
     initial,
     many,
@@ -25,6 +24,7 @@ from syncfields import (
     routes,
     targets,
     tracking,
+    writing,
 )
 from syncfields.changes import Change, reach
 from syncfields.contributions import sides
@@ -190,7 +190,7 @@ class Sending:
                 return
 
     def follow(self, maintenance: Maintenance, path: Path) -> None:
-        touches = additions.touches(maintenance.target, list(maintenance.values))
+        touches = writing.touches(maintenance.target, list(maintenance.values))
         composite = len(path.model._meta.pk_fields) > 1
         if composite or touches or not self.features.update_can_self_select:
             self.select(maintenance.target)
@@ -230,8 +230,8 @@ class Sending:
 
     def evaluate(self, maintenance: Maintenance, locked: bool) -> None:
         target = maintenance.target
-        touches = additions.touches(target, list(maintenance.values))
-        if not touches and targets.reads_in_update(self.using):
+        touches = writing.touches(target, list(maintenance.values))
+        if not touches and writing.reads_in_update(self.using):
             self.update(target)
             return
         if self.locks and not locked:

@@ -9,19 +9,31 @@ synced fields follow.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from django.db import connections
+from django.db.models import F
 
-from syncfields import dropped, foresight, grouped, initial, pending, registry, scope, targets
+from syncfields import (
+    dropped,
+    foresight,
+    grouped,
+    initial,
+    pending,
+    registry,
+    scope,
+    statements,
+    targets,
+    writing,
+)
 from syncfields.changes import NOTHING, Change, Held
 from syncfields.contributions import Contributions
-from syncfields.locks import lock, lock_path
+from syncfields.locks import lock, lock_path, reading
 from syncfields.maintenance.base import Deltas, Effects, Maintenance, drop_zeros
 from syncfields.maintenance.copies import Copy
-from syncfields.maintenance.direct import Direct
+from syncfields.maintenance.delta import Delta
+from syncfields.maintenance.direct import Direct, Part
 from syncfields.order import (
     goes_both_ways,
     lock_after,
@@ -29,11 +41,13 @@ from syncfields.order import (
     lock_parents,
     lock_sources,
 )
-from syncfields.paths import Model, Path
+from syncfields.paths import Model, Path, column
 from syncfields.routes import Route, concerned, route
 from syncfields.single import Row, changed, contents_of
 from syncfields.statements import once
 from syncfields.transactions import persistently, together
+from syncfields.trees import name_of, rows_with
+from syncfields.updates import Update, sorted_pks, take
 
 Result = TypeVar("Result")
 Gone = Sequence[tuple[grouped.Ways, grouped.Groups]]
@@ -98,7 +112,6 @@ class Keeping:
         if self.held is NOTHING:
             self.held = foresight.lock(self.connection, change) or NOTHING
         change.foreseen = self.held.complete
-        self.row.held = self.held
         return self.held is not NOTHING
 
     def take_short_ways(self, change: Change) -> None:
@@ -120,8 +133,11 @@ class Keeping:
         found = route(change)
         self.ways, self.followed, self.maintenances = found.ways, found.followed, found.others
 
-    def after(self) -> None:
-        settle(self.connection, self.collect, at_once=self.repairs, held=self.held)
+    def after(self, effects: Effects | None = None) -> None:
+        if effects is not None:
+            self.collect(effects)
+        else:
+            settle(self.connection, self.collect, at_once=self.repairs, held=self.held)
 
     def collect(self, effects: Effects) -> None:
         """Add to ``effects`` what the write did."""
@@ -184,7 +200,7 @@ class KeepingSums:
         if self.held is NOTHING:
             lock_parents(self.connection, (change,))
 
-    def after(self) -> None:
+    def after(self, effects: Effects | None = None) -> None:
         if not self.ways or not self.change.pks:
             return
         if pending.waits(self.connection):
@@ -194,8 +210,8 @@ class KeepingSums:
         self.collect(deltas)
         drop_zeros(deltas)
         if deltas:
-            pks, cursor = sorted_pks(deltas), self.row.cursor()
-            targets.add(self.connection.alias, self.target, pks, deltas, {}, cursor)
+            update = Update(self.target, deltas)
+            targets.write(self.connection.alias, update, self.row.cursor())
 
     def collect(self, deltas: Deltas) -> None:
         written = self.row.written()
@@ -213,19 +229,23 @@ def settle(
     if not at_once and pending.waits(connection):
         effects = pending.of(connection, apply).effects()
         collect(effects)
-        if effects.extremes:
-            effects.leave_extremes(registry.plan().targets)
+        effects.leave_extremes(registry.plan().targets)
         return
     effects = Effects()
     collect(effects)
-    effects.drop_zeros()
     apply(connection.alias, effects, held)
 
 
 def perform(
-    using: str, changes: Sequence[Change], write: Callable[[], Result], held: Held = NOTHING
+    using: str,
+    changes: Sequence[Change],
+    write: Callable[[], Result],
+    held: Held = NOTHING,
+    effects: Effects | None = None,
 ) -> Result:
-    """Carry out ``write``, which makes ``changes``, and keep all targets right."""
+    """Carry out ``write``, which makes ``changes``, and keep all targets right: at once, or by what
+    is added to ``effects``.
+    """
     for change in changes:
         if change.previous is not None:  # Before a transaction is begun for nothing.
             what = contents_of(using, change.model)
@@ -241,13 +261,13 @@ def perform(
 
     def attempt() -> Result:
         keeping: Keeping | KeepingSums
-        if straight and not scope.repairing_drift():
+        if straight and effects is None and not scope.repairing_drift():
             keeping = KeepingSums(connection, changes[0], found, held)
         else:
             keeping = Keeping(connection, changes, maintenances=maintenances, held=held)
         keeping.before()
         result = write()
-        keeping.after()
+        keeping.after(effects)
         return result
 
     if changes[0].kind == "insert" and len(changes[0].rows) > 1:
@@ -281,20 +301,111 @@ def insert(
 
 
 def apply(using: str, effects: Effects, held: Held = NOTHING) -> None:
-    """Write the effects to the targets, the nearest targets first; some are ``held``."""
-    if not effects.stale and not effects.extremes and len(effects.deltas) == 1:
-        ((target, deltas),) = effects.deltas.items()
-        add(using, target, deltas, {}, held)
-        return
+    """Write the effects to the targets, table after table, with all that follows from that; some
+    rows are ``held``.
+    """
     plan = registry.plan()
-    added = effects.deltas.keys() | effects.extremes.keys()
-    order = {*effects.stale, *(plan.targets[target][0] for target in added)}
-    for maintenance in sorted(order, key=plan.position.__getitem__):
-        target = maintenance.target
-        if stale := effects.stale.pop(maintenance, None):
-            recompute(using, maintenance, stale, held)
-        deltas, extremes = effects.deltas.pop(target, {}), effects.extremes.pop(target, {})
-        add(using, target, deltas, extremes, held)
+    while (taken := take(effects, plan, is_by_itself)) is not None:
+        if isinstance(taken, Update):
+            write(using, taken, effects, held)
+        else:
+            recompute(using, *taken, held, effects)
+
+
+def is_by_itself(maintenance: Maintenance) -> bool:
+    """Whether the rows of a maintenance must be compared before they are written: what is touched
+    tells which of them have changed, and what a fixture lacks is left as it is.
+    """
+    return scope.loading() or bool(writing.touches(maintenance.target, [*maintenance.values]))
+
+
+def write(using: str, update: Update, effects: Effects, held: Held) -> None:
+    """Write to the rows of one target model; what reads them is added to ``effects``."""
+    target, names, pks = update.target, update.names, update.pks
+    if update.evaluates:
+        if not held.has(target, pks):
+            lock(target, using, pks)
+        if (waiting := pending.known(connections[using])) is not None:
+            for name, rows in update.anew.items():
+                waiting.discard(target, rows, (name,))
+    if is_unread(target, names):
+        targets.write(using, update)
+        return
+    columns = targets.written(target, names)
+    change = Change(target, "update", pks, columns, locked=update.evaluates)
+    adding = added_on(change, update)
+    keeping = Keeping(
+        connections[using],
+        [change],
+        maintenances=[each for each in route(change).maintenances if each not in adding],
+        held=held,
+    )
+    keeping.before()
+    outcome = targets.write(using, update, returned=returning(using, adding))
+    keeping.collect(effects)
+    if adding:
+        add_on(using, update, adding, outcome, effects)
+    if outcome.healed:
+        # What reads a healed value was right or wrong by itself, and the difference says nothing.
+        again = Change(target, "update", outcome.healed, columns)
+        for each in concerned([again]):
+            effects.stale[each] |= each.targets([again], using)
+
+
+def added_on(change: Change, update: Update) -> Mapping[Maintenance, Direct]:
+    """What follows a sum by addition: rules that sum up a field, to which no more is done than to
+    add numbers. The delta of the one is the delta of the other.
+    """
+    found: dict[Maintenance, Direct] = {}
+    summed = {name for row in update.deltas.values() for name in row}
+    for each, way in route(change).ways.items():
+        read = {part: grouped.columns_of(part, update.target) for part in way.parts}
+        if (
+            type(each) is Delta
+            and change.columns is not None
+            and way.key not in change.columns
+            and all(
+                part.condition is None and is_plain(part, names) and names <= summed
+                for part, names in read.items()
+                if not names.isdisjoint(change.columns)
+            )
+        ):
+            found[each] = way
+    numbers = (amount for row in update.deltas.values() for amount in row.values())
+    return {} if any(map(writing.is_expression, numbers)) else found
+
+
+def is_plain(part: Part, names: Collection[str]) -> bool:
+    """Whether a column is added up, and nothing else."""
+    return part.counted is None and type(part.amount) is F and len(names) == 1
+
+
+def returning(using: str, adding: Mapping[Maintenance, Direct]) -> tuple[str, ...]:
+    """The columns that the UPDATE returns: the keys of the targets that it adds to."""
+    if not adding or not statements.can_return_from_update(using):
+        return ()
+    return ("pk", *dict.fromkeys(way.key for way in adding.values()))
+
+
+def add_on(
+    using: str,
+    update: Update,
+    adding: Mapping[Maintenance, Direct],
+    outcome: targets.Outcome,
+    effects: Effects,
+) -> None:
+    """Add what was added to rows to those that sum them up."""
+    keys = [*dict.fromkeys(way.key for way in adding.values())]
+    found = outcome.rows
+    if len(found) != len(update.pks):
+        found = list(reading(rows_with(update.target, using, update.pks).values_list("pk", *keys)))
+    for pk, *row in found:
+        amounts, key_of = update.deltas.get(pk, {}), dict(zip(keys, row, strict=True))
+        for way in adding.values():
+            key = key_of[way.key]
+            for part in way.parts if key is not None else ():
+                if amount := amounts.get(column(update.target, name_of(part.amount)).attname):
+                    effects.add(way.maintenance.target, key, part.attname, part.sign * amount)
 
 
 def evaluate(using: str, maintenance: Maintenance, pks: set[Any]) -> None:
@@ -308,8 +419,16 @@ def evaluate(using: str, maintenance: Maintenance, pks: set[Any]) -> None:
         recompute(using, maintenance, pks)
 
 
-def recompute(using: str, maintenance: Maintenance, pks: set[Any], held: Held = NOTHING) -> None:
-    """Evaluate the rules of a maintenance anew for the targets ``pks``."""
+def recompute(
+    using: str,
+    maintenance: Maintenance,
+    pks: set[Any],
+    held: Held = NOTHING,
+    effects: Effects | None = None,
+) -> None:
+    """Evaluate the rules of a maintenance anew for the targets ``pks``; what reads them is added
+    to ``effects``, or follows at once.
+    """
     with together(connections[using]):
         if not held.has(maintenance.target, pks):
             lock(maintenance.target, using, pks)
@@ -317,36 +436,11 @@ def recompute(using: str, maintenance: Maintenance, pks: set[Any], held: Held = 
             waiting.discard(maintenance.target, pks, maintenance.values.keys())
         columns = targets.written(maintenance.target, frozenset(maintenance.values))
         change = Change(maintenance.target, "update", sorted_pks(pks), columns, locked=True)
-        perform(using, [change], lambda: targets.evaluate(using, maintenance, change.pks), held)
 
+        def write() -> None:
+            targets.evaluate(using, maintenance, change.pks)
 
-def add(
-    using: str,
-    target: Model,
-    deltas: dict[Any, Any],
-    extremes: dict[Any, Any],
-    held: Held = NOTHING,
-) -> None:
-    """Apply deltas, and values that joined an extreme, to the rows of one target model."""
-    pks = sorted_pks(deltas.keys() | extremes.keys() if extremes else deltas)
-    if not pks:
-        return
-    names = frozenset(chain.from_iterable([*deltas.values(), *extremes.values()]))
-    if is_unread(target, names):
-        targets.add(using, target, pks, deltas, extremes)
-        return
-    columns = targets.written(target, names)
-    change = Change(target, "update", pks, columns)
-
-    def write() -> list[Any]:
-        return targets.add(using, target, pks, deltas, extremes)
-
-    healed = perform(using, [change], write, held)
-    if healed:
-        # What reads a healed value was right or wrong by itself, and the difference says nothing.
-        again = Change(target, "update", healed, columns, locked=True)
-        with scope.repairs():
-            perform(using, [again], lambda: None)
+        perform(using, [change], write, held, effects)
 
 
 def is_unread(target: Model, names: frozenset[str]) -> bool:
@@ -356,15 +450,6 @@ def is_unread(target: Model, names: frozenset[str]) -> bool:
         return not concerned([Change(target, "update", (), targets.written(target, names))])
 
     return once(("unread", target, names), find)
-
-
-def sorted_pks(pks: Any) -> list[Any]:
-    if len(pks) == 1:
-        return list(pks)
-    try:
-        return sorted(pks)
-    except TypeError:
-        return sorted(pks, key=repr)
 
 
 def in_plan_order(

@@ -29,6 +29,7 @@ from syncfields.scans import Rows
 from syncfields.selection import Selection, Task, plan_tasks
 from syncfields.transactions import together
 from syncfields.turns import carried_out
+from syncfields.updates import sorted_pks
 
 BATCH_SIZE = 10_000
 # Of rows that differ, as many are locked together.
@@ -283,7 +284,7 @@ def summary(found: Mapping[str, list[Drift]]) -> Found:
 
 def repair_candidates(task: Task, chunk: Rows) -> Found:
     """Find the drift among some rows, and repair what is still there once they are locked."""
-    keys = engine.sorted_pks({pk for scan in task.scans for pk in drift.candidates(scan, chunk)})
+    keys = sorted_pks({pk for scan in task.scans for pk in drift.candidates(scan, chunk)})
     found: Found = []
     for batch in targets.batches(keys, LOCKED_AT_ONCE if task.at_once else LOCKED):
         many = task.at_once and len(batch) > drift.FEW

@@ -6,15 +6,13 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import BooleanField, ExpressionWrapper, F, Q, QuerySet, Subquery, Value
+from django.db.models import QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
-from django.db.models.lookups import GreaterThan, LessThan
 
 from syncfields import pending, registry, statements
-from syncfields.changes import NOTHING, Change, Held
-from syncfields.drift import ordered
+from syncfields.changes import Change
 from syncfields.fields import UNKNOWN, Backend, keeping
-from syncfields.locks import lock, locking, must_write
+from syncfields.locks import locking
 from syncfields.maintenance.base import Deltas, Effects, Maintenance
 from syncfields.maintenance.direct import Direct, Part
 from syncfields.maintenance.extreme import Extreme
@@ -113,7 +111,6 @@ class Row:
         self.contributions: dict[Part, Any] = {}
         self.now: Row | None = None
         self.opened: Any = None
-        self.held: Held = NOTHING
         """What is locked already."""
 
     def cursor(self) -> Any:
@@ -244,26 +241,6 @@ class Row:
             return amount
         return Coalesce(amount, Value(0), output_field=column(maintenance.target, part.attname))
 
-    def left_extreme(self, maintenance: Extreme, key: Any, old: Any) -> bool:
-        """Lock the target and ask whether the old value is not beaten by the stored one."""
-        target, name, better = maintenance.target, maintenance.attname, maintenance.better
-        field = column(target, name)
-
-        def make() -> Statement:
-            vendor = self.connection.vendor
-            stored, left = (ordered(field, each, vendor) for each in (F(name), Param("old", field)))
-            beats = (GreaterThan if better == "gt" else LessThan)(stored, left)
-            queryset = rows(target, self.using).filter(pk=Param("key", target._meta.pk))
-            # Not asked by WHERE, which would leave the row unlocked where the value is beaten: who
-            # takes the better one away at the same time still finds this one.
-            beaten = Q(beats, **{f"{name}__isnull": False})
-            is_left = ExpressionWrapper(~beaten, output_field=BooleanField())
-            return statements.select(locking(queryset).values_list(is_left))
-
-        statement = once(("left", self.using, target, name), make)
-        (left,) = statement.row(self.cursor(), key=key, old=old) or (False,)
-        return bool(left)
-
     def compare(
         self, maintenance: Extreme, way: Direct, effects: Effects, written: Mapping[str, Any]
     ) -> None:
@@ -271,14 +248,11 @@ class Row:
         (part,), (old_key, new_key) = way.parts, self.keys(way, written)
         old = self.contributions.get(part)
         new = None if new_key is None else self.present(maintenance, part, written)
-        stale = effects.stale[maintenance]
-        changed = old_key is not None and old is not None and (old_key, old) != (new_key, new)
-        if changed and (new_key not in (None, old_key) or must_write(self.using)):
-            keys = {old_key, new_key} - {None}
-            if not self.held.has(maintenance.target, keys):
-                lock(maintenance.target, self.using, keys)
-        if changed and self.left_extreme(maintenance, old_key, old):
-            stale.add(old_key)
-        if new_key is not None and new is not None and new_key not in stale:
-            row = effects.extremes[maintenance.target][new_key]
-            row[maintenance.attname] = (maintenance.better, new)
+        name, target = maintenance.attname, maintenance.target
+        if old_key is not None and old is not None and (old_key, old) != (new_key, new):
+            if maintenance.is_touching:
+                effects.stale[maintenance].add(old_key)
+            else:
+                effects.left[target][old_key][name] = (maintenance.better, old)
+        if new_key is not None and new is not None:
+            effects.extremes[target][new_key][name] = (maintenance.better, new)

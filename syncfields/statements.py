@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from copy import copy
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -34,6 +35,15 @@ class Param(Expression):
 
     def adapted(self, value: Any, connection: Any) -> Any:
         return self.output_field.get_db_prep_value(value, connection, prepared=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What an UPDATE says of the rows that it matched."""
+
+    number: int
+    rows: Sequence[Row] = ()
+    """The columns that it returned."""
 
 
 class Statement:
@@ -111,11 +121,18 @@ class Statement:
 
     def update(self, cursor: Any = None, **values: Any) -> int:
         """Execute an UPDATE; the number of rows matched."""
+        return self.written(cursor, **values).number
+
+    def written(self, cursor: Any = None, **values: Any) -> Written:
+        """Execute an UPDATE, which may return columns of the rows that it matched."""
         if cursor is None:
             with connections[self.using].cursor() as own:
-                return self.update(own, **values)
+                return self.written(own, **values)
         self.execute(cursor, values)
-        return int(cursor.rowcount)
+        if not self.selected:
+            return Written(int(cursor.rowcount))
+        found = [self.converted(row, cursor.db) for row in cursor.fetchall()]
+        return Written(len(found), found)
 
 
 def passed(functions: Sequence[Any], expression: Any, connection: Any, value: Any) -> Any:
@@ -195,12 +212,30 @@ def counted(statement: Statement, grouping: int) -> Statement:
     )
 
 
-def update(queryset: QuerySet[Any], values: Mapping[str, Any]) -> Statement:
-    """``QuerySet.update()`` below the library's own capture."""
+def update(
+    queryset: QuerySet[Any], values: Mapping[str, Any], returned: Sequence[str] = ()
+) -> Statement:
+    """``QuerySet.update()`` below the library's own capture; ``returned``: the columns of each row
+    that are returned, where the database can do that.
+    """
     query: Any = queryset.query.chain(sql.UpdateQuery)
     query.add_update_values(dict(values))
     text, params = query.get_compiler(queryset.db).as_sql()
-    return Statement(queryset.db, text, params)
+    if not returned:
+        return Statement(queryset.db, text, params)
+    selecting = QuerySet(queryset.model).order_by().values_list(*returned)
+    compiler: Any = selecting.query.get_compiler(queryset.db)
+    compiler.pre_sql_setup()
+    columns = [column for _, (column, _), _ in compiler.select]
+    text = f"{text} RETURNING {', '.join(columns)}"
+    return Statement(queryset.db, text, params, compiler, len(columns))
+
+
+def can_return_from_update(using: str) -> bool:
+    """Whether an UPDATE can return columns. MariaDB's cannot, although its INSERT can."""
+    connection = connections[using]
+    returns = connection.features.can_return_columns_from_insert
+    return bool(returns) and connection.vendor != "mysql"
 
 
 def assign_selected(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -13,7 +14,7 @@ from django.db.models.constants import LOOKUP_SEP
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 
-from syncfields import additions, drift, registry, scope, signals, statements
+from syncfields import drift, registry, scope, signals, statements, writing
 from syncfields.drift import Drift
 from syncfields.locks import reading, snapshot_is_old
 from syncfields.maintenance.base import Maintenance
@@ -32,10 +33,22 @@ from syncfields.trees import (
     settable,
     takes_as_one,
 )
+from syncfields.updates import Update
+from syncfields.writing import reads_in_update
 
 logger = logging.getLogger("syncfields.drift")
 BATCH = 500
 MANY = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an UPDATE of targets came to."""
+
+    healed: Sequence[Any]
+    """The rows of which a value had drifted."""
+    rows: Sequence[Any]
+    """The columns that were returned."""
 
 
 def batches(items: Iterable[Any], size: int = BATCH) -> Iterator[list[Any]]:
@@ -46,13 +59,13 @@ def batches(items: Iterable[Any], size: int = BATCH) -> Iterator[list[Any]]:
 
 def written(target: Model, names: frozenset[str]) -> frozenset[str]:
     """The columns that an UPDATE of synced fields writes: those, and the fields they touch."""
-    return once(("written", target, names), lambda: names.union(additions.touches(target, names)))
+    return once(("written", target, names), lambda: names.union(writing.touches(target, names)))
 
 
 def evaluate(using: str, maintenance: Maintenance, pks: Sequence[Any], locked: bool = True) -> None:
     """Set the synced fields of the targets ``pks`` to the values of their expressions."""
     target, values = maintenance.target, maintenance.values
-    touched = additions.touches(target, list(values))
+    touched = writing.touches(target, list(values))
     for batch in batches(pks):
         queryset = rows_with(target, using, batch)
         anew = {name: settable(target, value) for name, value in values.items()}
@@ -68,7 +81,7 @@ def evaluate(using: str, maintenance: Maintenance, pks: Sequence[Any], locked: b
             values = kept(maintenance, values)
         repaired = drift.repair([Scan(values)], values, Rows(target, using, batch), locked)
         for name, drifts in repaired.items():
-            if touch := additions.touches(target, [name]):
+            if touch := writing.touches(target, [name]):
                 changed = rows(target, using).filter(pk__in=[each.pk for each in drifts])
                 statements.update(changed, touch).update()
 
@@ -98,27 +111,15 @@ def evaluate_and_touch(
     after = {pk: row for pk, *row in queryset.values_list("pk", *anew)}
     for number, name in enumerate(anew):
         changed = [pk for pk, row in after.items() if row[number] != before[pk][number]]
-        if changed and (touch := additions.touches(target, [name])):
+        if changed and (touch := writing.touches(target, [name])):
             statements.update(rows(target, using).filter(pk__in=changed), touch).update()
-
-
-def reads_in_update(using: str) -> bool:
-    """Whether an UPDATE is to evaluate the expressions by itself.
-
-    MySQL cannot. MariaDB locks the rows that it reads then, which their writers may hold while they
-    wait for this target; at READ COMMITTED a SELECT before it does not.
-    """
-    connection: Any = connections[using]
-    if connection.vendor == "mysql" and connection.isolation_level == "read committed":
-        return False
-    return bool(connection.features.update_can_self_select)
 
 
 def follow(using: str, maintenance: Maintenance, path: Path, pk: Any, cursor: Any) -> None:
     """Evaluate all targets anew that are connected with one row, in one UPDATE."""
     target, values = maintenance.target, maintenance.values
     composite = len(path.model._meta.pk_fields) > 1
-    touched = additions.touches(target, list(values))
+    touched = writing.touches(target, list(values))
     at_once = connections[using].features.update_can_self_select and not scope.loading()
     if composite or touched or not at_once:
         pks = reading(connected(using, [(path, [pk])])).values_list("pk", flat=True)
@@ -147,50 +148,44 @@ def at_source(path: Path, value: Any, key: Param) -> Subquery | None:
     return Subquery(rows(path.model).filter(pk=key).values(_syncfields_value=there))
 
 
-def add(
-    using: str,
-    target: Model,
-    pks: Sequence[Any],
-    deltas: Mapping[Any, Mapping[str, Any]],
-    extremes: Mapping[Any, Mapping[str, Any]],
-    cursor: Any = None,
-) -> list[Any]:
-    """Add deltas, and values that join an extreme; heal the rows that cannot take them.
-
-    Returns the rows of which a value had drifted.
-    """
+def write(
+    using: str, update: Update, cursor: Any = None, returned: tuple[str, ...] = ()
+) -> Outcome:
+    """Send an UPDATE; heal the rows that cannot take what is added."""
     healed: list[Any] = []
+    found: list[Any] = []
+    pks = update.pks
     few = len(pks) <= BATCH
-    for batch in [pks] if few else batches_to_add(using, target, pks, deltas, extremes):
-        if additions.add(using, target, batch, deltas, extremes, cursor) != len(batch):
-            columns = {
-                name for rows in (deltas, extremes) for pk in batch for name in rows.get(pk, ())
-            }
-            healed += heal(using, target, columns, batch, deltas)
-    return healed
+    for part in [update] if few else map(update.of, batches_to_write(using, update)):
+        batch = part.pks
+        written = writing.write(using, part, cursor, returned)
+        found += written.rows
+        if written.number != len(batch):
+            healed += heal(using, update.target, part.names, batch, part.deltas)
+    return Outcome(healed, found)
 
 
-def batches_to_add(
-    using: str,
-    target: Model,
-    pks: Sequence[Any],
-    deltas: Mapping[Any, Mapping[str, Any]],
-    extremes: Mapping[Any, Mapping[str, Any]],
-) -> Iterable[Sequence[Any]]:
+def batches_to_write(using: str, update: Update) -> Iterable[Sequence[Any]]:
     """Batches of rows: large ones where few different amounts are added, each of which is a branch
     of the UPDATE.
     """
-    if extremes or not takes_as_one(using) or in_lookup(using, target, pks) == "in":
+    pks = update.pks
+    only_adds = not (update.joined or update.evaluates)
+    if not (only_adds and takes_as_one(using)) or in_lookup(using, update.target, pks) == "in":
         return batches(pks)
     found: list[Sequence[Any]] = []
     for batch in batches(pks, MANY):
-        amounts = {amount for pk in batch for amount in deltas[pk].values()}
+        amounts = {amount for pk in batch for amount in update.deltas[pk].values()}
         found += batches(batch) if len(amounts) > BATCH else [batch]
     return found
 
 
 def heal(
-    using: str, target: Model, columns: set[str], pks: Sequence[Any], deltas: Mapping[Any, Any]
+    using: str,
+    target: Model,
+    columns: Collection[str],
+    pks: Sequence[Any],
+    deltas: Mapping[Any, Any],
 ) -> list[Any]:
     """Evaluate targets anew that could not take a delta, and report those that had drifted."""
     healed: list[Any] = []

@@ -29,6 +29,7 @@ from syncfields.paths import concrete
 from syncfields.routes import route
 from syncfields.transactions import together
 from syncfields.trees import rows, rows_with
+from syncfields.updates import sorted_pks
 
 MEMORY_LIMIT = 100
 DATABASE_CASCADE = getattr(models, "DB_CASCADE", None)
@@ -308,7 +309,7 @@ def delete_noting(
 
 
 def sorted_unique(pks: Iterable[Any]) -> list[Any]:
-    return engine.sorted_pks(set(pks))
+    return sorted_pks(set(pks))
 
 
 def database_keys(model: Any, seen: set[Any]) -> Iterator[Any]:

@@ -40,7 +40,9 @@ class Effects:
 
     deltas: dict[Model, Deltas] = field(default_factory=by_target)
     extremes: dict[Model, dict[PrimaryKey, dict[str, Any]]] = field(default_factory=by_target)
-    """Values that joined a minimum or maximum, in the same shape."""
+    """Values that joined a minimum or maximum, in the same shape: ``(lookup, value)``."""
+    left: dict[Model, dict[PrimaryKey, dict[str, Any]]] = field(default_factory=by_target)
+    """Values that left a minimum or maximum, and may have been it, in the same shape."""
     stale: dict[Maintenance, set[PrimaryKey]] = field(default_factory=partial(defaultdict, set))
     """Targets to evaluate anew."""
 
@@ -58,13 +60,14 @@ class Effects:
             self.stale[maintenance] |= pks
 
     def leave_extremes(self, maintenances: Mapping[Model, Sequence[Maintenance]]) -> None:
-        """Evaluate anew what values have joined, because rows may leave again while this waits."""
-        for target, joining in self.extremes.items():
-            for maintenance in maintenances.get(target, ()):
-                for pk, row in joining.items():
-                    if not row.keys().isdisjoint(maintenance.values):
-                        self.stale[maintenance].add(pk)
-        self.extremes.clear()
+        """Evaluate anew what values have joined or left, because this waits, and others follow."""
+        for effects in (self.extremes, self.left):
+            for target, changed in effects.items():
+                for maintenance in maintenances.get(target, ()):
+                    for pk, row in changed.items():
+                        if not row.keys().isdisjoint(maintenance.values):
+                            self.stale[maintenance].add(pk)
+            effects.clear()
 
     def drop_zeros(self) -> None:
         for deltas in self.deltas.values():
@@ -72,7 +75,7 @@ class Effects:
 
     def spare(self, model: Model, pks: Collection[PrimaryKey]) -> None:
         """Write nothing to targets that are deleted themselves."""
-        for effects in (self.deltas, self.extremes):
+        for effects in (self.deltas, self.extremes, self.left):
             if rows := effects.get(model):
                 for pk in pks:
                     rows.pop(pk, None)

@@ -30,6 +30,11 @@ class Extreme(Maintenance):
         """The lookup by which one value beats another."""
         return "gt" if isinstance(self.aggregate, Max) else "lt"
 
+    @property
+    def is_touching(self) -> bool:
+        """Whether another field tells when it has changed: then it is compared before it is set."""
+        return self.rules[0].declaration.touch is not None
+
     def before(self, changes: Sequence[Change], using: str) -> dict[PrimaryKey, Any]:
         return self.contributions([each for each in changes if each.kind != "insert"], using)
 
@@ -46,10 +51,13 @@ class Extreme(Maintenance):
             old, new = before.get(pk), after.get(pk)
             if old == new:
                 continue
-            if old is None:
-                effects.extremes[self.target][pk][self.attname] = (self.better, new)
-            else:
+            if old is not None and self.is_touching:
                 effects.stale[self].add(pk)
+                continue
+            if old is not None:
+                effects.left[self.target][pk][self.attname] = (self.better, old)
+            if new is not None:
+                effects.extremes[self.target][pk][self.attname] = (self.better, new)
 
     def contributions(self, changes: Sequence[Change], using: str) -> dict[PrimaryKey, Any]:
         affected = self.affected(changes, using)

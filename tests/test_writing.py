@@ -12,7 +12,8 @@ from django.db.models import Count, QuerySet, Sum
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncfields import additions, synced
+from syncfields import statements, synced, writing
+from syncfields.updates import Update
 from tests.ownmodels import assert_kept, kept_by, own_apps
 from tests.undo import rolled_back
 
@@ -59,7 +60,7 @@ class UuidPart(Own):
 
 
 NAMES = ("count", "balance", "money")
-FEW = additions.COMPILED_ROWS
+FEW = writing.COMPILED_ROWS
 
 
 def value_of(name, number):
@@ -78,7 +79,7 @@ def test_what_is_added_is_what_was_given(number, kinds, some, random, target):
         QuerySet(target).bulk_create(target() for _ in range(number))
         pks = sorted(QuerySet(target).values_list("pk", flat=True))
         start = {name: value_of(name, 1000) for name in NAMES}
-        additions.statements.update(QuerySet(target), start).update()
+        statements.update(QuerySet(target), start).update()
         deltas = {pk: {} for pk in pks}
         for name, kind, share in zip(NAMES, kinds, some, strict=True):
             amounts = [value_of(name, random.randint(-99, 99)) for _ in range(kind)]
@@ -89,7 +90,7 @@ def test_what_is_added_is_what_was_given(number, kinds, some, random, target):
         if not deltas:
             return
 
-        added = additions.add("default", target, [*deltas], deltas, {})
+        added = writing.write("default", Update(target, deltas)).number
 
         assert added == len(deltas)
         for row in QuerySet(target).values("pk", *NAMES):
