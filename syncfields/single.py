@@ -111,7 +111,6 @@ class Row:
         self.contributions: dict[Part, Any] = {}
         self.now: Row | None = None
         self.opened: Any = None
-        """What is locked already."""
 
     def cursor(self) -> Any:
         """One for all statements: making one takes longer than SQLite takes to execute. It is

@@ -57,29 +57,36 @@ class Cost:
 
 
 COSTS = {
-    "create": Cost(11, 12, 16, tables=4),
+    "create": Cost(7, 8, 13, tables=4),
     "save_unchanged": Cost(2, 2, 2, tables=0),
     "flip_a_condition": Cost(4, 4, 4, tables=2),
-    "change_a_summed_value": Cost(6, 7, 9, tables=1, fan_outs=1),
-    "move_to_another_post_and_author": Cost(16, 18, 24, tables=3, fan_outs=2),
-    "delete": Cost(16, 17, 23, tables=4, fan_outs=1),
-    "bulk_create": Cost(11, 22, 30, tables=4),
+    "change_a_summed_value": Cost(3, 4, 5, tables=1, fan_outs=1),
+    "move_to_another_post_and_author": Cost(7, 9, 14, tables=3, fan_outs=2),
+    "delete": Cost(7, 8, 13, tables=4, fan_outs=1),
+    "bulk_create": Cost(7, 17, 26, tables=4),
     "update_a_condition": Cost(4, 4, 4, tables=2),
-    "update_a_summed_value": Cost(7, 9, 11, tables=1, fan_outs=1),
-    "bulk_update": Cost(8, 10, 12, tables=2, fan_outs=1),
-    "delete_many": Cost(14, 21, 27, tables=4, fan_outs=1),
+    "update_a_summed_value": Cost(5, 6, 7, tables=1, fan_outs=1),
+    "bulk_update": Cost(6, 7, 8, tables=2, fan_outs=1),
+    "delete_many": Cost(7, 10, 14, tables=4, fan_outs=1),
     "author_becomes_inactive": Cost(5, 5, 5, tables=1, fan_outs=1),
     "blog_renamed": Cost(4, 7, 8, tables=1),
     "post_moves": Cost(7, 11, 12, tables=2, fan_outs=1),
     "delete_post": Cost(9, 12, 15, tables=3, fan_outs=1, own=2),
 }
-CHEAP = {"save_unchanged", "flip_a_condition", "update_a_condition", "author_becomes_inactive"}
-MEETING = {
-    "sqlite": {*CHEAP, "blog_renamed"},
-    "postgresql": CHEAP,
-    "mysql": CHEAP,
+BULK = {"update_a_summed_value", "bulk_update", "bulk_create", "delete_many"}
+ROWS_BETWEEN = {"blog_renamed", "post_moves", "delete_post"}
+MISSING = {
+    "sqlite": {"post_moves", "delete_post"},
+    "postgresql": {"create", "move_to_another_post_and_author", *BULK, *ROWS_BETWEEN},
+    "mysql": {
+        "create",
+        "move_to_another_post_and_author",
+        "delete",
+        *(BULK - {"bulk_update"}),
+        *ROWS_BETWEEN,
+    },
 }
-"""The writes that meet the budget already."""
+"""The writes that do not meet the budget yet."""
 
 
 def write(function):
@@ -214,7 +221,7 @@ def test_every_write_has_its_cost():
 
 @pytest.mark.parametrize("vendor", DATABASES)
 def test_which_writes_meet_the_budget(vendor):
-    assert {name for name, cost in COSTS.items() if cost.meets(vendor)} == MEETING[vendor]
+    assert {name for name, cost in COSTS.items() if not cost.meets(vendor)} == MISSING[vendor]
 
 
 @pytest.mark.parametrize("name", COSTS)
