@@ -48,3 +48,14 @@ class NotMigrated(ImproperlyConfigured):
             f"The database {using!r} lacks {', '.join(lacking)}. Run manage.py migrate there, or "
             "select rules whose tables it has."
         )
+
+
+class NoRollback(ImproperlyConfigured):
+    """A database has tables of which it takes nothing back."""
+
+    def __init__(self, using: str, tables: Sequence[str]) -> None:
+        super().__init__(
+            f"The database {using!r} does not take back what is written to "
+            f"{', '.join(tables) or 'its tables'}, so that sample rows would stay there. Use a "
+            "copy of it whose tables have transactions (InnoDB)."
+        )

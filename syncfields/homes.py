@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
+from django.apps import apps
 from django.db import Error, connections, router
 
 from syncfields.exceptions import RuleError
@@ -67,3 +69,27 @@ def lacking(alias: str, models: Iterable[Model]) -> list[str]:
             return found
     except Error:
         return []
+
+
+WITHOUT_TRANSACTIONS = """
+    SELECT t.table_name FROM information_schema.tables t
+    JOIN information_schema.engines e ON e.engine = t.engine
+    WHERE t.table_schema = DATABASE() AND e.transactions <> 'YES'
+"""
+
+
+def without_rollback(alias: str) -> list[str] | None:
+    """The tables of models that keep what a transaction wrote when it is rolled back; None where
+    there are none.
+    """
+    connection: Any = connections[alias]
+    # Where it is not said, Django finds out by making a table.
+    if type(connection.features).supports_transactions is False:
+        return []
+    if connection.vendor != "mysql":
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute(WITHOUT_TRANSACTIONS)
+        found = {name for (name,) in cursor.fetchall()}
+    ours = {model._meta.db_table for model in apps.get_models(include_auto_created=True)}
+    return sorted(found & ours) or None

@@ -10,7 +10,7 @@ from django.test.utils import isolate_apps
 
 from syncfields import Tally, checks, register, registry, synced
 from syncfields.compiler import compile_rules
-from syncfields.explain import explain
+from syncfields.explain import explain_rules
 from syncfields.rules import Declaration, Rule, collect, registered
 from tests.testapp.models import Book, Profile, Shelf
 
@@ -75,7 +75,8 @@ def test_a_function_given_to_register(registering):
     (rule,) = [each for each in registry.plan().rules if each.label == "testapp.Profile.nickname"]
 
     assert rule.expression == Coalesce("user__username", Value(""))
-    assert explain(rule.label).rules[0].expression == "Coalesce(F(user__username), Value(''))"
+    (explained,) = explain_rules(rule.label)
+    assert explained.expression == "Coalesce(F(user__username), Value(''))"
 
 
 def errors(make):
