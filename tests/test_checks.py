@@ -152,6 +152,10 @@ def loop():
         yield Left, Right
 
 
+def generated(expression, field):
+    return models.GeneratedField(expression=expression, output_field=field, db_persist=True)
+
+
 @pytest.fixture
 def owners():
     """A model with columns that can be NULL, or not, and two keys to it, of which one can be."""
@@ -162,6 +166,8 @@ def owners():
             name = models.CharField(max_length=9)
             size = models.IntegerField(default=0)
             born = models.DateField(null=True)
+            double = generated(F("size") * 2, models.IntegerField())
+            brief = generated(Substr("nick", 1, 3), models.CharField(max_length=3))
 
             class Meta:
                 app_label = "testapp"
@@ -199,6 +205,8 @@ NULL_OR_NOT = [
     ("text", Case(When(owner__nick=None, then=Value("")), default=F("owner__nick")), False),
     ("text", Case(When(owner__size=1, then=F("owner__nick"))), False),
     ("number", F("owner__size") + F("speed"), False),
+    ("number", F("owner__double"), False),
+    ("text", F("owner__brief"), True),
     ("number", F("driver__size") + F("speed"), True),
     ("number", Length("owner__nick") * 2, True),
     ("number", Cast("driver__size", models.IntegerField()), True),

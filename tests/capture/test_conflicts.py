@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection
 
+from syncfields import unsynced
 from tests.statements import sent
 from tests.testapp import models as zoo
 from tests.testapp.models import Comment
@@ -134,6 +135,19 @@ def test_replaced_where_the_database_does_not_return_the_keys(monkeypatch, posts
     )
 
     assert Comment.objects.count() == len(comments) + 1
+    assert_truth()
+
+
+def test_noted_where_the_database_does_not_return_the_keys(monkeypatch, posts, comments):
+    monkeypatch.setattr(type(connection.features), "can_return_rows_from_bulk_insert", False)
+    rows = [comment(posts[3], pk=row.pk, score=40) for row in comments[:2]]
+    rows.append(comment(posts[1], pk=comments[-1].pk + 10, score=80))
+
+    with unsynced(reconcile=True):
+        Comment.objects.bulk_create(
+            rows, update_conflicts=True, update_fields=["post", "score"], **unique_fields("pk")
+        )
+
     assert_truth()
 
 

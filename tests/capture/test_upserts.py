@@ -227,6 +227,21 @@ def test_nulls_that_are_equal(monkeypatch):
     assert_truth()
 
 
+def test_more_rows_than_are_looked_for_together(monkeypatch):
+    monkeypatch.setattr(conflicts, "BATCH", 2)
+    known = [first(zoo.Order)]
+    known += [zoo.Order.objects.create(customer_id=code).pk for code in "aab"]
+    options = {"unique_fields": ["id"]} if TARGETED else {}
+
+    rows = [order(pk) for pk in (*known, 900, 901, 902)]
+    zoo.Order.objects.bulk_create(
+        rows, update_conflicts=True, update_fields=["customer"], **options
+    )
+
+    assert zoo.Customer.objects.get(code="b").order_count == 7
+    assert_truth()
+
+
 def test_inside_coalesce():
     with coalesce():
         zoo.Order.objects.create(customer_id="b")
