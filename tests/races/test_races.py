@@ -5,10 +5,12 @@ SYNCFIELDS_RACE_SECONDS=600, or the command itself, ``python -m tests.races --he
 from __future__ import annotations
 
 import os
+from random import Random
 
 import pytest
 
 from tests.races.conftest import DATABASE
+from tests.races.worlds import WORLDS, keys, populate
 
 SECONDS = float(os.environ.get("SYNCFIELDS_RACE_SECONDS") or 6)
 SERVER = pytest.mark.skipif(DATABASE == "sqlite", reason="SQLite has one writer at a time")
@@ -27,6 +29,13 @@ def test_no_drift(races, isolation, apply):
     assert outcome["steps"]
     assert outcome["events"]
     assert outcome["failures"] == outcome["healed"] == outcome["drift"] == []
+
+
+def test_every_world_is_populated():
+    for world in WORLDS:
+        populate([world], Random(7))
+
+        assert all(keys(model) for model in WORLDS[world]), world
 
 
 UNORDERED = pytest.mark.xfail(

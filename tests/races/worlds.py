@@ -325,7 +325,8 @@ WORLDS: dict[str, dict[Model, Kind]] = {
     },
     # The same, of parents that stay.
     "hot hub": {
-        **dict.fromkeys(HUB_TARGETS, Kind(limit=3, churn=0)),
+        **dict.fromkeys(HUB_TARGETS, Kind(limit=4, churn=0)),
+        hub.Post: Kind(limit=6, churn=0, first={"blog_id": key(hub.Blog)}),
         hub.Comment: HUB_COMMENTS,
     },
 }
