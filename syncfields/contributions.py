@@ -254,6 +254,18 @@ class Contributions:
         for other, known in zip(self.others, self.known_of_others, strict=True):
             other.after(self.changes, self.using, known, effects)
 
+    def leave(self) -> dict[Maintenance, set[Any]]:
+        """The targets that the rows were connected with before. From then on events are counted,
+        and no more.
+        """
+        read = list(zip(self.others, self.known_of_others, strict=True))
+        left = {each.maintenance: set(self.known.get(each, ())) for each in self.ways}
+        left |= {each: set(known) for each, known in read if each.reconcilable}
+        self.ways, self.known = (), {}
+        self.others = [each for each, _ in read if not each.reconcilable]
+        self.known_of_others = [known for each, known in read if not each.reconcilable]
+        return left
+
     def read(self, without: str) -> dict[Way, Known]:
         """What the rows contribute now; not those of a kind of write that has none now."""
         found: dict[Way, Known] = {}

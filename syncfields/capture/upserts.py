@@ -120,10 +120,10 @@ class Upsert:
 
     def leave_differences(self) -> None:
         """Go on to count events only, and to know which targets to evaluate."""
-        read = list(zip(self.keeping.maintenances, self.keeping.known, strict=True))
-        self.anew |= {each: set(known) for each, known in read if each.reconcilable}
-        self.keeping.maintenances = [each for each, _ in read if not each.reconcilable]
-        self.keeping.known = [known for each, known in read if not each.reconcilable]
+        keeping = self.keeping
+        if keeping.contributions is not None:  # Else they are evaluated anew in any case.
+            self.anew |= keeping.contributions.leave()
+            keeping.maintenances = [each for each in keeping.maintenances if not each.reconcilable]
 
     def note(self, changes: Sequence[Change]) -> None:
         assert self.suspension is not None
