@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from django.db.models import (
     Avg,
     Case,
     Count,
+    DecimalField,
     Exists,
     F,
     FilteredRelation,
@@ -25,7 +28,7 @@ from django.db.models.lookups import GreaterThan
 
 from syncfields.compiler import compile_rule
 from syncfields.rules import Declaration, Rule
-from tests.testapp.models import Blog, Comment, Post, Reaction
+from tests.testapp.models import Blog, Comment, Order, Post, Reaction
 
 COMMENTS = Comment.objects.filter(post=OuterRef("pk"))
 LIKED = COMMENTS.alias(liked=FilteredRelation("reactions", condition=Q(reactions__kind="like")))
@@ -80,6 +83,44 @@ def test_an_extreme_is_compared_where_its_field_stores_what_it_is():
     wider = Max(F("comments__score") * Value(1.5))
     assert compiled(wider, name="score_average")[0].kind == "extreme"
     assert compiled(Max(Length("comments__text")), name="best_score")[0].kind == "recompute"
+
+
+PRICE, QUANTITY = F("lines__price"), F("lines__qty")
+
+
+@pytest.mark.parametrize(
+    ("expression", "kind"),
+    [
+        (Sum(PRICE), "delta"),
+        (Sum(QUANTITY), "delta"),
+        (Sum(PRICE * QUANTITY), "delta"),
+        (Sum(PRICE + Value(Decimal("0.25"))), "delta"),
+        (Sum(PRICE * Value(3)), "delta"),
+        # More places than the column has.
+        (Sum(PRICE * PRICE), "recompute"),
+        (Sum(PRICE - Value(Decimal("0.125"))), "recompute"),
+        (Sum(PRICE * Value(Decimal("0.5"))), "recompute"),
+        # Nobody knows how many.
+        (Sum(PRICE / 2), "recompute"),
+        (Sum(PRICE * Value(0.5), output_field=DecimalField()), "recompute"),
+    ],
+)
+def test_a_sum_is_kept_by_differences_where_the_column_holds_it_exactly(expression, kind):
+    assert [each.kind for each in compiled(expression, Order, "total")] == [kind]
+
+
+@pytest.mark.parametrize(
+    ("expression", "kind"),
+    [
+        (Max(PRICE * PRICE), "extreme"),
+        (Max(PRICE * PRICE * PRICE), "recompute"),
+        (Max(PRICE - Value(Decimal("0.0625"))), "extreme"),
+        (Max(PRICE - Value(Decimal("0.03125"))), "recompute"),
+        (Max(QUANTITY), "recompute"),
+    ],
+)
+def test_an_extreme_is_compared_where_the_column_holds_it_exactly(expression, kind):
+    assert [each.kind for each in compiled(expression, Order, "average_price")] == [kind]
 
 
 def read(maintenance):
