@@ -10,9 +10,8 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import FieldDoesNotExist, FieldError
 from django.db import models
-from django.db.models import Case, ExpressionWrapper, Value, When
+from django.db.models import ExpressionWrapper, Value
 from django.db.models.expressions import Col, Combinable, CombinedExpression
-from django.db.models.functions import Coalesce
 from django.db.models.functions.datetime import TruncBase
 from django.db.models.sql import Query
 from django.utils import timezone
@@ -271,12 +270,4 @@ def scale(node: Any) -> int | None:
         if node.connector in (Combinable.ADD, Combinable.SUB):
             return max(sides)  # type: ignore[type-var]
         return sum(sides) if node.connector == Combinable.MUL else None  # type: ignore[arg-type]
-    if isinstance(node, (Case, Coalesce)):
-        results = [
-            each.result if isinstance(each, When) else each
-            for each in node.get_source_expressions()
-            if each is not None
-        ]
-        found = [scale(each) for each in results]
-        return None if None in found else max(found, default=0)  # type: ignore[type-var]
     return None
