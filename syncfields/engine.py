@@ -9,13 +9,14 @@ synced fields follow.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from django.db import connections
-from django.db.models import F
 
 from syncfields import (
+    assignments,
+    chains,
     dropped,
     foresight,
     grouped,
@@ -23,17 +24,14 @@ from syncfields import (
     pending,
     registry,
     scope,
-    statements,
     targets,
-    writing,
 )
 from syncfields.changes import NOTHING, Change, Held
 from syncfields.contributions import Contributions
-from syncfields.locks import lock, lock_path, reading
+from syncfields.locks import lock, lock_path
 from syncfields.maintenance.base import Deltas, Effects, Maintenance, drop_zeros
 from syncfields.maintenance.copies import Copy
-from syncfields.maintenance.delta import Delta
-from syncfields.maintenance.direct import Direct, Part
+from syncfields.maintenance.direct import Direct
 from syncfields.order import (
     goes_both_ways,
     lock_after,
@@ -41,12 +39,11 @@ from syncfields.order import (
     lock_parents,
     lock_sources,
 )
-from syncfields.paths import Model, Path, column
+from syncfields.paths import Model, Path
 from syncfields.routes import Route, concerned, route
 from syncfields.single import Row, changed, contents_of
 from syncfields.statements import once
 from syncfields.transactions import persistently, together
-from syncfields.trees import name_of, rows_with
 from syncfields.updates import Update, sorted_pks, take
 
 Result = TypeVar("Result")
@@ -316,7 +313,7 @@ def is_by_itself(maintenance: Maintenance) -> bool:
     """Whether the rows of a maintenance must be compared before they are written: what is touched
     tells which of them have changed, and what a fixture lacks is left as it is.
     """
-    return scope.loading() or bool(writing.touches(maintenance.target, [*maintenance.values]))
+    return scope.loading() or bool(assignments.touches(maintenance.target, [*maintenance.values]))
 
 
 def write(using: str, update: Update, effects: Effects, held: Held) -> None:
@@ -333,7 +330,7 @@ def write(using: str, update: Update, effects: Effects, held: Held) -> None:
         return
     columns = targets.written(target, names)
     change = Change(target, "update", pks, columns, locked=update.evaluates)
-    adding = added_on(change, update)
+    adding = chains.added_on(change, update)
     keeping = Keeping(
         connections[using],
         [change],
@@ -341,71 +338,17 @@ def write(using: str, update: Update, effects: Effects, held: Held) -> None:
         held=held,
     )
     keeping.before()
-    outcome = targets.write(using, update, returned=returning(using, adding))
+    outcome = targets.write(using, update, returned=chains.returned(using, adding))
     keeping.collect(effects)
-    if adding:
-        add_on(using, update, adding, outcome, effects)
+    if outcome.whole:
+        chains.add_on(using, update, adding, outcome.rows, effects)
+    for each in () if outcome.whole else adding:
+        effects.stale[each] |= each.targets([change], using)
     if outcome.healed:
         # What reads a healed value was right or wrong by itself, and the difference says nothing.
         again = Change(target, "update", outcome.healed, columns)
         for each in concerned([again]):
             effects.stale[each] |= each.targets([again], using)
-
-
-def added_on(change: Change, update: Update) -> Mapping[Maintenance, Direct]:
-    """What follows a sum by addition: rules that sum up a field, to which no more is done than to
-    add numbers. The delta of the one is the delta of the other.
-    """
-    found: dict[Maintenance, Direct] = {}
-    summed = {name for row in update.deltas.values() for name in row}
-    for each, way in route(change).ways.items():
-        read = {part: grouped.columns_of(part, update.target) for part in way.parts}
-        if (
-            type(each) is Delta
-            and change.columns is not None
-            and way.key not in change.columns
-            and all(
-                part.condition is None and is_plain(part, names) and names <= summed
-                for part, names in read.items()
-                if not names.isdisjoint(change.columns)
-            )
-        ):
-            found[each] = way
-    numbers = (amount for row in update.deltas.values() for amount in row.values())
-    return {} if any(map(writing.is_expression, numbers)) else found
-
-
-def is_plain(part: Part, names: Collection[str]) -> bool:
-    """Whether a column is added up, and nothing else."""
-    return part.counted is None and type(part.amount) is F and len(names) == 1
-
-
-def returning(using: str, adding: Mapping[Maintenance, Direct]) -> tuple[str, ...]:
-    """The columns that the UPDATE returns: the keys of the targets that it adds to."""
-    if not adding or not statements.can_return_from_update(using):
-        return ()
-    return ("pk", *dict.fromkeys(way.key for way in adding.values()))
-
-
-def add_on(
-    using: str,
-    update: Update,
-    adding: Mapping[Maintenance, Direct],
-    outcome: targets.Outcome,
-    effects: Effects,
-) -> None:
-    """Add what was added to rows to those that sum them up."""
-    keys = [*dict.fromkeys(way.key for way in adding.values())]
-    found = outcome.rows
-    if len(found) != len(update.pks):
-        found = list(reading(rows_with(update.target, using, update.pks).values_list("pk", *keys)))
-    for pk, *row in found:
-        amounts, key_of = update.deltas.get(pk, {}), dict(zip(keys, row, strict=True))
-        for way in adding.values():
-            key = key_of[way.key]
-            for part in way.parts if key is not None else ():
-                if amount := amounts.get(column(update.target, name_of(part.amount)).attname):
-                    effects.add(way.maintenance.target, key, part.attname, part.sign * amount)
 
 
 def evaluate(using: str, maintenance: Maintenance, pks: set[Any]) -> None:

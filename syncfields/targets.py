@@ -14,7 +14,7 @@ from django.db.models.constants import LOOKUP_SEP
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 
-from syncfields import drift, registry, scope, signals, statements, writing
+from syncfields import assignments, drift, registry, scope, signals, statements, writing
 from syncfields.drift import Drift
 from syncfields.locks import reading, snapshot_is_old
 from syncfields.maintenance.base import Maintenance
@@ -49,6 +49,8 @@ class Outcome:
     """The rows of which a value had drifted."""
     rows: Sequence[Any]
     """The columns that were returned."""
+    whole: bool
+    """Whether each row took what was added."""
 
 
 def batches(items: Iterable[Any], size: int = BATCH) -> Iterator[list[Any]]:
@@ -59,13 +61,13 @@ def batches(items: Iterable[Any], size: int = BATCH) -> Iterator[list[Any]]:
 
 def written(target: Model, names: frozenset[str]) -> frozenset[str]:
     """The columns that an UPDATE of synced fields writes: those, and the fields they touch."""
-    return once(("written", target, names), lambda: names.union(writing.touches(target, names)))
+    return once(("written", target, names), lambda: names.union(assignments.touches(target, names)))
 
 
 def evaluate(using: str, maintenance: Maintenance, pks: Sequence[Any], locked: bool = True) -> None:
     """Set the synced fields of the targets ``pks`` to the values of their expressions."""
     target, values = maintenance.target, maintenance.values
-    touched = writing.touches(target, list(values))
+    touched = assignments.touches(target, list(values))
     for batch in batches(pks):
         queryset = rows_with(target, using, batch)
         anew = {name: settable(target, value) for name, value in values.items()}
@@ -81,7 +83,7 @@ def evaluate(using: str, maintenance: Maintenance, pks: Sequence[Any], locked: b
             values = kept(maintenance, values)
         repaired = drift.repair([Scan(values)], values, Rows(target, using, batch), locked)
         for name, drifts in repaired.items():
-            if touch := writing.touches(target, [name]):
+            if touch := assignments.touches(target, [name]):
                 changed = rows(target, using).filter(pk__in=[each.pk for each in drifts])
                 statements.update(changed, touch).update()
 
@@ -111,7 +113,7 @@ def evaluate_and_touch(
     after = {pk: row for pk, *row in queryset.values_list("pk", *anew)}
     for number, name in enumerate(anew):
         changed = [pk for pk, row in after.items() if row[number] != before[pk][number]]
-        if changed and (touch := writing.touches(target, [name])):
+        if changed and (touch := assignments.touches(target, [name])):
             statements.update(rows(target, using).filter(pk__in=changed), touch).update()
 
 
@@ -119,7 +121,7 @@ def follow(using: str, maintenance: Maintenance, path: Path, pk: Any, cursor: An
     """Evaluate all targets anew that are connected with one row, in one UPDATE."""
     target, values = maintenance.target, maintenance.values
     composite = len(path.model._meta.pk_fields) > 1
-    touched = writing.touches(target, list(values))
+    touched = assignments.touches(target, list(values))
     at_once = connections[using].features.update_can_self_select and not scope.loading()
     if composite or touched or not at_once:
         pks = reading(connected(using, [(path, [pk])])).values_list("pk", flat=True)
@@ -154,15 +156,15 @@ def write(
     """Send an UPDATE; heal the rows that cannot take what is added."""
     healed: list[Any] = []
     found: list[Any] = []
-    pks = update.pks
-    few = len(pks) <= BATCH
+    whole, few = True, len(update.pks) <= BATCH
     for part in [update] if few else map(update.of, batches_to_write(using, update)):
         batch = part.pks
         written = writing.write(using, part, cursor, returned)
         found += written.rows
         if written.number != len(batch):
             healed += heal(using, update.target, part.names, batch, part.deltas)
-    return Outcome(healed, found)
+            whole = False
+    return Outcome(healed, found, whole)
 
 
 def batches_to_write(using: str, update: Update) -> Iterable[Sequence[Any]]:

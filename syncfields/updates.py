@@ -48,9 +48,14 @@ class Update:
         return bool(self.left or self.anew)
 
     @property
-    def names(self) -> frozenset[str]:
-        rows = chain(self.deltas.values(), self.joined.values(), self.left.values())
+    def evaluated(self) -> frozenset[str]:
+        """The fields to which anything else is done than to add to them, in any row."""
+        rows = chain(self.joined.values(), self.left.values())
         return frozenset(chain.from_iterable(rows)).union(self.anew, self.fixed)
+
+    @property
+    def names(self) -> frozenset[str]:
+        return self.evaluated.union(*self.deltas.values())
 
     def of(self, pks: Iterable[PrimaryKey]) -> Update:
         """The part that is about some of the rows."""
