@@ -8,16 +8,25 @@ the one that leads the slow way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.db.models import Count
 from django.db.models.expressions import Col
+from django.db.models.lookups import IsNull
+from django.db.models.sql.where import AND, WhereNode
 
 from syncfields.paths import Hop, Path
-from syncfields.proven import AGGREGATES, IGNORING_NULL, OF_A_ROW, OPERATORS, is_one_of
+from syncfields.proven import (
+    AGGREGATES,
+    COMPARING,
+    IGNORING_NULL,
+    OF_A_ROW,
+    OPERATORS,
+    is_one_of,
+)
 from syncfields.reading import Part
-from syncfields.trees import nodes
+from syncfields.trees import condition_of, nodes
 
 
 def is_row_local(tree: Any) -> bool:
@@ -41,6 +50,31 @@ def required(part: Part) -> list[Path]:
     if not all(is_one_of(node, OPERATORS) for node in found):
         return []
     return [part.paths[node.alias] for node in found if isinstance(node, Col)]
+
+
+def is_missed(part: Part, path: Path) -> bool:
+    """Whether it may be that a joined row is aggregated, or not, because there is no row at the end
+    of ``path``: if it is not proven that the others are left out.
+    """
+    if not any(each.starts_with(path) for each in part.paths.values()):
+        return False
+    needed = [
+        *required(part),
+        *(part.paths[alias] for alias in filtered_by(condition_of(part.tree))),
+    ]
+    return not any(each.starts_with(path) for each in needed)
+
+
+def filtered_by(condition: Any) -> Iterator[str]:
+    """The aliases of columns none of which is NULL in a joined row that meets the condition."""
+    if type(condition) is WhereNode:
+        if condition.connector == AND and not condition.negated:
+            for each in condition.children:
+                yield from filtered_by(each)
+    elif is_one_of(condition, COMPARING) or (type(condition) is IsNull and condition.rhs is False):
+        compared = list(nodes(condition.lhs))
+        if all(is_one_of(node, OPERATORS) for node in compared):
+            yield from (node.alias for node in compared if isinstance(node, Col))
 
 
 def adds_up(part: Part) -> bool:

@@ -25,7 +25,7 @@ from django.db.models.sql.constants import LOUTER
 from django.db.models.sql.datastructures import Join
 
 from syncfields import statements
-from syncfields.aggregation import adds_up
+from syncfields.aggregation import adds_up, is_missed
 from syncfields.changes import Change
 from syncfields.fields import takes_integers
 from syncfields.levels import combined
@@ -84,19 +84,24 @@ def find_way(maintenance: Maintenance, model: Model) -> Way | None:
     if len(found) != 1 or not leads_back(found[0].path):
         return None
     (dependency,) = found
-    parts: list[Part] = []
+    parts = parts_of(maintenance)
     # Exactly these: others that are made of them look at rows in their own way.
-    if type(maintenance) is Delta:
-        parts = [part_of(term.rule, term.aggregate) for term in maintenance.terms]
-    elif type(maintenance) is Extreme:
-        parts = [part_of(maintenance.rules[0], without_default(maintenance.aggregate))]
-        if family(parts[0].tree.output_field) not in ORDERED:
-            return None
-    elif type(maintenance) is not Recompute:
+    if type(maintenance) not in (Delta, Extreme, Recompute):
+        return None
+    if type(maintenance) is Extreme and family(parts[0].tree.output_field) not in ORDERED:
         return None
     if not all(is_seen(part, dependency.path) for part in parts):
         return None
-    return Way(maintenance, dependency, tuple(parts))
+    return Way(maintenance, dependency, parts)
+
+
+def parts_of(maintenance: Maintenance) -> tuple[Part, ...]:
+    """The aggregates of which a maintenance compares what they are before a write and after it."""
+    if type(maintenance) is Delta:
+        return tuple(part_of(term.rule, term.aggregate) for term in maintenance.terms)
+    if type(maintenance) is Extreme:
+        return (part_of(maintenance.rules[0], without_default(maintenance.aggregate)),)
+    return ()
 
 
 def leads_back(path: Path) -> bool:
@@ -239,20 +244,28 @@ class Contributions:
     ) -> None:
         self.using = using
         self.changes = changes
-        self.ways, self.others = sides(changes, maintenances)
+        self.sides = sides(changes, maintenances)
         self.known: dict[Way, Known] = {}
         self.known_of_others: list[Any] = []
+        self.targets: list[set[Any]] = []
 
     def before(self) -> None:
         self.known = self.read("insert")
-        self.known_of_others = [each.before(self.changes, self.using) for each in self.others]
+        self.known_of_others = [each.before(self.changes, self.using) for each in self.sides.others]
+        self.targets = [self.targets_of(each, "insert") for each in self.sides.anew]
 
     def after(self, effects: Effects) -> None:
         now = self.read("delete")
-        for each in self.ways:
+        for each in self.sides.ways:
             each.maintenance.compare(self.known.get(each, {}), now.get(each, {}), effects)
-        for other, known in zip(self.others, self.known_of_others, strict=True):
+        for other, known in zip(self.sides.others, self.known_of_others, strict=True):
             other.after(self.changes, self.using, known, effects)
+        for maintenance, targets in zip(self.sides.anew, self.targets, strict=True):
+            effects.stale[maintenance] |= targets | self.targets_of(maintenance, "delete")
+
+    def targets_of(self, maintenance: Maintenance, without: str) -> set[Any]:
+        there = [change for change in self.changes if change.kind != without]
+        return maintenance.targets(there, self.using)
 
     def leave(self) -> dict[Maintenance, set[Any]]:
         """The targets that the rows were connected with before. From then on events are counted,
@@ -271,7 +284,7 @@ class Contributions:
         found: dict[Way, Known] = {}
         together: dict[tuple[Model, tuple[int, ...]], list[Way]] = defaultdict(list)
         there = [n for n, change in enumerate(self.changes) if change.kind != without]
-        for way in self.ways:
+        for way in self.sides.ways:
             own = tuple(n for n in there if self.changes[n].concerns(way.dependency))
             together[way.dependency.model, own].append(way)
         for (model, numbers), ways in together.items():
@@ -281,10 +294,18 @@ class Contributions:
         return found
 
 
-def sides(
-    changes: Sequence[Change], maintenances: Sequence[Maintenance]
-) -> tuple[Sequence[Way], Sequence[Maintenance]]:
-    """The ways that there are, and the maintenances that look from the side of their targets."""
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """From which side the maintenances that changes matter to look at the rows."""
+
+    ways: tuple[Way, ...]
+    others: tuple[Maintenance, ...]
+    """Those that look from the side of their targets."""
+    anew: tuple[Maintenance, ...]
+    """Those whose targets are evaluated anew, since what counts may be that a row is not there."""
+
+
+def sides(changes: Sequence[Change], maintenances: Sequence[Maintenance]) -> Sides:
     if len(changes) > 1:
         return find_sides(changes, maintenances)
     (change,) = changes
@@ -292,23 +313,39 @@ def sides(
     return once(("sides", tuple(maintenances), how), lambda: find_sides(changes, maintenances))
 
 
-def find_sides(
-    changes: Sequence[Change], maintenances: Sequence[Maintenance]
-) -> tuple[Sequence[Way], Sequence[Maintenance]]:
+def find_sides(changes: Sequence[Change], maintenances: Sequence[Maintenance]) -> Sides:
     ways: list[Way] = []
     others: list[Maintenance] = []
+    anew: list[Maintenance] = []
     for maintenance in maintenances:
         concerned = [
-            dependency
+            (change, dependency)
             for dependency in maintenance.dependencies
-            if any(change.concerns(dependency) for change in changes)
+            for change in changes
+            if change.concerns(dependency)
         ]
-        found = way(maintenance, concerned[0].model) if len(concerned) == 1 else None
-        if found is None:
-            others.append(maintenance)
-        else:
+        models = {dependency.path: dependency.model for _, dependency in concerned}
+        if any(is_missed_before_or_after(maintenance, *each) for each in concerned):
+            anew.append(maintenance)
+        elif len(models) == 1 and (found := way(maintenance, *models.values())) is not None:
             ways.append(found)
-    return tuple(ways), tuple(read_together(others))
+        else:
+            others.append(maintenance)
+    return Sides(tuple(ways), tuple(read_together(others)), tuple(anew))
+
+
+def is_missed_before_or_after(
+    maintenance: Maintenance, change: Change, dependency: Dependency
+) -> bool:
+    """Whether rows that refer to the changed ones, before or after those are there, may contribute
+    something else for that: they are not found by rows that are not there.
+    """
+    arrival = dependency.path.hops[-1:]
+    if not arrival or not arrival[0].forward:
+        return False
+    keys = {far for _, far in arrival[0].columns}
+    stays = change.kind == "update" and not change.writes(keys)
+    return not stays and any(is_missed(part, dependency.path) for part in parts_of(maintenance))
 
 
 def read_together(maintenances: Iterable[Maintenance]) -> Iterator[Maintenance]:

@@ -101,6 +101,16 @@ LOOKUPS = (
         "TupleLessThanOrEqual",
     )
 )
+# Not true where what is compared is NULL.
+COMPARING = of(
+    lookups,
+    "Exact GreaterThan GreaterThanOrEqual In IntegerFieldExact IntegerGreaterThan "
+    "IntegerGreaterThanOrEqual IntegerLessThan IntegerLessThanOrEqual LessThan LessThanOrEqual",
+) | of(
+    related_lookups,
+    "RelatedExact RelatedGreaterThan RelatedGreaterThanOrEqual RelatedIn RelatedLessThan "
+    "RelatedLessThanOrEqual",
+)
 # Made of the columns of one row, and of nothing else.
 OF_A_ROW = OPERATORS | CONDITIONAL | STRICT_FUNCTIONS | OTHER_FUNCTIONS | LOOKUPS
 # Leave out each joined row in which what they aggregate is NULL, and are NULL over no rows.

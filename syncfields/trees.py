@@ -292,6 +292,17 @@ def connected(using: str, found: Iterable[tuple[Path, Iterable[Any]]]) -> QueryS
     return queryset
 
 
+def outer(queryset: QuerySet[Any]) -> QuerySet[Any]:
+    """The queryset with outer joins, as ``annotate()`` makes them behind a relation that leads
+    backwards: what is annotated then counts a row that lacks one as it does for all rows.
+    """
+    joins: dict[str, Any] = queryset.query.alias_map
+    for alias, join in joins.items():
+        if join.join_type == INNER:
+            joins[alias] = join.promote()
+    return queryset
+
+
 def settable(model: Model, value: Any) -> Any:
     """``value`` as an UPDATE of the model can take it, which cannot join."""
     names = [*references(value, model), *outer_references(value)]

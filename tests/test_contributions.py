@@ -345,3 +345,34 @@ def test_many_rows_with_different_targets_are_read_as_one():
     assert_truth()
     hub.Comment.objects.filter(score__lt=12).delete()
     assert_truth()
+
+
+@pytest.mark.parametrize("rich", [True, False])
+@pytest.mark.parametrize(
+    "condition",
+    [~Q(**{RICH: True}), Q(**{f"{RICH}__isnull": True}), Q(**{RICH: True}), Q(**{RICH: False})],
+    ids=str,
+)
+@pytest.mark.django_db
+def test_a_row_that_comes_late_or_goes_early_is_counted_once(towns, condition, rich):
+    del towns
+    # The owner counts by itself as well.
+    with kept([(Area, "number", Count(HOUSES, filter=condition) + Count("natives"))]):
+        area = Area.objects.create()
+        street = Street.objects.create(town=Town.objects.create(area=area))
+        for _ in range(2):
+            House.objects.create(street=street, owner_id=999)
+        assert_kept()
+        area = Area.objects.create(code="b")
+        street.town = Town.objects.create(area=area)
+        street.save()
+        assert_kept()
+
+        owner = Owner.objects.create(pk=999, is_rich=rich, home=area)
+        assert_kept()
+        owner.delete()
+        assert_kept()
+        Owner.objects.bulk_create([Owner(pk=999, is_rich=rich, home=area)])
+        assert_kept()
+        Owner.objects.all().delete()
+        assert_kept()

@@ -18,6 +18,7 @@ from syncfields.changes import Change
 from syncfields.locks import reading
 from syncfields.maintenance.base import Effects, Maintenance, PrimaryKey
 from syncfields.rules import Rule
+from syncfields.trees import outer
 
 Contributions = dict[PrimaryKey, tuple[Any, ...]]
 
@@ -64,7 +65,7 @@ class Delta(Maintenance):
         if affected is None:
             return {}
         terms = {f"_syncfields_{n}": term.aggregate for n, term in enumerate(self.terms)}
-        grouped = affected.values_list("pk").annotate(**terms)
+        grouped = outer(affected).values_list("pk").annotate(**terms)
         return {
             pk: tuple(0 if amount is None else amount for amount in amounts)
             for pk, *amounts in reading(grouped)

@@ -13,6 +13,7 @@ from django.db.models import Aggregate, Max
 from syncfields.changes import Change
 from syncfields.locks import reading
 from syncfields.maintenance.base import Effects, Maintenance, PrimaryKey
+from syncfields.trees import outer
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
@@ -63,4 +64,6 @@ class Extreme(Maintenance):
         affected = self.affected(changes, using)
         if affected is None:
             return {}
-        return dict(reading(affected.values_list("pk").annotate(_syncfields_0=self.aggregate)))
+        return dict(
+            reading(outer(affected).values_list("pk").annotate(_syncfields_0=self.aggregate))
+        )
