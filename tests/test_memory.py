@@ -68,6 +68,13 @@ class Order(Own):
     weight = number(Sum("labels__weight"))
 
 
+class Stranger(Own):
+    """It has no rule, and a field that is called as one of a customer's."""
+
+    remark_count = models.IntegerField(default=0)
+    remarks = GenericRelation("own.Remark")
+
+
 class Remark(Own):
     content_type = models.ForeignKey(ContentType, models.CASCADE, related_name="+")
     object_id = models.PositiveBigIntegerField()
@@ -434,3 +441,17 @@ def test_a_touched_time_is_not_written_back(world):
     world.region.save()
 
     assert stored(Region, world.region.pk, "touched_at", "name") == {**after, "name": "north"}
+
+
+@pytest.mark.parametrize("way", ["held", "related manager"])
+def test_a_row_of_another_model_is_left_alone(world, way):
+    stranger = Stranger.objects.create()
+    stranger.remark_count = 5
+
+    if way == "held":
+        remark = Remark.objects.create(content_object=stranger)
+        remark.delete()
+    else:
+        stranger.remarks.create()
+
+    assert vars(stranger)["remark_count"] == 5

@@ -28,6 +28,7 @@ class Own(models.Model):
 
 class Owner(Own):
     name = models.CharField(max_length=20, default="")
+    nick = models.CharField(max_length=20, null=True)
     level = models.IntegerField(default=7)
 
 
@@ -43,6 +44,7 @@ class Card(Own):
     double = models.GeneratedField(
         expression=F("size") * 2, output_field=models.IntegerField(), db_persist=True
     )
+    nick = synced(models.CharField(max_length=20, null=True), F("owner__nick"))
     title = synced(models.CharField(max_length=40, null=True), Concat("kind", "owner__name"))
     of_kind = number(Case(When(kind="a", then=F("owner__level")), default=0))
     of_name = number(Case(When(kind=F("owner__name"), then=F("owner__level")), default=0))
@@ -97,6 +99,15 @@ def test_a_new_row_starts_with_what_its_columns_hold(way, given):
     WAYS[way](Card(owner=None, **given))
 
     assert_kept()
+
+
+def test_a_fixture_that_says_what_is_true_no_longer():
+    owner = Owner.objects.create()
+
+    Card(pk=1, owner=owner, nick="bob", title="old", worth=3).save_base(raw=True)
+
+    assert_kept()
+    assert stored(Card, 1, "nick") == {"nick": None}
 
 
 def test_a_key_is_compared_with_a_column_by_the_database():

@@ -61,6 +61,8 @@ COUNTED = {
     "a lookup": Count("talks", filter=GreaterThan(F("talks__w"), 3)),
     "rows beyond": Count("talks", filter=ANSWERED),
     "more places than the column": Count("talks", filter=Q(talks__price__gte=Decimal("1.255"))),
+    "keys": Sum("talks__pk"),
+    "some keys": Count("talks", filter=Q(talks__pk__gt=1, talks__forum__gt=0)),
     "either": Count("talks", filter=Q(talks__w=3) | Q(talks__v=None)),
     "not": Count("talks", filter=~Q(talks__v=3)),
     "a difference of differences": Sum("talks__w", default=0)
@@ -68,6 +70,7 @@ COUNTED = {
 }
 EXTREMES = {
     "the greatest": Max("talks__v"),
+    "the greatest key": Max("talks__id"),
     "the least of some": Min("talks__v", filter=Q(talks__w__gt=2)),
     "the greatest that is computed": Max(F("talks__w") - F("talks__v")),
     "the least of some that memory cannot tell": Min("talks__w", filter=Q(talks__text__iexact="X")),
