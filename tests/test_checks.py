@@ -264,6 +264,17 @@ def test_e006_names_the_whole_circle(loop):
     assert set(circle) == {"testapp.Left.size", "testapp.Right.size"}
 
 
+def test_e006_is_an_error_of_each_rule_of_the_circle(loop):
+    rules = [
+        Rule(loop[0], "size", declared(Coalesce(Max("rights__size"), 0))),
+        Rule(loop[1], "size", declared(F("left__size"))),
+    ]
+
+    _, (error,) = compile_rules(rules)
+
+    assert {rule.label for rule in error.rules} == {"testapp.Left.size", "testapp.Right.size"}
+
+
 def test_a_circle_leaves_the_other_rules(loop):
     left, right = loop
     plan, _ = compile_rules(

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 from django.db.models import (
+    Aggregate,
     Avg,
     Case,
     Count,
@@ -43,6 +44,13 @@ class Own(Length):
     """A function that somebody else has written."""
 
 
+class OwnAggregate(Aggregate):
+    """An aggregate that somebody else has written: it may see rows that hold NULL."""
+
+    function = "COUNT"
+    output_field = IntegerField()
+
+
 @pytest.mark.parametrize(
     ("expression", "kinds"),
     [
@@ -72,6 +80,12 @@ def test_a_way_of_keeping_is_chosen_where_it_is_proven(expression, kinds):
     found = compiled(expression, depends_on=("comments", "comments__reactions"))
 
     assert [each.kind for each in found] == kinds
+
+
+def test_a_sum_is_not_kept_by_differences_in_a_column_of_floats():
+    assert [each.kind for each in compiled(Sum("comments__score"), name="score_average")] == [
+        "recompute"
+    ]
 
 
 def test_what_is_made_of_rows_next_to_the_target_is_a_copy():
@@ -142,6 +156,15 @@ def read(maintenance):
             Count("comments__reactions"),
             {
                 "comments": (["post_id"], True),
+                "comments__reactions": (["comment_id"], False),
+            },
+        ),
+        (
+            Post,
+            "best_score",
+            OwnAggregate("comments__reactions"),
+            {
+                "comments": (["post_id"], False),
                 "comments__reactions": (["comment_id"], False),
             },
         ),

@@ -140,6 +140,10 @@ def test_all_that_is_missing_is_read_at_once(shop):
     assert statements == ["SELECT own_shop"]
 
 
+def test_a_field_of_the_class_is_what_it_is_without_a_rule():
+    assert Shop.n.field is Shop._meta.get_field("n")
+
+
 def test_refresh_reads_what_is_missing(shop):
     Sale.objects.create(shop=shop, amount=3)
 

@@ -243,6 +243,20 @@ def test_a_clone_is_an_insert(here, comment, adding):
     assert_truth()
 
 
+@pytest.mark.skipif(
+    not connection.features.can_defer_constraint_checks, reason="A key is checked at once."
+)
+def test_a_clone_whose_key_is_known_before_it_is_there():
+    shelf = Shelf.objects.create()
+    Book.objects.create(shelf_id=shelf.pk + 1, pages=3)
+
+    shelf.pk, shelf._state.adding = shelf.pk + 1, True
+    shelf.save()
+
+    assert again(shelf).book_count == 1
+    assert_truth()
+
+
 def test_an_expression_is_saved(comment, here):
     comment.score = F("score") + 5
     comment.save()

@@ -227,6 +227,18 @@ def test_nulls_that_are_equal(monkeypatch):
     assert_truth()
 
 
+def test_an_instance_of_a_row_that_was_there_shows_what_it_holds():
+    options = {"unique_fields": ["id"]} if TARGETED else {}
+    there, new = zoo.Customer(id=A, code="a"), zoo.Customer(id=C, code="c")
+
+    zoo.Customer.objects.bulk_create(
+        [there, new], update_conflicts=True, update_fields=["code"], **options
+    )
+
+    assert (there.order_count, new.order_count) == (1, 0)
+    assert_truth()
+
+
 def test_more_rows_than_are_looked_for_together(monkeypatch):
     monkeypatch.setattr(conflicts, "BATCH", 2)
     known = [first(zoo.Order)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
-from django.db import models
+from django.db import connection, models
 from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 
@@ -69,6 +69,10 @@ class Mark(Own):
     talk = models.ForeignKey(
         Talk, models.CASCADE, to_field="code", related_name="marks", db_constraint=False
     )
+
+
+class Stamp(Own):
+    talk = models.ForeignKey(Talk, models.CASCADE, to_field="code", related_name="stamps")
 
 
 class Scale(Own):
@@ -228,6 +232,19 @@ def test_all_that_an_expression_says_is_followed(expressions):
     with kept((Forum, *each) for each in expressions.items()):
         for _ in write_forums():
             assert_kept()
+
+
+@pytest.mark.skipif(
+    not connection.features.can_defer_constraint_checks, reason="A key is checked at once."
+)
+def test_a_row_that_was_named_by_a_key_of_its_own_before_it_was_there():
+    with kept([(Forum, "a", Count("talks__stamps")), (Forum, "b", Count("talks"))]):
+        forum = Forum.objects.create()
+        Stamp.objects.create(talk_id=9)
+
+        Talk.objects.create(forum=forum, code=9)
+
+        assert_kept()
 
 
 def test_an_extreme_that_its_field_rounds():

@@ -136,3 +136,18 @@ def test_all_ways_of_writing(name, expression):
 
         for _ in write(here, there):
             assert_kept()
+
+
+@pytest.mark.parametrize("way", ["create", "bulk_create", "save"])
+def test_a_target_that_no_rule_reads_starts_right(way):
+    with kept([(Forum, "number", Count("talks"))]):
+        given = Forum(number=5)
+        if way == "bulk_create":
+            Forum.objects.bulk_create([given])
+        elif way == "save":
+            given.save()
+        else:
+            given = Forum.objects.create(number=5)
+
+        assert_kept()
+        assert given.number == 0
