@@ -244,23 +244,24 @@ class Contributions:
     ) -> None:
         self.using = using
         self.changes = changes
-        self.sides = sides(changes, maintenances)
+        found = sides(changes, maintenances)
+        self.ways, self.others, self.anew = found.ways, found.others, found.anew
         self.known: dict[Way, Known] = {}
         self.known_of_others: list[Any] = []
         self.targets: list[set[Any]] = []
 
     def before(self) -> None:
         self.known = self.read("insert")
-        self.known_of_others = [each.before(self.changes, self.using) for each in self.sides.others]
-        self.targets = [self.targets_of(each, "insert") for each in self.sides.anew]
+        self.known_of_others = [each.before(self.changes, self.using) for each in self.others]
+        self.targets = [self.targets_of(each, "insert") for each in self.anew]
 
     def after(self, effects: Effects) -> None:
         now = self.read("delete")
-        for each in self.sides.ways:
+        for each in self.ways:
             each.maintenance.compare(self.known.get(each, {}), now.get(each, {}), effects)
-        for other, known in zip(self.sides.others, self.known_of_others, strict=True):
+        for other, known in zip(self.others, self.known_of_others, strict=True):
             other.after(self.changes, self.using, known, effects)
-        for maintenance, targets in zip(self.sides.anew, self.targets, strict=True):
+        for maintenance, targets in zip(self.anew, self.targets, strict=True):
             effects.stale[maintenance] |= targets | self.targets_of(maintenance, "delete")
 
     def targets_of(self, maintenance: Maintenance, without: str) -> set[Any]:
@@ -274,8 +275,9 @@ class Contributions:
         read = list(zip(self.others, self.known_of_others, strict=True))
         left = {each.maintenance: set(self.known.get(each, ())) for each in self.ways}
         left |= {each: set(known) for each, known in read if each.reconcilable}
-        self.ways, self.known = (), {}
-        self.others = [each for each, _ in read if not each.reconcilable]
+        left |= zip(self.anew, self.targets, strict=True)
+        self.ways, self.known, self.anew, self.targets = (), {}, (), []
+        self.others = tuple(each for each, _ in read if not each.reconcilable)
         self.known_of_others = [known for each, known in read if not each.reconcilable]
         return left
 
@@ -284,7 +286,7 @@ class Contributions:
         found: dict[Way, Known] = {}
         together: dict[tuple[Model, tuple[int, ...]], list[Way]] = defaultdict(list)
         there = [n for n, change in enumerate(self.changes) if change.kind != without]
-        for way in self.sides.ways:
+        for way in self.ways:
             own = tuple(n for n in there if self.changes[n].concerns(way.dependency))
             together[way.dependency.model, own].append(way)
         for (model, numbers), ways in together.items():

@@ -163,7 +163,9 @@ class Keeping:
         if added is not None:
             effects.merge(added)
             return
-        Contributions(self.using, [change], tuple(self.ways)).after(effects)
+        read = Contributions(self.using, [change], tuple(self.ways))
+        read.before()  # Nothing, of rows that come.
+        read.after(effects)
 
     def after_others(self, effects: Effects) -> None:
         lock_after(self.using, self.changes, self.maintenances)
