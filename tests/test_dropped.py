@@ -250,6 +250,19 @@ def test_a_replica_is_not_asked(shop, settings, fields):
 
 
 @pytest.mark.django_db(databases=["default", "other"])
+def test_other_fields_are_refreshed_from_where_they_were_read(shop, settings):
+    settings.DATABASE_ROUTERS = [f"{__name__}.Replica"]
+    Shop(pk=shop.pk, title="behind").save(using="other", force_insert=True)
+    loaded = Shop.objects.get(pk=shop.pk)
+    loaded.title = "edited"
+
+    Sale.objects.create(shop=loaded, amount=3)
+    loaded.refresh_from_db(fields=["title"])
+
+    assert (loaded.title, *shown(loaded)) == ("behind", 1, 3, 3)
+
+
+@pytest.mark.django_db(databases=["default", "other"])
 def test_refresh_reads_where_it_is_told_to(shop):
     Shop(pk=shop.pk, title="behind").save(using="other", force_insert=True)
 

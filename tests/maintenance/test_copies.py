@@ -6,10 +6,11 @@ import datetime as dt
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import connection
 
 from tests.statements import sent
 from tests.testapp import models as zoo
-from tests.testapp.models import Card, Gadget, Licence, Maker, Passport, Profile
+from tests.testapp.models import Card, Customer, Gadget, Licence, Maker, Order, Passport, Profile
 from tests.truth import assert_truth
 
 pytestmark = pytest.mark.django_db
@@ -240,4 +241,24 @@ def test_the_user_model_is_neither_edited_nor_named():
     assert_truth()
     User.objects.filter(pk=3).delete()
 
+    assert_truth()
+
+
+@pytest.mark.skipif(
+    not connection.features.can_defer_constraint_checks, reason="A key is checked at once."
+)
+@pytest.mark.parametrize("way", ["save", "update"])
+def test_a_source_that_takes_another_key_leaves_those_that_named_the_old_one(way):
+    customer = Customer.objects.create(code="a")
+    Order.objects.create(customer=customer)
+
+    if way == "save":
+        customer.code = "z"
+        customer.save()
+    else:
+        Customer.objects.update(code="z")
+
+    assert_truth()
+    assert Order.objects.values_list("customer_id_copy", flat=True).get() is None
+    Order.objects.update(customer_id="z")
     assert_truth()

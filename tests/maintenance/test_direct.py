@@ -7,7 +7,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from django.db import models
+from django.db import connection, models
 from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, Sum, Value
 from django.db.models.functions import Length
 from django.db.models.lookups import GreaterThan
@@ -16,6 +16,9 @@ from tests.ownmodels import assert_kept, kept, models_of, own_apps, tables
 
 pytestmark = pytest.mark.django_db
 APPS = own_apps("direct")
+
+
+WITHOUT_CASE = {"sqlite": "NOCASE", "mysql": "utf8mb4_general_ci"}.get(connection.vendor)
 
 
 class Own(models.Model):
@@ -36,6 +39,7 @@ class Talk(Own):
     v = models.IntegerField(null=True)
     price = models.DecimalField(max_digits=9, decimal_places=2, default=0)
     text = models.CharField(max_length=9, default="")
+    code = models.CharField(max_length=9, default="X", db_collation=WITHOUT_CASE)
 
 
 class Answer(Own):
@@ -51,6 +55,8 @@ def made(django_db_setup, django_db_blocker):
 ANSWERED = Exists(Answer.objects.filter(talk=OuterRef("talks__pk")))
 COUNTED = {
     "a column that may be NULL": Count("talks__v"),
+    "some of a column that may be NULL": Count("talks__v", filter=Q(talks__w__gt=2)),
+    "text that is compared without case": Count("talks", filter=Q(talks__code="x")),
     "what is computed": Count(F("talks__w") + F("talks__v")),
     "a constant": Sum(Value(3), filter=Q(talks__w__gt=2)),
     "twice": Sum(F("talks__w") * 2),

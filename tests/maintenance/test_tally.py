@@ -6,8 +6,10 @@ from decimal import Decimal
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import connection
+from django.db import connection, models
 
+from syncfields import Tally
+from tests.ownmodels import kept, models_of, own_apps, tables
 from tests.testapp.models import Login, Profile
 from tests.truth import assert_truth
 from tests.undo import rolled_back
@@ -133,3 +135,51 @@ def test_events_where_the_database_does_not_return_the_keys(monkeypatch, ann):
     Login.objects.bulk_create(given, ignore_conflicts=True)
 
     assert (stored(ann, "logins"), stored(ann, "login_weight")) == (2, 2 + 14)
+
+
+APPS = own_apps("tallies")
+
+
+class Own(models.Model):
+    class Meta:
+        abstract = True
+        apps = APPS
+        app_label = "tallies"
+
+
+class Reader(Own):
+    plain = models.IntegerField()
+    given = models.IntegerField(default=5)
+    unknown = models.IntegerField(null=True)
+    saved = models.IntegerField(default=0)
+
+
+class Visit(Own):
+    reader = models.ForeignKey(Reader, models.CASCADE, related_name="visits")
+
+
+RULES = [
+    (Reader, "plain", Tally("visits")),
+    (Reader, "given", Tally("visits", on="create")),
+    (Reader, "unknown", Tally("visits", on="create")),
+    (Reader, "saved", Tally("visits", 10, on="save")),
+]
+
+
+@pytest.fixture(scope="module")
+def visited(django_db_setup, django_db_blocker):
+    with tables(django_db_blocker, models_of(APPS)), kept(RULES):
+        yield
+
+
+def test_counting_starts_at_the_default_and_counts_what_it_is_told_to(visited):
+    reader = Reader.objects.create()
+    assert Reader.objects.values_list("plain", "given", "unknown", "saved").get() == (0, 5, None, 0)
+
+    visit = Visit(pk=7, reader=reader)
+    visit.save()
+    assert Reader.objects.values_list("given", "saved").get() == (6, 0)
+    visit.save()
+    visit.save()
+
+    assert Reader.objects.values_list("given", "saved").get() == (6, 20)
