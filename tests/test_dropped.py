@@ -205,6 +205,15 @@ def test_a_row_that_is_gone_shows_what_was_known_last(shop):
     assert sale.shop is shop
 
 
+def test_a_row_that_is_gone_shows_what_a_write_before_a_save_had_made(shop):
+    Sale.objects.create(shop=shop, amount=3)
+    shop.save()
+
+    shop.delete()
+
+    assert shown(shop) == (1, 3, 3)
+
+
 def test_a_multi_table_child():
     branch = Branch.objects.create()
     Sale.objects.create(shop=branch, amount=3)

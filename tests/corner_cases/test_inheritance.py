@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from django.db import models
+from django.db.models import Count, Max
 
+from tests.ownmodels import assert_kept, kept, models_of, own_apps, tables
 from tests.testapp import models as zoo
 from tests.truth import assert_truth
 
@@ -84,3 +87,57 @@ def test_rules_of_abstract_bases_are_inherited(target, entry, name):
     entry.objects.filter(size=3).delete()
 
     assert_truth()
+
+
+APPS = own_apps("inheritance")
+
+
+class Own(models.Model):
+    class Meta:
+        abstract = True
+        apps = APPS
+        app_label = "inheritance"
+
+
+class Vehicle(Own):
+    """No rule reads it, and it has none."""
+
+    name = models.CharField(max_length=9, default="")
+
+
+class Car(Vehicle):
+    n = models.IntegerField(default=0)
+    most = models.IntegerField(null=True)
+
+
+class Van(Car):
+    load = models.IntegerField(default=0)
+
+
+class Wheel(Own):
+    car = models.ForeignKey(Car, models.CASCADE, related_name="wheels")
+    size = models.IntegerField(default=0)
+
+
+@pytest.fixture(scope="module")
+def garage(django_db_setup, django_db_blocker):
+    rules = [(Car, "n", Count("wheels")), (Car, "most", Max("wheels__size"))]
+    with tables(django_db_blocker, models_of(APPS)), kept(rules):
+        yield
+
+
+@pytest.mark.parametrize("model", [Car, Van])
+def test_a_child_of_a_parent_that_is_in_no_rule(garage, model):
+    car = model.objects.create(name="a")
+    assert (car.pk, car.n, car.most) == (Vehicle.objects.get().pk, 0, None)
+    Wheel.objects.create(car_id=car.pk, size=3)
+    car.name = "b"
+    car.save()
+    assert_kept()
+
+    car.pk = car.id = car.vehicle_ptr_id = None
+    car._state.adding = True
+    car.save()
+
+    assert Vehicle.objects.count() == 2
+    assert_kept()

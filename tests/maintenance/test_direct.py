@@ -40,6 +40,9 @@ class Talk(Own):
     price = models.DecimalField(max_digits=9, decimal_places=2, default=0)
     text = models.CharField(max_length=9, default="")
     code = models.CharField(max_length=9, default="X", db_collation=WITHOUT_CASE)
+    double = models.GeneratedField(
+        expression=F("w") * 2, output_field=models.IntegerField(), db_persist=True
+    )
 
 
 class Answer(Own):
@@ -57,6 +60,7 @@ COUNTED = {
     "a column that may be NULL": Count("talks__v"),
     "some of a column that may be NULL": Count("talks__v", filter=Q(talks__w__gt=2)),
     "text that is compared without case": Count("talks", filter=Q(talks__code="x")),
+    "a generated column": Sum("talks__double", filter=Q(talks__double__gt=5)),
     "what is computed": Count(F("talks__w") + F("talks__v")),
     "a constant": Sum(Value(3), filter=Q(talks__w__gt=2)),
     "twice": Sum(F("talks__w") * 2),
@@ -103,6 +107,8 @@ def write(here, there):
             for w, v in ((1, None), (2, 3), (3, 3))
         ]
     )
+    yield
+    Talk.objects.bulk_create([Talk(forum=here, w=w, v=3) for w in (1, Value(2), 3)])
     yield
     for name, value in (("w", 5), ("v", None), ("text", "X"), ("forum", there), ("v", 3)):
         setattr(one, name, value)
