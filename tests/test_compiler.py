@@ -203,6 +203,12 @@ def read(maintenance):
             Subquery(COMMENTS.alias(size=Length("text")).order_by("size").values("score")[:1]),
             {"comments": (["post_id", "score", "text"], False)},
         ),
+        (
+            Post,
+            "best_score",
+            Subquery(COMMENTS.order_by(Length("text").desc()).values("score")[:1]),
+            {"comments": (["post_id", "score", "text"], False)},
+        ),
         # A join may have a condition of its own.
         (
             Post,
