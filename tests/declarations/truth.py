@@ -10,6 +10,7 @@ import datetime as dt
 import json
 import math
 from decimal import Decimal
+from functools import lru_cache
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -52,14 +53,19 @@ AGGREGATING = {name for names in AGGREGATES.values() for name in names}
 def meaning(text: str, **names: Any) -> Any:
     """The object that a text stands for."""
     # Each text is a place of its own: a rule is registered once by each line of code.
-    code = compile(text, f"<declared {next(NUMBERS)}>", "eval")
-    return eval(code, {**NAMES, **names})
+    return eval(compile(text, f"<declared {next(NUMBERS)}>", "eval"), {**NAMES, **names})
+
+
+@lru_cache(maxsize=32)
+def compiled(text: str) -> Any:
+    return compile(text, "<declared>", "eval")
 
 
 def meant(rule: Declared) -> Any:
     """The expression whose plain annotation is the truth."""
+    code = compiled(rule.text)
     if rule.text.startswith(OPAQUE):  # It is evaluated as it stands.
-        return meaning(rule.text)
+        return eval(code, {**NAMES})
     found: list[Any] = []
 
     def noting(kind: Any) -> Any:
@@ -84,11 +90,11 @@ def meant(rule: Declared) -> Any:
 
         return make
 
-    whole = meaning(rule.text, **{name: noting(NAMES[name]) for name in AGGREGATING})
+    whole = eval(code, NAMES | {name: noting(NAMES[name]) for name in AGGREGATING})
     summed = not rule.slot.null and adds(whole)
     if len(found) < 2 and not (summed and models.Sum in found):
         return whole
-    return meaning(rule.text, **{name: alone(NAMES[name]) for name in AGGREGATING})
+    return eval(code, NAMES | {name: alone(NAMES[name]) for name in AGGREGATING})
 
 
 def adds(tree: Any) -> bool:
@@ -104,9 +110,8 @@ def truths(rule: Declared) -> dict[Any, Any]:
     return dict(rows.values_list("pk", "truth"))
 
 
-def drifts(rule: Declared) -> list[str]:
+def drifts(rule: Declared, expected: dict[Any, Any]) -> list[str]:
     """A line for each row that stores another value."""
-    expected = truths(rule)
     stored = dict(models.QuerySet(rule.model).order_by().values_list("pk", rule.slot.name))
     field = rule.model._meta.get_field(rule.slot.name)
     return [
