@@ -284,9 +284,12 @@ def connected(using: str, found: Iterable[tuple[Path, Iterable[Any]]]) -> QueryS
             table = hop.model._meta.db_table
             join = Join(table, alias, None, INNER, hop.join_field, nullable=True)
             alias = queryset.query.join(join)
-        key = path.model._meta.pk
-        keys = list(pks)
-        lookup = Among if in_lookup(using, path.model, keys) == Among.lookup_name else In
+        key, keys = path.model._meta.pk, list(pks)
+        lookup: Any = In
+        if len(path.model._meta.pk_fields) > 1:
+            lookup = key.get_lookup("in")
+        elif in_lookup(using, path.model, keys) == Among.lookup_name:
+            lookup = Among
         where.add(lookup(key.get_col(alias), keys), OR)
     queryset.query.where.add(where, AND)
     return queryset

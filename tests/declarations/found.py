@@ -90,4 +90,16 @@ Toy.objects.create(special=row(Special, 0))
 save(row(Special, 0), dict(size=2))
 Item.objects.update(size=3)
 """,
+    "a key of two columns is looked for beyond a relation of a model with itself": """
+save(Area(code="a", number=1), {})
+save(Owner(), {})
+save(Owner(), {})
+row(Owner, 0).follows.add(row(Owner, 1))
+save(Spot(area=row(Area, 0), number=5, owner=row(Owner, 1)), {})
+# ---
+register(Owner, int_n=Max("follows__spots__size"))
+# ---
+save(row(Spot, 0), dict(size=2))
+row(Spot, 0).delete()
+""",
 }
