@@ -108,6 +108,18 @@ class Path:
         backwards = [number for number, hop in enumerate(self.hops) if not hop.forward]
         return Path(self.target, self.hops[: backwards[0]] if backwards else self.hops)
 
+    @property
+    def leaves_out(self) -> bool:
+        """Whether a query along it may leave out rows of the target: Django joins by a key that
+        cannot be NULL as if it named a row, which without a constraint it need not.
+        """
+        for hop in self.hops:
+            if not hop.forward or hop.generic or hop.field.null:
+                return False
+            if hop.outlives_target:
+                return True
+        return False
+
     def starts_with(self, other: Path) -> bool:
         return self.hops[: len(other.hops)] == other.hops
 

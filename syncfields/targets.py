@@ -71,7 +71,7 @@ def evaluate(using: str, maintenance: Maintenance, pks: Sequence[Any], locked: b
     for batch in batches(pks):
         queryset = rows_with(target, using, batch)
         anew = {name: settable(target, value) for name, value in values.items()}
-        if scope.loading():
+        if scope.loading() or leaves_out(maintenance):
             anew = kept(maintenance, anew)
         if reads_in_update(using) and not touched:
             statements.update(queryset, anew).update()
@@ -88,9 +88,14 @@ def evaluate(using: str, maintenance: Maintenance, pks: Sequence[Any], locked: b
                 statements.update(changed, touch).update()
 
 
+def leaves_out(maintenance: Maintenance) -> bool:
+    """Whether there may be no value for a row, as ``annotate()`` leaves it out."""
+    return any(each.path.leaves_out for each in maintenance.dependencies)
+
+
 def kept(maintenance: Maintenance, values: Mapping[str, Any]) -> dict[str, Any]:
-    """While a fixture is loaded, what a row refers to may be missing. A field that cannot be NULL
-    keeps its value until that row comes; what is added to starts at 0.
+    """What a row refers to may be missing: while a fixture is loaded, or for lack of a constraint.
+    A field that cannot be NULL keeps its value until it comes; what is added to starts at 0.
     """
     found = dict(values)
     for name, value in values.items():
@@ -133,6 +138,8 @@ def follow(using: str, maintenance: Maintenance, path: Path, pk: Any, cursor: An
             name: at_source(path, value, key) or settable(target, value)
             for name, value in values.items()
         }
+        if leaves_out(maintenance):
+            anew = kept(maintenance, anew)
         return statements.update(rows(target, using).filter(**{path.pk_lookup(""): key}), anew)
 
     once(("follow", using, maintenance, path), make).update(cursor, pk=pk)

@@ -90,6 +90,17 @@ Toy.objects.create(special=row(Special, 0))
 save(row(Special, 0), dict(size=2))
 Item.objects.update(size=3)
 """,
+    "a row whose key must be there and names none, as it has no constraint": """
+save(Depot(code="d", uid=UUID(int=1), since="2020-01-01", worth=1), {})
+# ---
+register(Supply, int_=Count("area__owners"), dec4=Sum("area__size"), char=F("area__name"))
+# ---
+Supply.objects.create(depot=row(Depot, 0), area_id="c7")
+Area.objects.create(code="c7", number=7, size=2, name="a")
+save(row(Supply, 0), dict(area_id="c8"))
+Supply.objects.update(area_id="c7")
+Supply.objects.update(area_id="c8")
+""",
     "a key of two columns is looked for beyond a relation of a model with itself": """
 save(Area(code="a", number=1), {})
 save(Owner(), {})

@@ -134,7 +134,9 @@ def comparable(expected: Any, field: Any) -> Any:
 def same(stored: Any, expected: Any, field: Any) -> bool:
     if stored is None or expected is None:
         return stored is expected
-    if isinstance(field, models.DateField):  # MariaDB gives texts for what it calculates of dates.
+    if isinstance(
+        field, (models.DateField, models.TimeField)
+    ):  # MariaDB gives texts for what it makes of them.
         expected = comparable(expected, field)
     if isinstance(field, models.BooleanField):
         return bool(stored) is bool(expected)
