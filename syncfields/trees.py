@@ -290,7 +290,7 @@ def connected(using: str, found: Iterable[tuple[Path, Iterable[Any]]]) -> QueryS
             lookup = key.get_lookup("in")
         elif in_lookup(using, path.model, keys) == Among.lookup_name:
             lookup = Among
-        where.add(lookup(key.get_col(alias), keys), OR)
+        where.add(lookup(key.get_col(alias, key), keys), OR)
     queryset.query.where.add(where, AND)
     return queryset
 

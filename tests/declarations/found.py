@@ -109,6 +109,7 @@ row(Owner, 0).follows.add(row(Owner, 1))
 save(Spot(area=row(Area, 0), number=5, owner=row(Owner, 1)), {})
 # ---
 register(Owner, int_n=Max("follows__spots__size"))
+register(Area, text_n=Coalesce(Min("spots__owner__note"), Max("near__spots__area__name")))
 # ---
 save(row(Spot, 0), dict(size=2))
 row(Spot, 0).delete()

@@ -292,7 +292,8 @@ def untouched(kept: Sequence[Declared]) -> dict[Declared, dict[Any, Any]]:
     """The values of the rules that touch a column, which is emptied."""
     found = [rule for rule in kept if TOUCHING in rule.options]
     for rule in found:
-        models.QuerySet(rule.model).update(touched=None)
+        with unsynced():  # An opaque rule evaluates anew for any column.
+            models.QuerySet(rule.model).update(touched=None)
     return {rule: stored(rule, rule.slot.name) for rule in found}
 
 
