@@ -37,7 +37,7 @@ from django.db.models.sql import Query
 from django.db.models.sql.where import WhereNode
 
 from syncfields import statements
-from syncfields.fields import reads_none
+from syncfields.fields import is_misread
 from syncfields.locks import locking, snapshot_is_old
 from syncfields.paths import Model, column
 from syncfields.scans import Rows, Scan
@@ -305,17 +305,20 @@ def write(
     drifted: Mapping[PrimaryKey, Mapping[str, Drift]],
 ) -> None:
     """Set the drifted fields, and no others, to what was expected."""
+    evaluates = connections[using].features.update_can_self_select
     alike: dict[tuple[str, ...], list[PrimaryKey]] = defaultdict(list)
     for pk, drifts in drifted.items():
         alike[tuple(drifts)].append(pk)
     for names, pks in alike.items():
         fields = [column(target, name) for name in names]
-        if len(pks) > FEW and statements.takes_arrays(using, [target._meta.pk, *fields]):
+        clear = not any(
+            is_misread(field, drifted[pk][field.attname].expected) for field in fields for pk in pks
+        )
+        arrays = clear and statements.takes_arrays(using, [target._meta.pk, *fields])
+        if len(pks) > FEW and arrays:
             columns = [[drifted[pk][name].expected for pk in pks] for name in names]
             statements.assign(using, target, pks, fields, columns)
-        elif (many_or_unsure(using, pks) or any(map(reads_none, fields))) and connections[
-            using
-        ].features.update_can_self_select:
+        elif evaluates and (many_or_unsure(using, pks) or not clear):
             anew = {name: settable(target, values_of[name]) for name in names}
             statements.update(rows_with(target, using, pks), anew).update()
         else:

@@ -21,7 +21,7 @@ from django.db.models.sql import Query
 
 from syncfields import locks, newborn, registry
 from syncfields.changes import NOTHING, Change, Held
-from syncfields.fields import RELATIONS, reads_none, takes_none
+from syncfields.fields import PLAIN, RELATIONS, is_plain, is_rounded, is_unclear, takes_none
 from syncfields.locks import lock_far, locking, must_write
 from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.copies import Copy
@@ -29,7 +29,7 @@ from syncfields.maintenance.delta import Delta
 from syncfields.ownership import warn
 from syncfields.paths import Path, column, hop_along
 from syncfields.statements import once
-from syncfields.trees import nodes, references, rows
+from syncfields.trees import Typed, nodes, references, replaced, rows
 
 LONG_AGO = dt.datetime(2000, 1, 1, tzinfo=dt.timezone.utc)
 # What a column takes that cannot be NULL, until its value is evaluated a statement later.
@@ -49,28 +49,6 @@ PLACEHOLDERS: tuple[tuple[type[models.Field[Any, Any]], Any], ...] = (
     (models.BinaryField, b""),
     (models.GenericIPAddressField, "0.0.0.0"),  # noqa: S104 - no address to listen at
 )
-# The types of values that are stored as they are, by the class of the field.
-PLAIN: dict[type[models.Field[Any, Any]], tuple[type, ...]] = {
-    models.BooleanField: (bool,),
-    models.SmallIntegerField: (int,),
-    models.IntegerField: (int,),
-    models.BigIntegerField: (int,),
-    models.PositiveSmallIntegerField: (int,),
-    models.PositiveIntegerField: (int,),
-    models.PositiveBigIntegerField: (int,),
-    models.DecimalField: (int, Decimal),
-    models.FloatField: (int, float),
-    models.CharField: (str,),
-    models.SlugField: (str,),
-    models.EmailField: (str,),
-    models.URLField: (str,),
-    models.TextField: (str,),
-    models.DateTimeField: (dt.datetime,),
-    models.DateField: (dt.date,),
-    models.TimeField: (dt.time,),
-    models.DurationField: (dt.timedelta,),
-    models.UUIDField: (UUID,),
-}
 KEYS = (int,)
 
 Reading = tuple[Maintenance, str, Any]
@@ -208,10 +186,20 @@ def first_of(using: str, maintenance: Maintenance, name: str, constant: Any) -> 
 
 def evaluated(using: str, query: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in values.items():
-        query.add_annotation(value, f"_syncfields_{name}")
+        query.add_annotation(with_types(value), f"_syncfields_{name}")
     query.set_annotation_mask([f"_syncfields_{name}" for name in values])
     (row,) = query.get_compiler(using).results_iter()
     return dict(zip(values, row, strict=False))
+
+
+def with_types(tree: Any) -> Any:
+    """The expression, where each NULL has a type: PostgreSQL cannot add two that have none."""
+    return replaced(tree, lambda node: Typed(node) if is_null(node) else None)
+
+
+def is_null(node: Any) -> bool:
+    is_none = type(node) is Value and node.value is None
+    return is_none and getattr(node, "_output_field_or_none", None) is not None
 
 
 # What is made of the row itself, and of rows next to it -----------------------------------------
@@ -243,29 +231,19 @@ def read(
             continue
         for each, (meant, _) in found.items():
             # The names stand for what the row will have; resolving them meets these first.
-            query.annotations[each] = meant.resolve_expression(query)
+            query.annotations[each] = with_types(meant).resolve_expression(query)
         # As if it were read from the field that it is stored in.
         values[name] = ExpressionWrapper(value, output_field=column(model, name))
         makers[name] = maintenance
     for name, result in evaluated(using, query, values).items() if values else ():
         if is_unclear(column(model, name), result):
             late.append(makers[name])
+            if not is_plain(column(model, name), result):
+                continue
         provisional = change.loaded or makers[name] in late
         if result is not None or column(model, name).null or not provisional:
             give(makers[name], name, result, change, [instance])
     return late
-
-
-def is_unclear(field: Any, value: Any) -> bool:
-    """Whether the column may hold something else than the value: of another type, or rounded; or
-    the null of JSON, which is read as NULL is.
-    """
-    if value is None:
-        return reads_none(field)
-    kinds = next((types for kind, types in PLAIN.items() if isinstance(field, kind)), None)
-    if kinds is None:
-        return False
-    return type(value) not in kinds or (type(value) is Decimal and is_rounded(field, value))
 
 
 def ahead(maintenances: Iterable[Maintenance]) -> Iterator[Path]:
@@ -355,9 +333,3 @@ def own_column(field: Any, instance: Any, compared: bool) -> tuple[Any, bool]:
     if type(own) not in kinds or (type(own) is Decimal and is_rounded(stored, own)):
         return unknown
     return Value(own, output_field=field), True
-
-
-def is_rounded(field: Any, value: Decimal) -> bool:
-    """Whether the column has fewer decimal places."""
-    exponent = value.as_tuple().exponent
-    return not isinstance(exponent, int) or -exponent > field.decimal_places

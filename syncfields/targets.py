@@ -68,10 +68,11 @@ def evaluate(using: str, maintenance: Maintenance, pks: Sequence[Any], locked: b
     """Set the synced fields of the targets ``pks`` to the values of their expressions."""
     target, values = maintenance.target, maintenance.values
     touched = assignments.touches(target, list(values))
+    may_be_missing = scope.loading() or leaves_out(maintenance)
     for batch in batches(pks):
         queryset = rows_with(target, using, batch)
         anew = {name: settable(target, value) for name, value in values.items()}
-        if scope.loading() or leaves_out(maintenance):
+        if may_be_missing:
             anew = kept(maintenance, anew)
         if reads_in_update(using) and not touched:
             statements.update(queryset, anew).update()
@@ -79,8 +80,8 @@ def evaluate(using: str, maintenance: Maintenance, pks: Sequence[Any], locked: b
         if snapshot_is_old(using):
             evaluate_and_touch(using, target, anew, queryset)
             continue
-        if scope.loading():
-            values = kept(maintenance, values)
+        if may_be_missing:
+            values = kept(maintenance, maintenance.values)
         repaired = drift.repair([Scan(values)], values, Rows(target, using, batch), locked)
         for name, drifts in repaired.items():
             if touch := assignments.touches(target, [name]):

@@ -159,6 +159,14 @@ class One(Subquery):
         except EmptyResultSet:
             return "NULL", ()
 
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        """An aggregate that nothing can match is NULL there, of which PostgreSQL makes a text."""
+        text, params = self.as_sql(compiler, connection, **extra)
+        begin, kind = "(SELECT NULL AS ", self.output_field.cast_db_type(connection)
+        if kind and text.startswith(begin):
+            text = f"(SELECT NULL::{kind} AS {text.removeprefix(begin)}"
+        return text, params
+
 
 def of_row(model: Model, value: Any) -> Subquery:
     """``value`` of the row at hand, where only columns of its own table may be named."""

@@ -101,6 +101,37 @@ save(row(Supply, 0), dict(area_id="c8"))
 Supply.objects.update(area_id="c7")
 Supply.objects.update(area_id="c8")
 """,
+    "an aggregate that nothing can match is a number in an opaque subquery too": """
+save(Area(code="a", number=1), {})
+# ---
+register(Area, depends_on=["residents"],
+    flt_n=Subquery(Area.objects.filter(pk=OuterRef("pk"))
+        .annotate(value=Avg("residents__heat", filter=Q(residents__w__in=[]))).values("value")))
+# ---
+Owner.objects.create(home=row(Area, 0))
+""",
+    "a new row adds up aggregates that are over no rows": """
+
+# ---
+register(Tag, flt_n=(Min("children__heat") + (Max("children__heat") - F("heat"))))
+# ---
+Tag.objects.create()
+""",
+    "what a database makes of dates is stored by itself": """
+save(Area(code="a", number=1, day=dt.date(2024, 1, 7)), {})
+save(Owner(area=row(Area, 0), at="2024-06-02T09:10:00Z", day=dt.date(2024, 1, 7)), {})
+save(Tag(), {})
+# ---
+register(Area, day_n=Min(TruncMonth("owners__day"), default=dt.date(2024, 1, 1)),
+    at_n=Max(TruncHour("owners__at", tzinfo=UTC)))
+register(Owner, day_n=TruncMonth(F("area__day")))
+register(Card, at_n=TruncHour(F("owner__at"), tzinfo=UTC))
+# ---
+Card.objects.create(owner=row(Owner, 0))
+Owner.objects.create(area=row(Area, 0), day=dt.date(2023, 12, 31), at="2024-06-02T09:20:00Z")
+row(Owner, 1).delete()
+save(row(Owner, 0), dict(at="2024-06-03T00:10:00Z"))
+""",
     "a key of two columns is looked for beyond a relation of a model with itself": """
 save(Area(code="a", number=1), {})
 save(Owner(), {})
