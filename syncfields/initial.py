@@ -235,15 +235,21 @@ def read(
         # As if it were read from the field that it is stored in.
         values[name] = ExpressionWrapper(value, output_field=column(model, name))
         makers[name] = maintenance
-    for name, result in evaluated(using, query, values).items() if values else ():
-        if is_unclear(column(model, name), result):
-            late.append(makers[name])
-            if not is_plain(column(model, name), result):
-                continue
-        provisional = change.loaded or makers[name] in late
-        if result is not None or column(model, name).null or not provisional:
+    results = evaluated(using, query, values) if values else {}
+    late += [
+        makers[name] for name, each in results.items() if is_unclear(column(model, name), each)
+    ]
+    for name, result in results.items():
+        if can_be_given(column(model, name), result, change.loaded or makers[name] in late):
             give(makers[name], name, result, change, [instance])
     return late
+
+
+def can_be_given(field: Any, value: Any, provisional: bool) -> bool:
+    """Whether the row can be inserted with a value, which a ``provisional`` one need not have."""
+    if not provisional:
+        return True
+    return is_plain(field, value) and (value is not None or field.null)
 
 
 def ahead(maintenances: Iterable[Maintenance]) -> Iterator[Path]:
