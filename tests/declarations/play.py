@@ -192,6 +192,7 @@ def loaded(row: Any) -> None:
 def only(found: Sequence[Declared]) -> Iterator[None]:
     """These rules are in the plan, and none is in any that follows."""
     before = list(rules.registered)
+    registry.write_what_waits()  # By the plan that it was noted by.
     try:
         rules.registered.clear()
         for rule in found:
