@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
@@ -85,7 +86,8 @@ def collected(original: Callable[..., Any]) -> Callable[..., Any]:
             keep_old(instances_of(self))
             return original(self)
         known = [(each.model, each._hints.get("instance")) for each in self.fast_deletes]
-        result = keep(self)
+        with giving_back_keys(self):
+            result = keep(self)
         for model, instance in known:  # post.comments.all().delete()
             memory.forget_among(self.using, instance, [Change(concrete(model), "delete")])
         return result
@@ -104,6 +106,25 @@ def collected(original: Callable[..., Any]) -> Callable[..., Any]:
             return delete_and_keep(self, changes, gone, lambda: original(self))
 
     return delete
+
+
+@contextmanager
+def giving_back_keys(collector: Any) -> Iterator[None]:
+    """Django takes the keys from the instances when it has deleted the rows. They are there again
+    if what follows from that fails.
+    """
+    keys = [
+        (instance, attname, getattr(instance, attname))
+        for model, instances in collector.data.items()
+        for attname in [model._meta.pk.attname]
+        for instance in instances
+    ]
+    try:
+        yield
+    except BaseException:
+        for instance, attname, key in keys:
+            setattr(instance, attname, key)
+        raise
 
 
 def delete_one(collector: Any, instance: Any, delete: Callable[[], Any]) -> Any:

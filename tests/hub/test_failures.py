@@ -19,7 +19,6 @@ def refuse(execute, sql, params, many, context):
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.xfail(strict=True, reason="Django has taken the key when what follows is refused")
 def test_an_instance_that_could_not_be_deleted_has_its_key():
     comment = Comment.objects.create(
         post=Post.objects.create(blog=Blog.objects.create()),
