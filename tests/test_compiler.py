@@ -99,6 +99,21 @@ def test_an_extreme_is_compared_where_its_field_stores_what_it_is():
     assert compiled(Max(Length("comments__text")), name="best_score")[0].kind == "recompute"
 
 
+@pytest.mark.parametrize(
+    ("expression", "names"),
+    [
+        (Count("comments", distinct=True) * F("pk"), {"comment_count"}),
+        # What is beside the aggregate is not made of the row alone.
+        (Count("comments", distinct=True) + Subquery(COMMENTS.values("score")[:1]), set()),
+        (Count("comments", distinct=True) + Own("title"), set()),
+    ],
+)
+def test_rules_share_a_query_where_each_is_made_of_groups_and_of_the_row(expression, names):
+    (found,) = compiled(expression)
+
+    assert found.grouped.keys() == names
+
+
 PRICE, QUANTITY = F("lines__price"), F("lines__qty")
 
 
@@ -166,6 +181,17 @@ def read(maintenance):
             {
                 "comments": (["post_id"], False),
                 "comments__reactions": (["comment_id"], False),
+            },
+        ),
+        # A row beside them is joined with the reactions that are there already.
+        (
+            Blog,
+            "post_count",
+            Sum(F("posts__comments__score") + F("followers__pk")),
+            {
+                "posts": (["blog_id"], True),
+                "posts__comments": (["post_id", "score"], False),
+                "followers": (["blog_id"], False),
             },
         ),
         # A comment counts by what it lacks, or by itself.

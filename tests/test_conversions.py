@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 from django.db import models
-from django.db.models import F, Max, Sum
+from django.db.models import Count, F, Max, Sum
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import TruncDate, TruncMonth
 from django.test import override_settings
@@ -140,8 +140,12 @@ def test_near_misses(garage, name, expression):
 
 
 def test_what_is_converted_in_python_is_not_added_up_or_compared_there(garage):
-    rules = {"first": Max("rides__secret"), "total": Sum("rides__price", default=0)}
-    for name, expression in rules.items():
+    rules = [
+        ("first", Max("rides__secret")),
+        ("total", Sum("rides__price", default=0)),
+        ("total", Count("rides", output_field=Scaled())),
+    ]
+    for name, expression in rules:
         plan, errors = compiled(garage[0], name, expression)
 
         assert errors == []

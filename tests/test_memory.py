@@ -57,6 +57,7 @@ class Badge(Own):
 class Label(Own):
     weight = models.IntegerField(default=1)
     n = number(Count("orders"))
+    amount = number(Sum("orders__amount"))
 
 
 class Order(Own):
@@ -388,6 +389,7 @@ def test_what_leads_from_a_written_row_shows_what_the_rows_hold(world, way):
         ("inn", "dishes", {"name": "wolf"}),
         ("inn", "reviews", {"name": "wolf"}),
         ("label", "orders", {"weight": 70}),
+        ("order", "labels", {"amount": 70}),
     ],
 )
 def test_what_was_prefetched_for_a_written_row_shows_what_the_rows_hold(

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 from django.db import models
 from django.db.models import Case, F, Value, When
-from django.db.models.functions import Concat
+from django.db.models.functions import Coalesce, Concat
 
 from syncfields import synced
 from tests.ownmodels import assert_kept, kept_by, own_apps, stored
@@ -56,6 +56,11 @@ class Card(Own):
         models.DecimalField(max_digits=9, decimal_places=2, null=True),
         F("price") + F("owner__level"),
     )
+
+
+class Badge(Own):
+    owner = models.ForeignKey(Owner, models.CASCADE, related_name="badges")
+    number = number(Coalesce("pk", 0) + F("owner__level"))
 
 
 class Node(Own):
@@ -124,6 +129,16 @@ def test_a_key_given_by_an_expression(way):
     owner = Owner.objects.create(name="ann")
 
     WAYS[way](Card(owner_id=Value(owner.pk)))
+
+    assert_kept()
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("key", [None, 5])
+def test_the_key_of_a_new_row_may_be_known_to_the_database_only(way, key):
+    owner = Owner.objects.create()
+
+    WAYS[way](Badge(pk=key, owner=owner))
 
     assert_kept()
 

@@ -125,6 +125,15 @@ def test_replaced_rows_are_no_events(ann):
     assert stored(ann, "login_weight") == 2 + 14 + 4
 
 
+def test_an_instance_of_a_row_that_was_there_shows_what_the_row_holds(ann):
+    ann.save()
+    given = Profile(pk=ann.profile.pk, user=ann, nickname="new")
+
+    Profile.objects.bulk_create([given], ignore_conflicts=True)
+
+    assert given.points == stored(ann, "points") == 100
+
+
 def test_events_where_the_database_does_not_return_the_keys(monkeypatch, ann):
     """MySQL is such a database; rows are then known by their keys or unique columns."""
     monkeypatch.setattr(type(connection.features), "can_return_rows_from_bulk_insert", False)
