@@ -284,11 +284,12 @@ def insert(
     def attempt() -> Result:
         held = foresight.lock(connection, change, starts=True) or NOTHING
         late = initial.assign(using, change, instances, held)
-        if late and (goes_both_ways(change.model) or connection.vendor == "mysql"):
+        both_ways = goes_both_ways(change.model) or connection.vendor == "mysql"
+        if late and both_ways and not held.complete:
             lock_copied(using, [change], inserts=True)
         result = perform(using, [change], write, held)
         for maintenance in late:
-            evaluate(using, maintenance, set(change.pks))
+            evaluate(using, maintenance, set(change.pks), held)
             for instance in instances:
                 dropped.drop(instance, maintenance.values, using)
         return result
@@ -353,13 +354,15 @@ def write(using: str, update: Update, effects: Effects, held: Held) -> None:
             effects.stale[each] |= each.targets([again], using)
 
 
-def evaluate(using: str, maintenance: Maintenance, pks: set[Any]) -> None:
-    """Evaluate anew what was not followed step by step, with all that copies read locked."""
+def evaluate(using: str, maintenance: Maintenance, pks: set[Any], held: Held = NOTHING) -> None:
+    """Evaluate anew what was not followed step by step, with all that copies read locked: what new
+    rows begin with may be ``held``.
+    """
     with together(connections[using]):
         paths = [each.path for each in maintenance.dependencies]
         if not isinstance(maintenance, Copy):
             paths = list(dict.fromkeys(path.forwards for path in paths))
-        for path in paths:
+        for path in paths if not held.complete else ():
             lock_path(path, using, pks)
         recompute(using, maintenance, pks)
 

@@ -1,9 +1,9 @@
 """What a write of one row will touch, locked before it: every table once, in the one order.
 
-The write of a row that holds the keys of all that it leads to has a list of ``Step``, found once
-for each kind of write: rows between and beyond, old and new ones, those that it copies from, and
-the targets that follow, those that follow from these, and so on. Each step is the rows of one
-table, by primary key, which the written row names or those of a step before it.
+The write of a row, or of any number of new ones, that hold the keys of all that it leads to has a
+list of ``Step``, found once for each kind of write: rows between and beyond, old and new ones, what
+it copies from, and the targets that follow, those that follow from these, and so on. Each step is
+the rows of one table, by primary key, which a written row names or those of a step before it.
 
 PostgreSQL is sent one statement. Each step is a part of it that is named as its table, so that the
 parts behind it, and what is asked at the end, see the rows that are locked instead, as they are
@@ -76,15 +76,17 @@ class Foresight:
 
 
 def lock(connection: Any, change: Change, starts: bool = False) -> Held | None:
-    """Lock all that the write of a row will touch, that of the row itself apart. None, and nothing
-    is locked, where that is not to be foreseen, or not needed.
+    """Lock all that the write of a row, or of new rows, will touch, these themselves apart. None,
+    and nothing is locked, where that is not to be foreseen, or not needed.
 
-    ``starts``: what the synced fields of a new row begin with is read, and locked with it.
+    ``starts``: what the synced fields of new rows begin with is read, and locked with it.
     """
     using = connection.alias
     if not connection.features.has_select_for_update or must_write(using):
         return None
-    if not change.is_single or change.inserted or pending.waits(connection) or scope.loading():
+    if change.inserted or pending.waits(connection) or scope.loading():
+        return None
+    if not (change.is_single or (change.kind == "insert" and not change.partial)):
         return None
     if change.kind != "insert" and len(change.former) != 1:
         return None
@@ -263,9 +265,13 @@ class Tracing:
             near = hop.model
 
     def start(self, using: str, change: Change) -> None:
-        """What a new row copies."""
-        reading = [each.maintenance for each in initial.beginnings(using, change) if each.rows]
-        for path in initial.ahead(reading):
+        """What new rows begin with, which is read of rows that they refer to."""
+        found = [
+            each.maintenance
+            for each in initial.beginnings(using, change)
+            if each.rows or each.late or each.late_if_unordered
+        ]
+        for path in initial.ahead(found):
             self.along(None, path.hops, as_written=True)
             self.copied |= dict.fromkeys(hop.model for hop in path.hops)
             self.needed.update(hop.model for hop in path.hops[1:])

@@ -63,7 +63,7 @@ COSTS = {
     "change_a_summed_value": Cost(3, 4, 5, tables=1, fan_outs=1),
     "move_to_another_post_and_author": Cost(7, 9, 14, tables=3, fan_outs=2),
     "delete": Cost(7, 8, 13, tables=4, fan_outs=1),
-    "bulk_create": Cost(7, 17, 26, tables=4),
+    "bulk_create": Cost(7, 11, 18, tables=4),
     "update_a_condition": Cost(4, 4, 4, tables=2),
     "update_a_summed_value": Cost(5, 6, 7, tables=1, fan_outs=1),
     "bulk_update": Cost(6, 7, 8, tables=2, fan_outs=1),
