@@ -44,7 +44,7 @@ from syncfields.routes import Route, concerned, route
 from syncfields.single import Row, changed, contents_of
 from syncfields.statements import once
 from syncfields.transactions import persistently, together
-from syncfields.updates import Update, sorted_pks, take
+from syncfields.updates import Update, sorted_pks, take, take_sums
 
 Result = TypeVar("Result")
 Gone = Sequence[tuple[grouped.Ways, grouped.Groups]]
@@ -305,7 +305,7 @@ def apply(using: str, effects: Effects, held: Held = NOTHING) -> None:
     rows are ``held``.
     """
     plan = registry.plan()
-    while (taken := take(effects, plan, is_by_itself)) is not None:
+    while taken := take_sums(effects) or take(effects, plan, is_by_itself):
         if isinstance(taken, Update):
             write(using, taken, effects, held)
         else:

@@ -6,7 +6,7 @@ target, for another one that reads it, goes into the same UPDATE as the rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -36,11 +36,16 @@ class Update:
     fixed: Mapping[str, Mapping[PrimaryKey, Any]] = field(default_factory=dict)
     """Values that were evaluated already: ``{attname: {pk: value}}``."""
 
-    @property
-    def pks(self) -> list[PrimaryKey]:
-        found = {*self.deltas, *self.joined, *self.left}
-        found.update(*self.anew.values(), *self.fixed.values())
-        return sorted_pks(found)
+    pks: Sequence[PrimaryKey] = field(init=False)
+    """The rows, in the order of their keys."""
+
+    def __post_init__(self) -> None:
+        found: Collection[PrimaryKey] = self.deltas
+        if self.joined or self.left or self.anew or self.fixed:
+            found = {*self.deltas, *self.joined, *self.left}.union(
+                *self.anew.values(), *self.fixed.values()
+            )
+        object.__setattr__(self, "pks", sorted_pks(found))
 
     @property
     def evaluates(self) -> bool:
@@ -99,6 +104,16 @@ def following(plan: Plan) -> Mapping[Model, Collection[Model]]:
         return found
 
     return once(("following",), find)
+
+
+def take_sums(effects: Effects) -> Update | None:
+    """As ``take()``, for the most frequent case: nothing but what is added to one target."""
+    if effects.stale or effects.extremes or effects.left or len(effects.deltas) != 1:
+        return None
+    ((target, deltas),) = effects.deltas.items()
+    effects.deltas.clear()
+    drop_zeros(deltas)
+    return Update(target, deltas) if deltas else None
 
 
 def take(
