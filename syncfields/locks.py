@@ -1,8 +1,8 @@
 """Which rows are locked, in which order, and why.
 
-All that a write is known to lead to is locked before it, in one order of the tables: that of
-``order.py``, which follows the rules from source to target, so that everybody meets the tables in
-that order:
+All that a write is known to lead to is locked before it (``foresight.py``: by one statement, where
+keys say it all), in one order of the tables: that of ``order.py``, which follows the rules from
+source to target, so that everybody meets the tables in that order:
 
 1. *Parents first, on MySQL and MariaDB*: the rows that a new key names, before the row that holds
    it. InnoDB checks the key by a shared lock on the parent. Two inserts would both get it, and then
