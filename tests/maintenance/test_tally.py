@@ -110,6 +110,12 @@ def test_rows_really_inserted_are_events(ann):
     assert (stored(ann, "logins"), stored(ann, "login_weight")) == (5, 22 + 6)
 
 
+def test_what_a_fixture_loads_is_no_event(ann):
+    Login(user=ann).save_base(raw=True)
+
+    assert stored(ann, "logins") == 0
+
+
 def test_replaced_rows_are_no_events(ann):
     taken = Login.objects.create(user=ann)
     given = logins(ann, 5, 7, 9)
