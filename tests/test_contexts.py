@@ -165,6 +165,13 @@ def test_what_was_evaluated_anew_in_a_rolled_back_savepoint_waits_again(shelves)
     assert stored(shelves[0]) == (1, 3)
 
 
+def test_unsynced_with_reconcile_inside_one_that_keeps_nothing(shelves):
+    with unsynced():
+        with unsynced(reconcile=True):
+            Book.objects.create(shelf=shelves[0], pages=100)
+        assert stored(shelves[0]) == (1, 100)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_unsynced_with_reconcile_in_autocommit(shelves):
     with unsynced(reconcile=True):

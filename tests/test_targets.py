@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 
 from syncfields import coalesce
+from syncfields.updates import sorted_pks
 from tests.statements import sent
 from tests.testapp import models as zoo
 from tests.truth import assert_truth
@@ -68,3 +69,12 @@ def test_targets_to_which_the_same_is_added_are_written_together(pages, updates)
     assert_truth()
     zoo.Book.objects.all().delete()
     assert_truth()
+
+
+def test_keys_that_cannot_be_compared_have_an_order_all_the_same():
+    keys = [(1, 2), (1, None), ("a", 2)]
+
+    found = sorted_pks(keys)
+
+    assert sorted_pks(keys[::-1]) == found
+    assert set(found) == set(keys)
