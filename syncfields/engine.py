@@ -25,6 +25,7 @@ from syncfields import (
     registry,
     scope,
     targets,
+    writing,
 )
 from syncfields.changes import NOTHING, Change, Held
 from syncfields.contributions import Contributions
@@ -321,18 +322,16 @@ def is_by_itself(maintenance: Maintenance) -> bool:
 
 def write(using: str, update: Update, effects: Effects, held: Held) -> None:
     """Write to the rows of one target model; what reads them is added to ``effects``."""
-    target, names, pks = update.target, update.names, update.pks
-    if update.evaluates:
-        if not held.has(target, pks):
-            lock(target, using, pks)
-        if (waiting := pending.known(connections[using])) is not None:
-            for name, rows in update.anew.items():
-                waiting.discard(target, rows, (name,))
-    if is_unread(target, names):
+    target, is_locked = update.target, update.evaluates
+    if is_locked:
+        update = prepared(using, update, held)
+    if not update.names:  # No value that has left was the extreme.
+        return
+    if is_unread(target, update.names):
         targets.write(using, update)
         return
-    columns = targets.written(target, names)
-    change = Change(target, "update", pks, columns, locked=update.evaluates)
+    columns = targets.written(target, update.names)
+    change = Change(target, "update", update.pks, columns, locked=is_locked)
     adding = chains.added_on(change, update)
     keeping = Keeping(
         connections[using],
@@ -352,6 +351,16 @@ def write(using: str, update: Update, effects: Effects, held: Held) -> None:
         again = Change(target, "update", outcome.healed, columns)
         for each in concerned([again]):
             effects.stale[each] |= each.targets([again], using)
+
+
+def prepared(using: str, update: Update, held: Held) -> Update:
+    """An UPDATE that evaluates, with its rows locked, and nothing waiting for what it evaluates."""
+    if not held.has(update.target, update.pks):
+        update = writing.locked(using, update)
+    if (waiting := pending.known(connections[using])) is not None:
+        for name, rows in update.anew.items():
+            waiting.discard(update.target, rows, (name,))
+    return update
 
 
 def evaluate(using: str, maintenance: Maintenance, pks: set[Any], held: Held = NOTHING) -> None:

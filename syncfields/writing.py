@@ -8,7 +8,7 @@ many as the next power of two, the last one being named again, so that few numbe
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -18,10 +18,10 @@ from django.db import connections
 from syncfields import registry, statements
 from syncfields.assignments import asked, build, chosen_plainly
 from syncfields.drift import as_stored
-from syncfields.locks import reading
+from syncfields.locks import lock, locking, must_write, reading
 from syncfields.paths import Model
 from syncfields.shapes import Lists, Params, Shape, Values, is_expression, shape_of, values_of
-from syncfields.statements import Statement, once
+from syncfields.statements import Row, Statement, once
 from syncfields.trees import (
     Among,
     in_lookup,
@@ -98,14 +98,39 @@ def reads_in_update(using: str) -> bool:
     return bool(connection.features.update_can_self_select)
 
 
+def locked(using: str, update: Update) -> Update:
+    """Lock the rows, and ask in the same statement which of the values that have left may have been
+    the extreme: what is left of the UPDATE.
+    """
+    if not update.left or must_write(using) or not has_row_locks(using):
+        lock(update.target, using, update.pks)
+        return update
+    names = sorted({name for row in update.left.values() for name in row})
+
+    def select(shape: Shape, given: Params | Values) -> Statement:
+        whether, _ = asked(shape, given, names)
+        flags = {f"_syncfields_is_{number}": whether[name] for number, name in enumerate(names)}
+        queryset = locking(chosen_plainly(shape, given).order_by("pk")).annotate(**flags)
+        return statements.select(queryset.values_list("pk", *flags))
+
+    asking = Update(update.target, {pk: {} for pk in update.pks}, left=update.left)
+    anew = {name: set(pks) for name, pks in update.anew.items()}
+    joined = {pk: dict(row) for pk, row in update.joined.items()}
+    for pk, flags in answers("locked", using, asking, select):
+        for name, may_have_left in zip(names, flags, strict=True):
+            if may_have_left:
+                anew.setdefault(name, set()).add(pk)
+                joined.get(pk, {}).pop(name, None)
+    joined = {pk: row for pk, row in joined.items() if row}
+    return Update(update.target, update.deltas, joined, anew=anew)
+
+
 def settled(using: str, update: Update) -> Update:
     """The same with values instead of expressions, which one SELECT evaluates."""
-    target, pks = update.target, update.pks
-    shape = replace(shape_of(using, update), deltas=())
+    target = update.target
     names = sorted({*update.anew}.union(*update.left.values()))
-    width = len(target._meta.pk_fields)
 
-    def select(given: Params | Values) -> Statement:
+    def select(shape: Shape, given: Params | Values) -> Statement:
         whether, asked_for = asked(shape, given, names)
         values = as_stored(target, asked_for, connections[using].vendor)
         named = {f"_syncfields_{number}": values[name] for number, name in enumerate(names)}
@@ -113,24 +138,34 @@ def settled(using: str, update: Update) -> Update:
         queryset = reading(chosen_plainly(shape, given)).annotate(**named, **flags)
         return statements.select(queryset.values_list("pk", *named, *flags))
 
-    given = values_of(update)
-    if compiles(update) and not any(map(is_expression, given.values())):
-        found = once(("settled", shape), lambda: select(Params(target))).rows(**given)
-    else:
-        found = select(Values(using, update)).rows()
     fixed: dict[str, dict[Any, Any]] = defaultdict(dict)
     joined = {pk: dict(row) for pk, row in update.joined.items()}
-    for row in found:
-        pk = row[0] if width == 1 else row[:width]
-        for name, value, is_evaluated in zip(
-            names, row[width:], row[width + len(names) :], strict=False
-        ):
+    for pk, row in answers("settled", using, update, select):
+        for name, value, is_evaluated in zip(names, row, row[len(names) :], strict=False):
             if is_evaluated:
                 fixed[name][pk] = value
                 joined.get(pk, {}).pop(name, None)
     # Rows of which nothing is written are named all the same, as they are counted.
-    kept = {pk: update.deltas.get(pk, {}) for pk in pks}
+    kept = {pk: update.deltas.get(pk, {}) for pk in update.pks}
     return Update(target, kept, joined, fixed=fixed)
+
+
+def answers(
+    what: str, using: str, update: Update, select: Callable[[Shape, Params | Values], Statement]
+) -> Iterator[tuple[Any, Row]]:
+    """What a SELECT says of the rows of an UPDATE: their primary keys, and the other columns."""
+    target, given = update.target, values_of(update)
+    shape, width = replace(shape_of(using, update), deltas=()), len(target._meta.pk_fields)
+    if compiles(update) and not any(map(is_expression, given.values())):
+        found = once((what, shape), lambda: select(shape, Params(target))).rows(**given)
+    else:
+        found = select(shape, Values(using, update)).rows()
+    for row in found:
+        yield row[0] if width == 1 else row[:width], row[width:]
+
+
+def has_row_locks(using: str) -> bool:
+    return bool(connections[using].features.has_select_for_update)
 
 
 def add_numbers(

@@ -52,7 +52,7 @@ AGGREGATING = {name for names in AGGREGATES.values() for name in names}
 
 def meaning(text: str, **names: Any) -> Any:
     """The object that a text stands for."""
-    # Each text is a place of its own: a rule is registered once by each line of code.
+    # As a user would write it.
     return eval(compile(text, f"<declared {next(NUMBERS)}>", "eval"), {**NAMES, **names})
 
 
