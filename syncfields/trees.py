@@ -13,6 +13,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connections
 from django.db.models import (
     Aggregate,
+    DecimalField,
     F,
     Field,
     ForeignObject,
@@ -148,6 +149,17 @@ def for_writing(queryset: Any) -> Any:
     return queryset
 
 
+def cast_type(field: Any, connection: Any) -> str | None:
+    """What a value of a field is cast to; Django before 6.0 writes digits of a decimal that are not
+    known.
+    """
+    digits: Any = field.max_digits if isinstance(field, DecimalField) else 0
+    if digits is None:
+        return "numeric"
+    kind: str | None = field.cast_db_type(connection)
+    return kind
+
+
 class One(Subquery):
     """A subquery, and NULL where Django knows that it finds no row: in a SELECT it says so by
     itself, what else holds the subquery it takes for empty, an UPDATE for one that changes nothing.
@@ -162,7 +174,7 @@ class One(Subquery):
     def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
         """An aggregate that nothing can match is NULL there, of which PostgreSQL makes a text."""
         text, params = self.as_sql(compiler, connection, **extra)
-        begin, kind = "(SELECT NULL AS ", self.output_field.cast_db_type(connection)
+        begin, kind = "(SELECT NULL AS ", cast_type(self.output_field, connection)
         if kind and text.startswith(begin):
             text = f"(SELECT NULL::{kind} AS {text.removeprefix(begin)}"
         return text, params
@@ -337,7 +349,7 @@ class Typed(Func):
             text, params = compiler.compile(source)
         except EmptyResultSet:
             text, params = compiler.compile(Value(source.empty_result_set_value))
-        kind = self.output_field.cast_db_type(connection)
+        kind = cast_type(self.output_field, connection)
         return (f"NULL::{kind}" if kind and text == "NULL" else text), params
 
 

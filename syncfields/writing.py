@@ -18,8 +18,9 @@ from django.db import connections
 from syncfields import registry, statements
 from syncfields.assignments import asked, build, chosen_plainly
 from syncfields.drift import as_stored
+from syncfields.fields import is_misread
 from syncfields.locks import lock, locking, must_write, reading
-from syncfields.paths import Model
+from syncfields.paths import Model, column
 from syncfields.shapes import Lists, Params, Shape, Values, is_expression, shape_of, values_of
 from syncfields.statements import Row, Statement, once
 from syncfields.trees import (
@@ -126,8 +127,10 @@ def locked(using: str, update: Update) -> Update:
 
 
 def settled(using: str, update: Update) -> Update:
-    """The same with values instead of expressions, which one SELECT evaluates."""
-    target = update.target
+    """The same with values instead of expressions, which one SELECT evaluates; but for those that
+    Python does not read as they are.
+    """
+    target, evaluates = update.target, connections[using].features.update_can_self_select
     names = sorted({*update.anew}.union(*update.left.values()))
 
     def select(shape: Shape, given: Params | Values) -> Statement:
@@ -139,15 +142,19 @@ def settled(using: str, update: Update) -> Update:
         return statements.select(queryset.values_list("pk", *named, *flags))
 
     fixed: dict[str, dict[Any, Any]] = defaultdict(dict)
+    anew: dict[str, set[Any]] = defaultdict(set)
     joined = {pk: dict(row) for pk, row in update.joined.items()}
     for pk, row in answers("settled", using, update, select):
         for name, value, is_evaluated in zip(names, row, row[len(names) :], strict=False):
             if is_evaluated:
-                fixed[name][pk] = value
+                if evaluates and is_misread(column(target, name), value):
+                    anew[name].add(pk)
+                else:
+                    fixed[name][pk] = value
                 joined.get(pk, {}).pop(name, None)
     # Rows of which nothing is written are named all the same, as they are counted.
     kept = {pk: update.deltas.get(pk, {}) for pk in update.pks}
-    return Update(target, kept, joined, fixed=fixed)
+    return Update(target, kept, joined, anew=anew, fixed=fixed)
 
 
 def answers(
