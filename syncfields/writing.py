@@ -18,7 +18,7 @@ from django.db import connections
 from syncfields import registry, statements
 from syncfields.assignments import asked, build, chosen_plainly
 from syncfields.drift import as_stored
-from syncfields.fields import is_misread
+from syncfields.fields import PLAIN, is_plain, reads_none
 from syncfields.locks import lock, locking, must_write, reading
 from syncfields.paths import Model, column
 from syncfields.shapes import Lists, Params, Shape, Values, is_expression, shape_of, values_of
@@ -147,7 +147,7 @@ def settled(using: str, update: Update) -> Update:
     for pk, row in answers("settled", using, update, select):
         for name, value, is_evaluated in zip(names, row, row[len(names) :], strict=False):
             if is_evaluated:
-                if evaluates and is_misread(column(target, name), value):
+                if evaluates and not is_read_as_stored(column(target, name), value):
                     anew[name].add(pk)
                 else:
                     fixed[name][pk] = value
@@ -155,6 +155,13 @@ def settled(using: str, update: Update) -> Update:
     # Rows of which nothing is written are named all the same, as they are counted.
     kept = {pk: update.deltas.get(pk, {}) for pk in update.pks}
     return Update(target, kept, joined, anew=anew, fixed=fixed)
+
+
+def is_read_as_stored(field: Any, value: Any) -> bool:
+    """Whether it is proven that what Python has read is stored as it was."""
+    if value is None:
+        return not reads_none(field)
+    return type(field) in PLAIN and is_plain(field, value)
 
 
 def answers(
