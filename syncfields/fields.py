@@ -337,8 +337,11 @@ def is_unclear(field: Any, value: Any) -> bool:
 
 def is_misread(field: Any, value: Any) -> bool:
     """Whether Python may store another value than the database that gave it: of dates PostgreSQL
-    makes times, and of points of time those of a zone that it leaves out.
+    makes times, and of points of time those of a zone that it leaves out; JSON may be read by code
+    of the user.
     """
+    if isinstance(field, models.JSONField) and (field.decoder or field.encoder):
+        return True
     is_time = isinstance(field, models.DateField)  # DateTimeField is one, too.
     return reads_none(field) if value is None else is_time and not is_plain(field, value)
 
