@@ -8,7 +8,7 @@ many as the next power of two, the last one being named again, so that few numbe
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -43,21 +43,20 @@ def write(
     using: str, update: Update, cursor: Any = None, returned: tuple[str, ...] = ()
 ) -> statements.Written:
     """Send the UPDATE; ``evaluates`` among what it says needs the rows locked before."""
-    target, pks = update.target, update.pks
     if not (update.joined or update.evaluates):
-        adding = add_numbers if len(pks) <= COMPILED_ROWS else add_many
-        added = adding(using, target, pks, update.deltas, cursor, returned)
+        adding = add_numbers if len(update.pks) <= COMPILED_ROWS else add_many
+        added = adding(using, update, cursor, returned)
         if added is not None and added.number:
             return added
     if update.evaluates and not reads_in_update(using):
         update = settled(using, update)
         if not update.names:  # No value that has left was the extreme.
-            return statements.Written(len(pks))
+            return statements.Written(len(update.pks))
     shape = shape_of(using, update, returned)
     if compiles(update):
         values = values_of(update)
         if not any(map(is_expression, values.values())):
-            statement = once(shape, lambda: build(shape, Params(target)))
+            statement = once(shape, lambda: build(shape, Params(update.target)))
             return statement.written(cursor, **values)
     return build(shape, Values(using, update)).written(cursor)
 
@@ -183,16 +182,12 @@ def has_row_locks(using: str) -> bool:
 
 
 def add_numbers(
-    using: str,
-    target: Model,
-    pks: Sequence[Any],
-    deltas: Mapping[Any, Mapping[str, Any]],
-    cursor: Any = None,
-    returned: tuple[str, ...] = (),
+    using: str, update: Update, cursor: Any = None, returned: tuple[str, ...] = ()
 ) -> statements.Written | None:
     """The most frequent shape, numbers for the same columns of few rows, asked for without building
     its ``Shape``. None if it is another shape.
     """
+    target, pks, deltas = update.target, update.pks, update.deltas
     if len(pks) > PAIR:
         pks = [*pks, *[pks[-1]] * (2 ** (len(pks) - 1).bit_length() - len(pks))]
     names, values, falling = deltas[pks[0]].keys(), {}, set()
@@ -229,16 +224,12 @@ def of_numbers(
 
 
 def add_many(
-    using: str,
-    target: Model,
-    pks: Sequence[Any],
-    deltas: Mapping[Any, Mapping[str, Any]],
-    cursor: Any = None,
-    returned: tuple[str, ...] = (),
+    using: str, update: Update, cursor: Any = None, returned: tuple[str, ...] = ()
 ) -> statements.Written | None:
     """Numbers for any number of rows: those to which the same is added are given as one value.
     None if it is another shape.
     """
+    target, pks, deltas = update.target, update.pks, update.deltas
     if not takes_as_one(using) or in_lookup(using, target, pks) != Among.lookup_name:
         return None
     alike: dict[str, dict[Any, list[Any]]] = defaultdict(lambda: defaultdict(list))
