@@ -1,12 +1,12 @@
 """Stored fields whose value is a Django expression, kept true by the library."""
 
 from syncfields.contexts import aflush, coalesce, flush, unsynced
-from syncfields.drift import Drift
+from syncfields.declare.expressions import Tally
+from syncfields.declare.rules import register, synced
 from syncfields.exceptions import SyncedFieldError
-from syncfields.expressions import Tally
 from syncfields.managers import SyncManager, SyncQuerySet
-from syncfields.reconcile import Interrupted, Report, RuleReport, areconcile, reconcile
-from syncfields.rules import register, synced
+from syncfields.reconcile.repair import Interrupted, Report, RuleReport, areconcile, reconcile
+from syncfields.targets.drift import Drift
 
 __all__ = [
     "Drift",

@@ -5,7 +5,12 @@ from django.core.checks import Tags
 from django.core.checks import register as register_check
 from django.db.models.signals import class_prepared
 
-from syncfields import alarm, capture, checks, registry, tracking
+from syncfields import capture
+from syncfields.checks import alarm, declarations
+from syncfields.declare import rules
+from syncfields.memory import tracking
+from syncfields.plan import registry
+from syncfields.transactions import pending
 
 
 class SyncFieldsConfig(AppConfig):
@@ -14,13 +19,14 @@ class SyncFieldsConfig(AppConfig):
 
     def ready(self) -> None:
         capture.connect()
+        rules.before_changes.append(pending.flush_all)
         class_prepared.connect(registry.outdate)
         registry.on_rebuild(tracking.attach)
         registry.on_rebuild(alarm.say)
-        register_check(checks.check_rules)
-        register_check(checks.check_settings)
-        register_check(checks.check_sqlite, deploy=True)
-        register_check(checks.check_views, Tags.database)
-        register_check(checks.check_hidden_writes)
-        register_check(checks.check_own_writes)
-        register_check(checks.check_indexes)
+        register_check(declarations.check_rules)
+        register_check(declarations.check_settings)
+        register_check(declarations.check_sqlite, deploy=True)
+        register_check(declarations.check_views, Tags.database)
+        register_check(declarations.check_hidden_writes)
+        register_check(declarations.check_own_writes)
+        register_check(declarations.check_indexes)

@@ -14,11 +14,12 @@ from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, transaction
 from django.utils.asyncio import async_unsafe
 
-from syncfields import engine, pending, scope, turns
+from syncfields.keep import engine
 from syncfields.maintenance.base import Maintenance
-from syncfields.scope import Suspension
-from syncfields.transactions import persistently
-from syncfields.turns import Turn, carried_out
+from syncfields.transactions import pending, scope, turns
+from syncfields.transactions.atomic import persistently
+from syncfields.transactions.scope import Suspension
+from syncfields.transactions.turns import Turn, carried_out
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import FieldError, ImproperlyConfigured
 
 if TYPE_CHECKING:
-    from syncfields.rules import Rule
+    from syncfields.declare.rules import Rule
 
 
 class SyncedFieldError(FieldError):

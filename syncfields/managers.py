@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from django.db import models
 
-from syncfields.reconcile import Report, areconcile, reconcile
+from syncfields.reconcile.repair import Report, areconcile, reconcile
 
 Row = TypeVar("Row", bound=models.Model)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from syncfields.reconcile import Report, areconcile, reconcile
-from syncfields.selection import Selection
+from syncfields.reconcile.repair import Report, areconcile, reconcile
+from syncfields.reconcile.selection import Selection
 
 
 def assert_in_sync(*selection: Selection, using: str | None = None) -> None:

@@ -30,9 +30,9 @@ from django.db.models import Aggregate, QuerySet
 from django.db.models.expressions import CombinedExpression
 
 import tests
-from syncfields import registry
-from syncfields.expressions import Tally
-from syncfields.rules import ATTRIBUTE, Declaration, Rule
+from syncfields.declare.expressions import Tally
+from syncfields.declare.rules import ATTRIBUTE, Declaration, Rule
+from syncfields.plan import registry
 
 DEFAULT = ("default",)
 SIGNS = {"+": 1, "-": -1}

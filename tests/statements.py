@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from django.db import connections, models
 from django.test.utils import CaptureQueriesContext
 
-from syncfields.sent import is_of_transaction, shape
+from syncfields.explain.sent import is_of_transaction, shape
 
 
 class Statements(list[str]):

@@ -11,9 +11,9 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import TruncDate, TruncMonth
 from django.test import override_settings
 
-from syncfields.compiler import compile_rules
+from syncfields.declare.rules import Declaration, Rule
 from syncfields.maintenance.recompute import Recompute
-from syncfields.rules import Declaration, Rule
+from syncfields.plan.compiler import compile_rules
 from tests.fieldtypes import Presaved, Reversed
 from tests.ownmodels import own_apps
 

@@ -17,8 +17,8 @@ from django.contrib.postgres.signals import get_hstore_oids, register_type_handl
 from django.db import DatabaseError, IntegrityError, connection, models, transaction
 from django.db.models import F
 
-from syncfields.compiler import compile_rules
-from syncfields.rules import Declaration, Rule
+from syncfields.declare.rules import Declaration, Rule
+from syncfields.plan.compiler import compile_rules
 from tests.fieldtypes import CASES, is_accepted, rules_of, world_of
 from tests.ownmodels import kept, tables
 

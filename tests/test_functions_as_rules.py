@@ -8,10 +8,12 @@ from django.db.models import Count, Value
 from django.db.models.functions import Coalesce
 from django.test.utils import isolate_apps
 
-from syncfields import Tally, checks, register, registry, synced
-from syncfields.compiler import compile_rules
-from syncfields.explain import explain_rules
-from syncfields.rules import Declaration, Rule, collect, registered
+from syncfields import Tally, register, synced
+from syncfields.checks import declarations
+from syncfields.declare.rules import Declaration, Rule, collect, registered
+from syncfields.explain.rules import explain_rules
+from syncfields.plan import registry
+from syncfields.plan.compiler import compile_rules
 from tests.testapp.models import Book, Profile, Shelf
 
 
@@ -115,7 +117,7 @@ def test_e018_a_function_that_wants_an_argument():
 def test_e018_is_a_check(registering):
     register(Book, pages=lambda: 1 // 0)
 
-    (error,) = [each for each in checks.check_rules() if each.id == "syncfields.E018"]
+    (error,) = [each for each in declarations.check_rules() if each.id == "syncfields.E018"]
 
     assert "testapp.Book.pages raised ZeroDivisionError" in error.msg
 

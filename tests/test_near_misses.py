@@ -23,9 +23,10 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast, Coalesce, Concat, Left, Length, Upper
 from django.test.utils import isolate_apps
 
-from syncfields import Tally, checks
-from syncfields.compiler import compile_rules
-from syncfields.rules import Declaration, Rule
+from syncfields import Tally
+from syncfields.checks import declarations
+from syncfields.declare.rules import Declaration, Rule
+from syncfields.plan.compiler import compile_rules
 
 
 class Meta:
@@ -196,7 +197,7 @@ def test_e012_two_fields_of_one_model_and_one_name_on_two_models(blog):
 def test_e014_settings_that_are_right(settings, value):
     settings.SYNCFIELDS = value
 
-    assert checks.check_settings() == []
+    assert declarations.check_settings() == []
 
 
 def test_e010_routers_that_keep_a_rule_together(settings):
@@ -209,4 +210,4 @@ def test_e010_routers_that_keep_a_rule_together(settings):
 
     settings.DATABASE_ROUTERS = [Router()]
 
-    assert list(checks.check_databases()) == []
+    assert list(declarations.check_databases()) == []

@@ -23,7 +23,8 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.models import F
 
-from syncfields import coalesce, registry, unsynced
+from syncfields import coalesce, unsynced
+from syncfields.plan import registry
 from tests.undo import rolled_back
 
 pytestmark = pytest.mark.django_db

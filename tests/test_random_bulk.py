@@ -18,7 +18,8 @@ from django.db import DataError, IntegrityError, connection, models, transaction
 from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.deletion import ProtectedError, RestrictedError
 
-from syncfields import coalesce, registry, unsynced
+from syncfields import coalesce, unsynced
+from syncfields.plan import registry
 from tests.menagerie import populate
 from tests.truth import assert_truth
 from tests.undo import rolled_back

@@ -7,7 +7,7 @@ from django.apps import apps
 from django.core.checks import ERROR, run_checks
 
 from syncfields import Tally
-from syncfields.rules import collect
+from syncfields.declare.rules import collect
 from tests.hub.truth import TARGETS as HUB
 from tests.menagerie import write_behind
 from tests.testapp.models import Blog, Post

@@ -16,7 +16,7 @@ from django.db.migrations.state import ProjectState
 from django.db.migrations.writer import MigrationWriter
 from django.db.models import Count, F, Q
 
-from syncfields import registry
+from syncfields.plan import registry
 from tests.testapp import models as zoo
 from tests.testapp.models import Book, Shelf
 from tests.truth import assert_truth

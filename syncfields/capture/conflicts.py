@@ -18,13 +18,16 @@ from django.db import connections
 from django.db.models import Model, Q, QuerySet, UniqueConstraint
 from django.db.models.sql import InsertQuery
 
-from syncfields import engine, initial, order, registry, scope
-from syncfields.changes import Change
-from syncfields.locks import lock_named, reading, take
+from syncfields.declare.paths import Path, column
+from syncfields.keep import engine
 from syncfields.maintenance.base import Maintenance
-from syncfields.paths import Path, column
-from syncfields.transactions import together
-from syncfields.trees import connected, rows, rows_with
+from syncfields.maintenance.changes import Change
+from syncfields.plan import registry
+from syncfields.programs import initial, order
+from syncfields.sql.locks import lock_named, reading, take
+from syncfields.sql.trees import connected, rows, rows_with
+from syncfields.transactions import scope
+from syncfields.transactions.atomic import together
 
 BATCH = 200
 

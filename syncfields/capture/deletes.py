@@ -20,17 +20,21 @@ from django.db.models import QuerySet
 from django.db.models.deletion import Collector
 from django.db.models.sql import DeleteQuery, UpdateQuery
 
-from syncfields import dropped, engine, grouped, many, memory, order, registry, routes, scope
 from syncfields.capture.querysets import COLLECTED
 from syncfields.capture.wrapping import wrap
-from syncfields.changes import Change
-from syncfields.locks import lock, lock_chosen, lock_collected, lock_out
+from syncfields.declare.paths import concrete
+from syncfields.keep import engine, grouped, many
 from syncfields.maintenance.base import Maintenance
-from syncfields.paths import concrete
-from syncfields.routes import route
-from syncfields.transactions import together
-from syncfields.trees import rows, rows_with
-from syncfields.updates import sorted_pks
+from syncfields.maintenance.changes import Change
+from syncfields.memory import dropped, instances
+from syncfields.plan import registry, routes
+from syncfields.plan.routes import route
+from syncfields.programs import order
+from syncfields.sql.locks import lock, lock_chosen, lock_collected, lock_out
+from syncfields.sql.trees import rows, rows_with
+from syncfields.targets.updates import sorted_pks
+from syncfields.transactions import scope
+from syncfields.transactions.atomic import together
 
 MEMORY_LIMIT = 100
 DATABASE_CASCADE = getattr(models, "DB_CASCADE", None)
@@ -89,7 +93,7 @@ def collected(original: Callable[..., Any]) -> Callable[..., Any]:
         with giving_back_keys(self):
             result = keep(self)
         for model, instance in known:  # post.comments.all().delete()
-            memory.forget_among(self.using, instance, [Change(concrete(model), "delete")])
+            instances.forget_among(self.using, instance, [Change(concrete(model), "delete")])
         return result
 
     def keep(self: Any) -> Any:
@@ -136,7 +140,7 @@ def delete_one(collector: Any, instance: Any, delete: Callable[[], Any]) -> Any:
         setattr(instance, instance._meta.pk.attname, None)
         result = result, {instance._meta.label: result}
     if result is not None:
-        memory.forget(collector.using, instance, [change], {id(instance)})
+        instances.forget(collector.using, instance, [change], {id(instance)})
     return result
 
 
@@ -164,7 +168,7 @@ def delete_and_keep(
     keeping.after()
     lost = {id(instance) for instance in deleted}
     for instance in written:
-        memory.forget(collector.using, instance, changes, lost)
+        instances.forget(collector.using, instance, changes, lost)
     return result
 
 
@@ -239,8 +243,8 @@ def changes_of(collector: Any, gone: list[Any]) -> Iterator[Change]:
     """
     using, plan = collector.using, registry.plan()
     deleted: dict[Any, list[Any]] = defaultdict(list)
-    for model, instances in collector.data.items():
-        deleted[concrete(model)] += [instance.pk for instance in instances]
+    for model, collected in collector.data.items():
+        deleted[concrete(model)] += [instance.pk for instance in collected]
     nulled: dict[tuple[Any, str], list[Any]] = defaultdict(list)
     given: dict[tuple[Any, str], list[dict[str, Any]]] = defaultdict(list)
     for (field, value), collections in collector.field_updates.items():

@@ -15,11 +15,14 @@ from typing import Any
 from django.db import models, router
 from django.db.models.signals import pre_save
 
-from syncfields import dropped, engine, memory, registry, scope, tracking
 from syncfields.capture import refusals
 from syncfields.capture.wrapping import wrap
-from syncfields.changes import Change
-from syncfields.paths import concrete
+from syncfields.declare.paths import concrete
+from syncfields.keep import engine
+from syncfields.maintenance.changes import Change
+from syncfields.memory import dropped, instances, tracking
+from syncfields.plan import registry
+from syncfields.transactions import scope
 
 
 def connect() -> None:
@@ -129,11 +132,11 @@ def inserting(original: Callable[..., Any]) -> Callable[..., Any]:
             dropped.know(self, plan.owned[model])
             result = engine.insert(using, change, [self], write)
             tracking.remember_inserted(using, self, model._meta.pk.attname, change.pks[0])
-            memory.forget(using, self, [change])
+            instances.forget(using, self, [change])
             return result
         result = engine.perform(using, [change], write)
         tracking.remember_inserted(using, self, model._meta.pk.attname, change.pks[0])
-        memory.forget(using, self, [change])
+        instances.forget(using, self, [change])
         if (suspension := scope.suspended()) is not None:
             suspension.note_targets(using, plan.targets.get(model, ()), change.pks)
         return result
@@ -232,7 +235,7 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
         result = engine.perform(using, [change], write)
         tracking.remember(using, self, written)
         if change.pks and (change.columns or model in plan.counted):
-            memory.forget(using, self, [change])
+            instances.forget(using, self, [change])
         if left_out and result:
             dropped.drop(self, left_out, using, old=False)
         return result

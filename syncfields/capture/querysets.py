@@ -15,13 +15,16 @@ from django.db.models import Case, Model, QuerySet, Value, When
 from django.db.models.functions import Cast
 from django.db.models.sql import UpdateQuery
 
-from syncfields import dropped, engine, many, memory, registry, scope
 from syncfields.capture import conflicts, rekeyed, upserts
 from syncfields.capture.refusals import keys_of, refusal, unmeant, unmeant_beside
 from syncfields.capture.wrapping import wrap
-from syncfields.changes import Change
-from syncfields.paths import concrete
-from syncfields.routes import route
+from syncfields.declare.paths import concrete
+from syncfields.keep import engine, many
+from syncfields.maintenance.changes import Change
+from syncfields.memory import dropped, instances
+from syncfields.plan import registry
+from syncfields.plan.routes import route
+from syncfields.transactions import scope
 
 COLLECTED = "_syncfields_collected"
 """On a queryset of Django's collector: that its rows are known, or else how to delete them."""
@@ -66,7 +69,7 @@ def updating(original: Callable[..., int]) -> Callable[..., int]:
         result = many.update(self, changes, lambda chosen: original(chosen, **kwargs))
         # post.comments.update(), and post.comments.add(), which updates rows to lead to the post.
         for known in (self._hints.get("instance"), *kwargs.values()):
-            memory.forget_among(self.db, known, changes)
+            instances.forget_among(self.db, known, changes)
         return result
 
     return update
@@ -249,7 +252,7 @@ def forget(using: str, objs: Iterable[Any], change: Change, owned: Collection[st
     """
     changes = [change, Change(change.model, "update")] if change.partial else [change]
     for obj in objs:
-        memory.forget(using, obj, changes)
+        instances.forget(using, obj, changes)
         if change.partial:  # The row may have been there, with other values.
             dropped.drop(obj, owned, using, old=False)
 
@@ -265,7 +268,7 @@ def deleting(original: Callable[..., int]) -> Callable[..., int]:
             return original(self, using)
         delete = many.delete if known is None else known
         result = delete(self.using(using), lambda chosen: original(chosen, using))
-        memory.forget_among(using, self._hints.get("instance"), [Change(model, "delete")])
+        instances.forget_among(using, self._hints.get("instance"), [Change(model, "delete")])
         return result
 
     return _raw_delete

@@ -13,9 +13,10 @@ from typing import Any
 from asgiref.sync import SyncToAsync
 from django.db.models import Model
 
-from syncfields import dropped, registry
 from syncfields.capture.wrapping import wrap
-from syncfields.plan import Plan
+from syncfields.memory import dropped
+from syncfields.plan import registry
+from syncfields.plan.plan import Plan
 
 MARK = "syncfields_fetches"
 

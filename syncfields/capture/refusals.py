@@ -7,10 +7,10 @@ from typing import Any
 
 from django.db import models
 
-from syncfields import registry
+from syncfields.declare.paths import Model, column, concrete
+from syncfields.declare.rules import Rule
 from syncfields.exceptions import SyncedFieldError
-from syncfields.paths import Model, column, concrete
-from syncfields.rules import Rule
+from syncfields.plan import registry
 
 
 def unmeant(

@@ -13,13 +13,15 @@ from typing import Any
 from django.db import connections
 from django.db.models import QuerySet
 
-from syncfields import engine, pending, registry, scope
-from syncfields.changes import Change
-from syncfields.locks import keep_to, lock_chosen, reading
+from syncfields.declare.paths import Model, concrete
+from syncfields.keep import engine
 from syncfields.maintenance.base import Maintenance
-from syncfields.paths import Model, concrete
-from syncfields.transactions import together
-from syncfields.trees import rows
+from syncfields.maintenance.changes import Change
+from syncfields.plan import registry
+from syncfields.sql.locks import keep_to, lock_chosen, reading
+from syncfields.sql.trees import rows
+from syncfields.transactions import pending, scope
+from syncfields.transactions.atomic import together
 
 
 def writes_keys(columns: Mapping[Model, Collection[str]]) -> bool:

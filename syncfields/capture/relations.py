@@ -13,11 +13,12 @@ from typing import Any
 from django.db.models import Model
 from django.db.models.fields.related_descriptors import ManyToManyDescriptor
 
-from syncfields import memory, registry
 from syncfields.capture.wrapping import wrap
-from syncfields.changes import Change
-from syncfields.paths import concrete
-from syncfields.plan import Plan
+from syncfields.declare.paths import concrete
+from syncfields.maintenance.changes import Change
+from syncfields.memory import instances
+from syncfields.plan import registry
+from syncfields.plan.plan import Plan
 
 MANY_TO_MANY = ("add", "remove", "clear", "set")
 GENERIC = (*MANY_TO_MANY, "create", "get_or_create", "update_or_create")
@@ -65,7 +66,7 @@ def forgetting(original: Callable[..., Any]) -> Callable[..., Any]:
         model = concrete(getattr(self, "through", None) or self.model)
         for given in (self.instance, *args, kwargs.get("objs")):
             for instance in given if isinstance(given, tuple) else (given,):
-                memory.forget_among(self.db, instance, changes(model))
+                instances.forget_among(self.db, instance, changes(model))
         return result
 
     return write

@@ -15,13 +15,17 @@ from typing import Any
 from django.db import DatabaseError, connections
 from django.db.models.sql import InsertQuery
 
-from syncfields import dropped, engine, initial, order, registry, scope
 from syncfields.capture import conflicts
-from syncfields.changes import Change
-from syncfields.locks import reading
+from syncfields.keep import engine
 from syncfields.maintenance.base import Maintenance
-from syncfields.transactions import together
-from syncfields.trees import rows_with
+from syncfields.maintenance.changes import Change
+from syncfields.memory import dropped
+from syncfields.plan import registry
+from syncfields.programs import initial, order
+from syncfields.sql.locks import reading
+from syncfields.sql.trees import rows_with
+from syncfields.transactions import scope
+from syncfields.transactions.atomic import together
 
 Rows = list[tuple[Any, ...]]
 """What comes back of each row that was written."""

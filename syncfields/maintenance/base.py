@@ -10,12 +10,12 @@ from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 
-from syncfields.changes import Change, reach
-from syncfields.locks import reading
-from syncfields.paths import Dependency, Model
-from syncfields.rules import Rule
-from syncfields.scans import Grouped
-from syncfields.trees import connected
+from syncfields.declare.paths import Dependency, Model
+from syncfields.declare.rules import Rule
+from syncfields.maintenance.changes import Change, reach
+from syncfields.sql.locks import reading
+from syncfields.sql.scans import Grouped
+from syncfields.sql.trees import connected
 
 PrimaryKey = Any
 Deltas = dict[PrimaryKey, dict[str, Any]]

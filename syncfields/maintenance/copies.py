@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from syncfields.changes import Change
+from syncfields.declare.paths import Path
 from syncfields.maintenance.base import PrimaryKey
+from syncfields.maintenance.changes import Change
 from syncfields.maintenance.recompute import Recompute
-from syncfields.paths import Path
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)

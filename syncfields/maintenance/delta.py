@@ -14,11 +14,11 @@ from typing import Any, ClassVar
 
 from django.db.models import Aggregate
 
-from syncfields.changes import Change
-from syncfields.locks import reading
+from syncfields.declare.rules import Rule
 from syncfields.maintenance.base import Effects, Maintenance, PrimaryKey
-from syncfields.rules import Rule
-from syncfields.trees import outer
+from syncfields.maintenance.changes import Change
+from syncfields.sql.locks import reading
+from syncfields.sql.trees import outer
 
 Contributions = dict[PrimaryKey, tuple[Any, ...]]
 

@@ -13,12 +13,12 @@ from django.db import models
 from django.db.models import Aggregate, Case, Count, F, Q, When
 from django.db.models.constants import LOOKUP_SEP
 
+from syncfields.declare.paths import Dependency, column
 from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.delta import Delta
 from syncfields.maintenance.extreme import Extreme
 from syncfields.maintenance.recompute import Recompute
-from syncfields.paths import Dependency, column
-from syncfields.trees import Typed, condition_of, name_of, references, renamed
+from syncfields.sql.trees import Typed, condition_of, name_of, references, renamed
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 
 from django.db.models import Aggregate, Max
 
-from syncfields.changes import Change
-from syncfields.locks import reading
 from syncfields.maintenance.base import Effects, Maintenance, PrimaryKey
-from syncfields.trees import outer
+from syncfields.maintenance.changes import Change
+from syncfields.sql.locks import reading
+from syncfields.sql.trees import outer
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)

@@ -1,6 +1,6 @@
 """What one row contributes, as far as its values in memory say it for certain.
 
-The answer equals the database's where ``fields.py`` knows what is stored in each column that is
+The answer equals the database's where ``sql/fields.py`` knows what is stored in each column that is
 asked for, and where nothing but this is asked: whether a column is NULL, and whether it compares
 with a literal of its own type by one of the lookups in ``COMPARING``; joined by AND, OR and NOT.
 Numbers, dates and points of time are ordered by Python as by every database; text is equal if its
@@ -25,11 +25,11 @@ from django.db.models import F, Q, lookups
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.fields import related_lookups
 
-from syncfields.fields import UNKNOWN, Backend, holding, is_in_dict, nothing, nulling, stored_as
+from syncfields.declare.paths import Model, column
 from syncfields.maintenance.direct import Part
-from syncfields.paths import Model, column
-from syncfields.statements import once
-from syncfields.trees import name_of
+from syncfields.sql.fields import UNKNOWN, Backend, holding, is_in_dict, nothing, nulling, stored_as
+from syncfields.sql.statements import once
+from syncfields.sql.trees import name_of
 
 Ask = Callable[[Mapping[str, Any]], Any]
 """A question to the columns of a row, ``{attname: value}``."""

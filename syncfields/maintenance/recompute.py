@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from syncfields.changes import Change
 from syncfields.maintenance.base import Effects, Maintenance, PrimaryKey
+from syncfields.maintenance.changes import Change
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from syncfields.changes import Change
 from syncfields.maintenance.base import Effects
+from syncfields.maintenance.changes import Change
 from syncfields.maintenance.delta import Contributions, Delta
 
 

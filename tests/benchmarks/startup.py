@@ -96,7 +96,7 @@ def compile_all() -> dict[str, Any]:
     from django.apps import apps
     from django.db import connection
 
-    from syncfields import registry
+    from syncfields.plan import registry
 
     queries: list[str] = []
     with connection.execute_wrapper(lambda _, sql, *__: queries.append(sql)):

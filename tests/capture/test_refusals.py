@@ -9,10 +9,11 @@ from django.db import connection, models
 from django.db.models import Count
 from django.test.utils import isolate_apps
 
-from syncfields import SyncedFieldError, registry, unsynced
+from syncfields import SyncedFieldError, unsynced
 from syncfields.capture.refusals import keys_of, unmeant
-from syncfields.plan import Plan
-from syncfields.rules import Declaration, Rule
+from syncfields.declare.rules import Declaration, Rule
+from syncfields.plan import registry
+from syncfields.plan.plan import Plan
 from tests.menagerie import populate
 from tests.statements import sent
 from tests.testapp.models import (

@@ -9,11 +9,11 @@ from django.db.models.fields.related import RelatedField
 from django.db.models.fields.reverse_related import ManyToManyRel
 from django.test.utils import isolate_apps
 
-from syncfields import memory
 from syncfields.capture import relations
-from syncfields.changes import Change
-from syncfields.compiler import compile_rules
-from syncfields.rules import Declaration, Rule
+from syncfields.declare.rules import Declaration, Rule
+from syncfields.maintenance.changes import Change
+from syncfields.memory import instances
+from syncfields.plan.compiler import compile_rules
 
 
 class OwnAccessor:
@@ -81,10 +81,10 @@ def test_a_field_that_only_looks_like_one_is_left_alone(monkeypatch, kind):
                 Rule(Picture, "last_label", Declaration(models.Max("uses__label__name"))),
             ]
         )
-        monkeypatch.setattr(memory.registry, "plan", lambda: plan)
+        monkeypatch.setattr(instances.registry, "plan", lambda: plan)
 
         assert found == []
         assert list(relations.many_to_many(Use)) == []
         relations.attach(plan)
         for model in (Label, Use, Picture):
-            memory.find_views(Change(model, "update", columns=frozenset({"name", "label_id"})))
+            instances.find_views(Change(model, "update", columns=frozenset({"name", "label_id"})))

@@ -14,8 +14,9 @@ from django.db import connection, models, transaction
 from django.db.models import Value
 from django.db.models.functions import Lower
 
-from syncfields import coalesce, registry, unsynced
+from syncfields import coalesce, unsynced
 from syncfields.capture import conflicts
+from syncfields.plan import registry
 from tests.testapp import models as zoo
 from tests.truth import assert_truth
 

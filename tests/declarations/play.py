@@ -20,8 +20,11 @@ from django.db import connection, models, transaction
 from django.test import override_settings
 from django.utils import timezone
 
-from syncfields import coalesce, conf, flush, reconcile, register, registry, rules, unsynced
+from syncfields import coalesce, conf, flush, reconcile, register, unsynced
+from syncfields.declare import rules
+from syncfields.plan import registry
 from syncfields.testing import assert_in_sync
+from syncfields.transactions import pending
 from tests.declarations import models as world
 from tests.declarations.grammar import Drawing, declarations
 from tests.declarations.relations import TOUCHED, own_slots, relations
@@ -192,7 +195,7 @@ def loaded(row: Any) -> None:
 def only(found: Sequence[Declared]) -> Iterator[None]:
     """These rules are in the plan, and none is in any that follows."""
     before = list(rules.registered)
-    registry.write_what_waits()  # By the plan that it was noted by.
+    pending.flush_all()  # By the plan that it was noted by.
     try:
         rules.registered.clear()
         for rule in found:

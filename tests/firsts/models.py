@@ -1,6 +1,6 @@
 """Targets whose first values are not those of a row without relatives, or not easily known.
 
-The truth of each rule is ``annotate()`` with its own expression: see ``tests/test_initial.py``.
+The truth of each rule is ``annotate()`` with its own expression: see ``tests/programs/test_initial.py``.
 They hold only where ``with_rules()`` is used: the other tests are about the zoo.
 """
 
@@ -26,8 +26,9 @@ from django.db.models import (
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, Concat, Greatest
 
-from syncfields import Tally, registry
-from syncfields.rules import Declaration, Rule, registered
+from syncfields import Tally
+from syncfields.declare.rules import Declaration, Rule, registered
+from syncfields.plan import registry
 
 DECLARED = []
 USERS = []

@@ -53,8 +53,8 @@ def stopped_by(monkeypatch, error):
     def stop(*args, **kwargs):
         raise error
 
-    monkeypatch.setattr("syncfields.drift.candidates", stop)
-    monkeypatch.setattr("syncfields.drift.repair_at_once", stop)
+    monkeypatch.setattr("syncfields.targets.drift.candidates", stop)
+    monkeypatch.setattr("syncfields.targets.drift.repair_at_once", stop)
 
 
 # Exit codes, as docs/reconcile.md lists them -----------------------------------------------------

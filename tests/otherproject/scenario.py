@@ -9,9 +9,9 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.models import F
 
-from syncfields import registry
-from syncfields.compiler import compile_rules
-from syncfields.rules import Declaration, Rule
+from syncfields.declare.rules import Declaration, Rule
+from syncfields.plan import registry
+from syncfields.plan.compiler import compile_rules
 from syncfields.testing import assert_in_sync
 from tests.otherproject.models import TABLES, Auditor, Card, Ledger, Member, Note, Posting, Shelf
 

@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import Count, F, Max, Q, Sum
 
 from syncfields import synced
-from syncfields.reconcile import reconcile
+from syncfields.reconcile.repair import reconcile
 from tests.packages.truth import assert_true
 
 pytestmark = pytest.mark.django_db

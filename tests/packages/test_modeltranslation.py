@@ -11,8 +11,9 @@ from django.db.models import Count, F, Max, Q
 from django.utils.translation import override
 from modeltranslation.utils import auto_populate
 
-from syncfields import registry, synced
-from syncfields.reconcile import reconcile
+from syncfields import synced
+from syncfields.plan import registry
+from syncfields.reconcile.repair import reconcile
 from tests.packages.truth import assert_true as assert_as_declared
 
 pytestmark = pytest.mark.django_db

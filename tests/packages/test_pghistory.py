@@ -12,7 +12,8 @@ from django.db import connection, models
 from django.db.models import Count, F, Max, Q, Sum
 from pghistory.models import Context
 
-from syncfields import registry, synced
+from syncfields import synced
+from syncfields.plan import registry
 from tests.packages.truth import assert_true
 
 pytestmark = [

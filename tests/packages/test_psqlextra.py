@@ -13,7 +13,8 @@ from django.db.models import Count, F, Max, Q, Sum
 from psqlextra.models import PostgresModel
 from psqlextra.query import ConflictAction
 
-from syncfields import checks, reconcile, synced
+from syncfields import reconcile, synced
+from syncfields.checks import declarations
 from tests.packages.truth import assert_true
 
 pytestmark = [
@@ -82,7 +83,7 @@ def test_its_upserts_are_not_seen_and_a_check_says_so(readers):
     assert not reconcile(check=True).ok
     reconcile()
     assert_true()
-    warned = {each.obj: each for each in checks.check_own_writes()}
+    warned = {each.obj: each for each in declarations.check_own_writes()}
     assert warned.keys() == {Reader, Loan}
     assert warned[Loan].msg.startswith(
         "PostgresQuerySet writes packages.Loan by queries of its own, which are not seen: "

@@ -12,7 +12,8 @@ from django.db.models import Count, F, Max, Q, Sum
 from simple_history.models import HistoricalRecords
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
-from syncfields import registry, synced
+from syncfields import synced
+from syncfields.plan import registry
 from tests.packages.truth import assert_true
 
 pytestmark = pytest.mark.django_db

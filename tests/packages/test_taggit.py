@@ -13,8 +13,8 @@ from taggit.managers import TaggableManager
 from taggit.models import GenericTaggedItemBase, ItemBase, TagBase, TaggedItem
 
 from syncfields import synced
-from syncfields.compiler import compile_rules
-from syncfields.rules import Declaration, Rule
+from syncfields.declare.rules import Declaration, Rule
+from syncfields.plan.compiler import compile_rules
 from tests.packages.truth import assert_true
 
 pytestmark = [

@@ -8,7 +8,9 @@ from typing import Any
 from django.apps import apps
 from django.db import models
 
-from syncfields import Tally, registry, rules
+from syncfields import Tally
+from syncfields.declare import rules
+from syncfields.plan import registry
 
 APP = apps.get_app_config("packages")
 

@@ -133,7 +133,7 @@ def judged(options: argparse.Namespace, server: servers.Server | None) -> dict[s
 def run(options: argparse.Namespace, server: servers.Server | None) -> dict[str, Any]:
     from django.db import connection
 
-    from syncfields import transactions
+    from syncfields.transactions import atomic
     from tests.races import crashes, live, restarts, workers, worlds
     from tests.races.verdict import drift, miscounted, settle, totals
 
@@ -151,7 +151,7 @@ def run(options: argparse.Namespace, server: servers.Server | None) -> dict[str,
         # Then Django asks for none, and the library, which asks Django, has none.
         connection.features.has_select_for_update = False
     if options.broken == "transactions":
-        transactions.transaction = SimpleNamespace(atomic=lambda **options: nullcontext())
+        atomic.transaction = SimpleNamespace(atomic=lambda **options: nullcontext())
     wrong: list[str] = []
     before, quiet = totals(), None
     started = time.monotonic()

@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from syncfields.exceptions import BrokenRules, NotMigrated
-from syncfields.reconcile import BATCH_SIZE, Interrupted, Report, RuleReport, reconcile
+from syncfields.reconcile.repair import BATCH_SIZE, Interrupted, Report, RuleReport, reconcile
 
 # What --check found. Python itself exits with 1 after an error, so that errors get another code.
 DRIFTED = 1

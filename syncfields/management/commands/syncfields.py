@@ -13,8 +13,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from syncfields.exceptions import NoRollback, NotMigrated
-from syncfields.explain import Index, RuleExplained, Source, explain_rules, explain_sources
-from syncfields.recording import Statement, Write, extra
+from syncfields.explain.recording import Statement, Write, extra
+from syncfields.explain.rules import Index, RuleExplained, Source, explain_rules, explain_sources
 
 LEGEND = """\
 Statements that a write sends beside its own: each was carried out on sample rows, and rolled back.

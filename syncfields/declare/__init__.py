@@ -1,0 +1,1 @@
+"""What a user says: rules, and the paths that they walk."""

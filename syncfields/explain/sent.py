@@ -1,0 +1,72 @@
+"""Which statements are sent: each as its verb and its table, ``UPDATE blog_post``."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, NamedTuple
+
+from django.db import connections
+
+from syncfields.capture.wrapping import ORIGINALS
+
+SCHEMA = r"(?:[`\"]?\w+[`\"]?\.)?"
+TABLE = re.compile(rf"(?:UPDATE|INSERT INTO|DELETE FROM|FROM)\s+{SCHEMA}[`\"]?(\w+)", re.IGNORECASE)
+INSIDE = re.compile(r"\((UPDATE|DELETE) ")
+TRANSACTION = ("SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT", "START", "SET")
+PACKAGE = "syncfields."
+RECORDING = ("syncfields.explain.recording", "syncfields.explain.writes")
+
+
+class Sent(NamedTuple):
+    sql: str
+    ours: bool
+    """It is the library that asked for it."""
+
+
+def shape(sql: str) -> str:
+    """The verb and the table; a SELECT is named by the table that it reads first, and ``WITH`` by
+    what is written in it, if anything is.
+    """
+    verb = sql.split(None, 1)[0].upper()
+    if verb == "WITH":
+        inside = INSIDE.search(sql)
+        verb = inside[1] if inside else "SELECT"
+    found = TABLE.search(sql)
+    return f"{verb} {found[1]}" if found else verb
+
+
+def is_of_transaction(sql: str) -> bool:
+    return sql.lstrip().upper().startswith(TRANSACTION)
+
+
+def is_ours() -> bool:
+    """Whether the statement that is about to be sent is the library's: one of its modules asks for
+    it, other than by a method of Django's own that the library has replaced.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    inner: FrameType | None = None
+    while frame is not None:
+        name = frame.f_globals.get("__name__", "")
+        if name.startswith(PACKAGE) and name != __name__:
+            by_django = name in RECORDING or (inner is not None and inner.f_code in ORIGINALS)
+            return not by_django
+        frame, inner = frame.f_back, frame
+    return False
+
+
+@contextmanager
+def recorded(using: str) -> Iterator[list[Sent]]:
+    """What is sent within the block, in its order, transaction commands apart."""
+    found: list[Sent] = []
+
+    def note(execute: Callable[..., Any], sql: Any, *rest: Any) -> Any:
+        if not is_of_transaction(text := str(sql)):
+            found.append(Sent(text, is_ours()))
+        return execute(sql, *rest)
+
+    with connections[using].execute_wrapper(note):
+        yield found

@@ -1,0 +1,259 @@
+"""One row saved or deleted by the short way: see ``maintenance/direct.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
+
+from syncfields.declare.paths import Model, column, concrete
+from syncfields.maintenance.base import Deltas, Effects, Maintenance
+from syncfields.maintenance.changes import Change
+from syncfields.maintenance.direct import Direct, Part
+from syncfields.maintenance.extreme import Extreme
+from syncfields.maintenance.folding import Ask, folding, plain
+from syncfields.maintenance.recompute import Recompute
+from syncfields.maintenance.tally import Tallied
+from syncfields.plan import registry
+from syncfields.programs.order import lock_relatives
+from syncfields.sql import statements
+from syncfields.sql.fields import UNKNOWN, Backend, keeping
+from syncfields.sql.locks import locking
+from syncfields.sql.statements import Param, Statement, once
+from syncfields.sql.trees import rows
+from syncfields.transactions import pending
+
+
+def contents(queryset: QuerySet[Any]) -> QuerySet[Any]:
+    """What matters of each row: its columns, and what it contributes by each short way."""
+    names, parts = selected(concrete(queryset.model))
+    return queryset.annotate(**parts).values_list(*names, *parts)
+
+
+def selected(model: Model) -> tuple[list[str], dict[str, Any]]:
+    parts = {f"_syncfields_{n}": part.expression for n, part in enumerate(all_parts(model))}
+    return sorted(registry.plan().columns[model]), parts
+
+
+def reader(using: str, model: Model, lock: bool) -> Statement:
+    """Reads the contents of one row."""
+
+    def make() -> Statement:
+        keys = {f.attname: Param(f"pk{n}", f) for n, f in enumerate(model._meta.pk_fields)}
+        queryset = contents(rows(model, using).filter(**keys))
+        return statements.select(locking(queryset) if lock else queryset)
+
+    return once(("read", using, model, lock), make)
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What ``contents()`` selects of each row of a model."""
+
+    names: tuple[str, ...]
+    parts: Mapping[Part, Ask]
+    """What each adds, as far as memory says it."""
+    keeps: Mapping[str, Callable[[Any, Any], bool]]
+    """Of each column, whether it is surely left as it is: see ``fields.keeping()``."""
+    keys: Mapping[str, Ask]
+    """Of each key of a target, what it is as the database gives it, as far as that is known."""
+
+
+def contents_of(using: str, model: Model) -> Contents:
+    def make() -> Contents:
+        backend, plan = Backend.of(using), registry.plan()
+        names = sorted(plan.columns[model])
+        keeps = {name: keeping(column(model, name), backend) for name in names}
+        parts = {part: folding(part, model, backend) for part in all_parts(model)}
+        keys = {way.key: plain(model, way.key, backend) for way in ways_of(model)}
+        return Contents(tuple(names), parts, keeps, keys)
+
+    return once(("contents", using, model), make)
+
+
+def fold(part: Part, model: Model, row: Mapping[str, Any], using: str) -> Any:
+    """What a row contributes, as far as memory says it."""
+    return contents_of(using, model).parts[part](row)
+
+
+def ways_of(model: Model) -> Collection[Direct]:
+    return registry.plan().directs.get(model, {}).values()
+
+
+def all_parts(model: Model) -> list[Part]:
+    return [part for way in ways_of(model) for part in way.parts]
+
+
+def changed(
+    what: Contents, columns: Mapping[str, Any], written: Mapping[str, Any]
+) -> frozenset[str]:
+    """The columns that matter and that a write may change, of a row that holds ``columns``."""
+    return frozenset(
+        [
+            name
+            for name, old in columns.items()
+            if name in written and not what.keeps[name](old, written[name])
+        ]
+    )
+
+
+class Row:
+    """One row of a source model, before and after a write."""
+
+    def __init__(self, connection: Any, change: Change) -> None:
+        self.connection = connection
+        self.using: str = connection.alias
+        self.change = change
+        self.model = change.model
+        self.contents = contents_of(self.using, change.model)
+        self.columns: Mapping[str, Any] = {}
+        self.contributions: dict[Part, Any] = {}
+        self.now: Row | None = None
+        self.opened: Any = None
+
+    def cursor(self) -> Any:
+        """One for all statements: making one takes longer than SQLite takes to execute. It is
+        closed when the row goes.
+        """
+        if self.opened is None:
+            self.opened = self.connection.cursor()
+        return self.opened
+
+    def find(self) -> bool:
+        """Take the old values from memory, or lock the row and read it. False where there is no
+        such row.
+        """
+        change = self.change
+        change.locked = True
+        if change.previous is not None and self.remember(change.previous, change.columns or ()):
+            return True
+        if change.kind == "update":
+            lock_relatives(self.connection, change, lambda: change.pks)
+        if not self.read(lock=True):
+            return False
+        change.former = (self.columns,)
+        if change.kind == "update":
+            change.columns = changed(self.contents, self.columns, change.values or {})
+        return True
+
+    def read(self, lock: bool) -> bool:
+        """Read the row and, if wanted, lock it. False where there is none."""
+        pk, statement = self.change.pks[0], reader(self.using, self.model, lock)
+        if len(self.model._meta.pk_fields) > 1:
+            keys = {f"pk{number}": value for number, value in enumerate(pk)}
+            found = statement.row(self.cursor(), **keys)
+        else:
+            found = statement.row(self.cursor(), pk0=pk)
+        if found is None:
+            return False
+        what = self.contents
+        self.columns = dict(zip(what.names, found, strict=False))
+        self.contributions = dict(zip(what.parts, found[len(what.names) :], strict=True))
+        return True
+
+    def remember(self, previous: Mapping[str, Any], changed: Collection[str]) -> bool:
+        """Take the old values from memory. False where they do not say all that must be known."""
+        self.columns = columns = {**previous}
+        for way in ways_of(self.model):
+            if way.columns.isdisjoint(changed):
+                continue
+            columns[way.key] = self.contents.keys[way.key](previous)
+            if columns[way.key] is UNKNOWN:
+                return False
+            for part in way.parts:
+                old = self.contents.parts[part](previous)
+                if old is UNKNOWN or hasattr(old, "resolve_expression"):
+                    return False
+                self.contributions[part] = old
+        return True
+
+    def after(self, ways: Mapping[Maintenance, Direct], effects: Effects) -> None:
+        """Add to ``effects`` what the write of this row did, way by way."""
+        if not self.change.pks:
+            return
+        written = self.written()
+        for maintenance, way in ways.items():
+            if isinstance(maintenance, Recompute):
+                effects.stale[maintenance] |= {*self.keys(way, written)} - {None}
+            elif isinstance(maintenance, Extreme):
+                self.compare(maintenance, way, effects, written)
+            else:
+                self.add(maintenance, way, effects.deltas[maintenance.target], written)
+
+    def written(self) -> Mapping[str, Any]:
+        """The columns after the write, as far as they are known."""
+        values = self.change.values or {}
+        return {**self.columns, **values} if self.columns else values
+
+    def add(
+        self, maintenance: Maintenance, way: Direct, deltas: Deltas, written: Mapping[str, Any]
+    ) -> None:
+        """Add to ``deltas`` what the write adds to sums."""
+        before, after = self.keys(way, written)
+        taken_back = before is not None and not isinstance(maintenance, Tallied)
+        for part in way.parts:
+            name = part.attname
+            if taken_back and (old := self.contributions.get(part)):
+                row = deltas[before]
+                row[name] = row.get(name, 0) - part.sign * old
+            if after is not None and (new := self.present(maintenance, part, written)):
+                row = deltas[after]
+                row[name] = row.get(name, 0) + part.sign * new
+
+    def keys(self, way: Direct, written: Mapping[str, Any]) -> tuple[Any, Any]:
+        """The target's key before the write and after it."""
+        kind = self.change.kind
+        before = None if kind == "insert" else self.columns.get(way.key)
+        after = None if kind == "delete" else self.contents.keys[way.key](written)
+        return before, self.again().columns[way.key] if after is UNKNOWN else after
+
+    def again(self) -> Row:
+        """The row as it is after the write."""
+        if self.now is None:
+            self.now = Row(self.connection, self.change)
+            self.now.read(lock=False)
+        return self.now
+
+    def present(self, maintenance: Maintenance, part: Part, written: Mapping[str, Any]) -> Any:
+        """What the row contributes now: a value, or an expression over the row."""
+        folded = self.contents.parts[part](written)
+        if type(folded) is int:
+            return folded
+        is_expression = hasattr(folded, "resolve_expression")
+        if is_expression and self.can_be_late(maintenance):
+            return self.late(maintenance, part)
+        if folded is UNKNOWN or is_expression:
+            return self.again().contributions.get(part)
+        return folded
+
+    def can_be_late(self, maintenance: Maintenance) -> bool:
+        can_read_itself = self.connection.features.update_can_self_select
+        reads_itself = maintenance.target is self.model and not can_read_itself
+        return not reads_itself and not pending.waits(self.connection)
+
+    def late(self, maintenance: Maintenance, part: Part) -> Any:
+        """An amount that the UPDATE of the target reads itself, from the row just written."""
+        source = rows(self.model).filter(pk=self.change.pks[0])
+        amount = Subquery(source.values(_syncfields_value=part.expression))
+        if isinstance(maintenance, Extreme):
+            return amount
+        return Coalesce(amount, Value(0), output_field=column(maintenance.target, part.attname))
+
+    def compare(
+        self, maintenance: Extreme, way: Direct, effects: Effects, written: Mapping[str, Any]
+    ) -> None:
+        """A value that left may have been the extreme itself; one that comes may be the next."""
+        (part,), (old_key, new_key) = way.parts, self.keys(way, written)
+        old = self.contributions.get(part)
+        new = None if new_key is None else self.present(maintenance, part, written)
+        name, target = maintenance.attname, maintenance.target
+        if old_key is not None and old is not None and (old_key, old) != (new_key, new):
+            if maintenance.is_touching:
+                effects.stale[maintenance].add(old_key)
+            else:
+                effects.left[target][old_key][name] = (maintenance.better, old)
+        if new_key is not None and new is not None:
+            effects.extremes[target][new_key][name] = (maintenance.better, new)

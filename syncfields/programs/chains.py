@@ -1,0 +1,83 @@
+"""Rules that sum up a synced field: the delta of the one is the delta of the other.
+
+``Sum("posts__comment_count")`` of a blog changes by just what is added to the count of a post. So
+nothing is read before and after, but the key of the blog, which the UPDATE of the post returns. It
+holds where nothing but numbers was added to the field, where all of it is summed up, without a
+condition that might have changed, and where the row keeps its key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from django.db.models import F
+
+from syncfields.declare.paths import column
+from syncfields.maintenance.base import Effects, Maintenance
+from syncfields.maintenance.changes import Change
+from syncfields.maintenance.delta import Delta
+from syncfields.maintenance.direct import Direct, Part
+from syncfields.plan.routes import columns_of_part, route
+from syncfields.sql import statements
+from syncfields.sql.locks import reading
+from syncfields.sql.trees import name_of, rows_with
+from syncfields.targets import shapes
+from syncfields.targets.updates import Update
+
+
+def added_on(change: Change, update: Update) -> Mapping[Maintenance, Direct]:
+    """What follows a sum by addition: rules that sum up a field, to which no more is done than to
+    add numbers. The delta of the one is the delta of the other.
+    """
+    found: dict[Maintenance, Direct] = {}
+    summed = {name for row in update.deltas.values() for name in row} - update.evaluated
+    for each, way in route(change).ways.items():
+        read = {part: columns_of_part(part, update.target) for part in way.parts}
+        if (
+            type(each) is Delta
+            and change.columns is not None
+            and way.key not in change.columns
+            and all(
+                part.condition is None and is_plain(part, names) and names <= summed
+                for part, names in read.items()
+                if not names.isdisjoint(change.columns)
+            )
+        ):
+            found[each] = way
+    numbers = (amount for row in update.deltas.values() for amount in row.values())
+    return {} if any(map(shapes.is_expression, numbers)) else found
+
+
+def is_plain(part: Part, names: Collection[str]) -> bool:
+    """Whether a column is added up, and nothing else."""
+    return part.counted is None and type(part.amount) is F and len(names) == 1
+
+
+def returned(using: str, adding: Mapping[Maintenance, Direct]) -> tuple[str, ...]:
+    """The columns that the UPDATE returns: the keys of the targets that it adds to."""
+    if not adding or not statements.can_return_from_update(using):
+        return ()
+    return ("pk", *dict.fromkeys(way.key for way in adding.values()))
+
+
+def add_on(
+    using: str,
+    update: Update,
+    adding: Mapping[Maintenance, Direct],
+    found: Sequence[Any],
+    effects: Effects,
+) -> None:
+    """Add what was added to rows to those that sum them up. ``found``: what the UPDATE returned."""
+    if not adding:
+        return
+    keys = [*dict.fromkeys(way.key for way in adding.values())]
+    if len(found) != len(update.pks):
+        found = list(reading(rows_with(update.target, using, update.pks).values_list("pk", *keys)))
+    for pk, *row in found:
+        amounts, key_of = update.deltas.get(pk, {}), dict(zip(keys, row, strict=True))
+        for way in adding.values():
+            key = key_of[way.key]
+            for part in way.parts if key is not None else ():
+                if amount := amounts.get(column(update.target, name_of(part.amount)).attname):
+                    effects.add(way.maintenance.target, key, part.attname, part.sign * amount)

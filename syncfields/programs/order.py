@@ -1,0 +1,410 @@
+"""In which order tables are locked, and which rows of them a write must lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from graphlib import TopologicalSorter
+from itertools import pairwise
+from typing import Any
+
+from django.db import connections
+from django.db.models import Q, QuerySet
+from django.db.models.constants import LOOKUP_SEP
+
+from syncfields.declare.paths import Dependency, Hop, Model, Path, concrete
+from syncfields.maintenance.base import Maintenance
+from syncfields.maintenance.changes import Change
+from syncfields.maintenance.copies import Copy
+from syncfields.maintenance.folding import holding_of
+from syncfields.plan import registry
+from syncfields.plan.routes import concerned
+from syncfields.sql.fields import UNKNOWN
+from syncfields.sql.locks import Wanted, connecting, matters_beyond, referring, values
+from syncfields.sql.statements import once
+from syncfields.sql.trees import connected, rows
+
+Written = Sequence[Mapping[str, Any]]
+"""Rows as far as their columns are known."""
+
+
+def ranks() -> Mapping[Model, int]:
+    """The one order of the tables that rules read or keep: see ``sql/locks.py``."""
+    return once(("ranks",), lambda: in_order(registry.plan().maintenances))
+
+
+def in_order(maintenances: Sequence[Maintenance]) -> dict[Model, int]:
+    """Each table before those that its writers go on to. Where rules go in both directions, those
+    that count are followed: see ``lock_relatives()`` for the others.
+
+    What is nothing but a target is locked by its UPDATE, after all else; UPDATEs come in the order
+    of the plan.
+    """
+    later: dict[Model, dict[Model, None]] = {each.target: {} for each in maintenances}
+    for maintenance in sorted(maintenances, key=lambda each: isinstance(each, Copy)):
+        for near, far in steps(maintenance):
+            later.setdefault(near, {})
+            if near not in reached(far, later):
+                later[near][far] = None
+    position: dict[Model, int] = {}
+    for number, maintenance in enumerate(maintenances):
+        position.setdefault(maintenance.target, number)
+    sorter = TopologicalSorter(dict.fromkeys(later, ()))
+    for near, models in later.items():
+        for far in models:
+            sorter.add(far, near)
+    sorter.prepare()
+    found: list[Model] = []
+    ready: list[Model] = []
+    while sorter.is_active():
+        ready += sorter.get_ready()
+        ready.sort(key=lambda model: (not later.get(model), position.get(model, -1)))
+        found.append(ready.pop(0))
+        sorter.done(found[-1])
+    return {model: number for number, model in enumerate(found)}
+
+
+def reached(model: Model, later: Mapping[Model, Iterable[Model]]) -> set[Model]:
+    """The table and all that come later."""
+    found, waiting = {model}, [model]
+    while waiting:
+        fresh = set(later.get(waiting.pop(), ())) - found
+        found |= fresh
+        waiting += fresh
+    return found
+
+
+def steps(maintenance: Maintenance) -> Iterator[tuple[Model, Model]]:
+    """Pairs of tables, of which the first is to be locked before the second."""
+    for dependency in maintenance.dependencies:
+        path = dependency.path
+        models = [path.until(number).model for number in range(len(path.hops) + 1)]
+        last = len(path.stem.hops)
+        if isinstance(maintenance, Copy) or not last:
+            yield from pairwise(reversed(models))
+            continue
+        yield from pairwise(models[last:])
+        yield from ((model, models[last - 1]) for model in models[last:])
+        yield from pairwise(reversed(models[:last]))
+
+
+def lock_parents(connection: Any, changes: Sequence[Change]) -> None:
+    """Lock the rows that new keys refer to, where the database would lock them shared."""
+    lock_sources(connection, changes, ())
+
+
+def lock_sources(
+    connection: Any, changes: Sequence[Change], maintenances: Sequence[Maintenance]
+) -> None:
+    """Lock, before a write, the rows that it changes and all that they are connected with: by the
+    keys that they hold, and by those that they are going to hold.
+    """
+    shares = connection.vendor == "mysql"
+    if not connection.features.has_select_for_update or not (maintenances or shares):
+        return
+    wanted = Wanted(connection.alias, ranks())
+    if shares:
+        want_parents(wanted, changes, None)
+    for change in changes if maintenances else ():
+        if change.kind != "insert" and not change.locked:
+            wanted.rows(change.model, change.pks)
+        change.foreseen = want_connections(wanted, change, maintenances)
+    if not shares:
+        want_parents(wanted, changes, [*wanted.models()])
+    all_are_there = wanted.take()
+    for change in changes:
+        change.foreseen = change.foreseen and all_are_there
+        if maintenances and change.kind != "insert" and not change.locked:
+            change.pks = wanted.taken_of(change.model, change.pks)
+
+
+def lock_after(using: str, changes: Sequence[Change], maintenances: Sequence[Maintenance]) -> None:
+    """Lock what a write has led to and could not be known before it."""
+    if not connections[using].features.has_select_for_update:
+        return
+    wanted = Wanted(using, ranks())
+    for change in changes:
+        if not change.pks or change.foreseen or change.kind == "delete":
+            continue
+        for maintenance, dependency in read_by(maintenances, change):
+            if comes_to_be_connected(change, dependency, maintenance.dependencies):
+                Connections(wanted, maintenance, dependency, change.pks).want()
+    wanted.take()
+
+
+def lock_copied(using: str, changes: Sequence[Change], inserts: bool = False) -> None:
+    """Lock what rows will copy from, by the keys that they are going to hold, before the rows
+    themselves: as those do who change what is copied.
+    """
+    if not connections[using].features.has_select_for_update:
+        return
+    for change in changes:
+        wanted = Wanted(using, ranks())
+        for maintenance in registry.plan().targets.get(change.model, ()):
+            for dependency in maintenance.dependencies if isinstance(maintenance, Copy) else ():
+                if not dependency.path.hops and change.writes(dependency.columns):
+                    Connections(wanted, maintenance, dependency, (), change.rows).want()
+            for hop in leading(maintenance) if inserts else ():
+                ((held, name),) = hop.columns
+                wanted.name(hop.model, name, values(change.rows, held))
+        wanted.take(None if inserts else change.model)
+
+
+def leading(maintenance: Maintenance) -> Iterator[Hop]:
+    """The relations by which a target, that does not only copy, refers to rows."""
+    if not isinstance(maintenance, Copy):
+        hops = [each.path.hops[0] for each in maintenance.dependencies if each.path.hops]
+        yield from dict.fromkeys(hop for hop in hops if hop.forward and len(hop.columns) == 1)
+
+
+def lock_relatives(connection: Any, change: Change, pks: Callable[[], Sequence[Any]]) -> None:
+    """Lock the targets of the rows about to be changed whose tables do not come after theirs: rows
+    that copy from them and are counted by them, and rows of the same table, with them.
+
+    What comes to be a target in the meantime is locked when it is written.
+    """
+    if not connection.features.has_select_for_update:
+        return
+    found = [each for each in against_the_order(change.model) if change.writes(each.columns)]
+    if not found:
+        return
+    using = connection.alias
+    wanted, keys = Wanted(using, ranks()), pks()
+    for dependency in found if keys else ():
+        path = dependency.path
+        copies = connected(using, [(path, keys)])
+        if not path.ambiguous and (same := unchanged(using, change, dependency)) is not None:
+            copies = copies.exclude(same)
+        wanted.find(path.target, copies.values_list("pk", flat=True), path, "pk", keys)
+        if path.target is change.model:
+            wanted.join(change.model, keys)
+    wanted.take()
+
+
+def goes_both_ways(model: Model) -> bool:
+    """Whether rows of the model copy from rows that other rules take them on to."""
+    return any(
+        ranks()[dependency.model] > ranks()[model]
+        for maintenance in registry.plan().targets.get(model, ())
+        for dependency in (maintenance.dependencies if isinstance(maintenance, Copy) else ())
+    )
+
+
+def against_the_order(model: Model) -> Sequence[Dependency]:
+    """What leads from rows of a model to targets that are not to be locked after them."""
+    return once(
+        ("against", model),
+        lambda: [
+            watch.dependency
+            for watch in registry.plan().sources.get(model, ())
+            if watch.dependency.path.hops
+            and (
+                watch.dependency.path.target is model
+                or (
+                    isinstance(watch.maintenance, Copy)
+                    and ranks()[watch.dependency.path.target] < ranks()[model]
+                )
+            )
+        ],
+    )
+
+
+def unchanged(using: str, change: Change, dependency: Dependency) -> Q | None:
+    """The condition that a row copies what a change will write all the same."""
+    conditions = Q()
+    for name in dependency.columns & (change.columns or dependency.columns):
+        value = (change.values or {}).get(name, UNKNOWN)
+        if value is UNKNOWN or holding_of(using, change.model, name)(value) is UNKNOWN:
+            return None
+        lookup = LOOKUP_SEP.join([dependency.path.lookup, name])
+        conditions &= Q((f"{lookup}__isnull", True)) if value is None else Q((lookup, value))
+    return conditions
+
+
+def lock_ancestors(queryset: QuerySet[Any], changes: Sequence[Change]) -> None:
+    """Lock the rows of other tables that an ``update()`` writes, as ``save()`` does: before those
+    of the model itself.
+    """
+    others = [each.model for each in changes if each.model is not concrete(queryset.model)]
+    if others and connections[queryset.db].features.has_select_for_update:
+        wanted, pks = Wanted(queryset.db, ranks()), list(queryset.values_list("pk", flat=True))
+        for model in others:
+            wanted.rows(model, pks)
+        wanted.take()
+
+
+def want_parents(
+    wanted: Wanted, changes: Sequence[Change], models: Collection[Model] | None
+) -> None:
+    """The rows that new keys refer to, which MySQL and MariaDB would lock shared.
+
+    All other rows that the written ones refer to, or have referred to as they were, are locked in
+    one order with them. ``models``: only rows of these.
+    """
+    for change in changes:
+        paths = {
+            dependency.path.after(len(dependency.path.hops) - 1): None
+            for _, dependency in read_by(concerned([change]), change)
+            if dependency.path.hops and change.rows
+        }
+        new = {far for path in paths for far in referring(path) if change.writes((far,))}
+        if any(row.get(far) is not None for row in change.rows for far in new):
+            for path in paths:
+                for far in referring(path) if models is None or path.target in models else ():
+                    ((near, _), *_) = path.hops[-1].columns
+                    wanted.name(path.target, near, values([*change.rows, *change.former], far))
+
+
+def read_by(
+    maintenances: Iterable[Maintenance], change: Change
+) -> Iterator[tuple[Maintenance, Dependency]]:
+    for maintenance in maintenances:
+        for dependency in maintenance.dependencies:
+            if change.concerns(dependency):
+                yield maintenance, dependency
+
+
+def want_connections(wanted: Wanted, change: Change, maintenances: Sequence[Maintenance]) -> bool:
+    """Whether it is known which rows the write will lead to."""
+    foreseen = True
+    for maintenance, dependency in read_by(maintenances, change):
+        others = maintenance.dependencies
+        if change.kind != "insert" and not isinstance(maintenance, Copy):
+            Connections(wanted, maintenance, dependency, change.pks, change.former).want()
+        if comes_to_be_connected(change, dependency, others):
+            if is_foreseen(wanted.using, change, dependency, others):
+                Connections(wanted, maintenance, dependency, (), change.rows).want()
+            else:
+                foreseen = False
+    return foreseen
+
+
+def comes_to_be_connected(
+    change: Change, dependency: Dependency, others: Sequence[Dependency]
+) -> bool:
+    """Whether the write leads to rows that the changed ones were not connected with."""
+    if change.kind == "update":
+        keys = connecting(dependency, others)
+        return change.columns is None or not change.columns.isdisjoint(keys)
+    return change.kind == "insert"
+
+
+def is_foreseen(
+    using: str, change: Change, dependency: Dependency, others: Sequence[Dependency]
+) -> bool:
+    """Whether the keys that the write changes are known, and name rows that must be there."""
+    path = dependency.path
+    leading = [hop for _, hop in beyond(path, others)]
+    names = {near for hop in leading for near, _ in hop.columns}
+    for hop in path.hops[-1:]:
+        led_to = change.kind == "insert" or change.writes({far for _, far in hop.columns})
+        if hop.forward and led_to:  # By rows that hold the new key already.
+            return False
+        if not hop.forward:
+            leading.append(hop)
+            names |= {far for _, far in hop.columns}
+    if change.unordered or not change.rows or any(map(is_loose, leading)):
+        return False
+    if change.kind == "update":
+        names &= change.columns or names
+    return all(
+        any(name in row for row in change.rows)
+        and not any(holds(row[name]) is UNKNOWN for row in change.rows if name in row)
+        for name in names
+        for holds in [holding_of(using, change.model, name)]
+    )
+
+
+def is_loose(hop: Hop) -> bool:
+    """Whether a key alone does not tell which row it leads to, now and until COMMIT."""
+    return hop.generic or hop.outlives_target or hop.by_value or len(hop.columns) > 1
+
+
+def beyond(path: Path, others: Collection[Dependency]) -> Iterator[tuple[Dependency, Hop]]:
+    """What rows at the end of a path lead to, away from the target, and the hop that does it."""
+    for other in sorted(others, key=lambda each: len(each.path.hops)):
+        if matters_beyond(path, other, others):
+            yield other, other.path.hops[len(path.hops)]
+
+
+class Connections:
+    """What decides, with the rows at the end of a path, on what they contribute."""
+
+    def __init__(
+        self,
+        wanted: Wanted,
+        maintenance: Maintenance,
+        dependency: Dependency,
+        pks: Collection[Any],
+        known: Written = (),
+    ) -> None:
+        self.wanted = wanted
+        self.using = wanted.using
+        self.copies = isinstance(maintenance, Copy)
+        self.others = maintenance.dependencies
+        self.path = dependency.path
+        self.pks = pks
+        self.known = known
+
+    def want(self) -> None:
+        self.want_beyond()
+        if not self.copies:
+            self.want_between()
+
+    def knows(self, hop: Hop, name: str) -> bool:
+        """Whether the keys by which a hop leads on are in memory."""
+        return (
+            bool(self.known)
+            and len(hop.columns) == 1
+            and (not self.pks or all(name in row for row in self.known))
+        )
+
+    def want_beyond(self) -> None:
+        """Away from the target, by the keys that the rows hold."""
+        depth = len(self.path.hops)
+        for other, hop in beyond(self.path, self.others):
+            ((held, name), *_) = hop.columns
+            skipped = int(self.knows(hop, held))
+            rest = other.path.after(depth + skipped)
+            column, keys = (name, values(self.known, held)) if skipped else ("pk", self.pks)
+            if skipped and not rest.hops:
+                self.wanted.name(hop.model, name, keys)
+            elif keys:
+                near = rows(rest.target, self.using).filter(**{f"{column}__in": keys})
+                pks = near.values_list(rest.pk_lookup(""), flat=True)
+                self.wanted.find(rest.model, pks, rest, column, keys)
+
+    def want_between(self) -> None:
+        """What lies between the rows and their targets, and the targets where the rule reads their
+        columns.
+
+        Rows that hold keys to the changed ones, and so lead to them, are left: who changes such a
+        row locks what is beyond it.
+        """
+        hops = self.path.hops
+        for number in range(len(hops) - 1, 0, -1):
+            rest = self.path.after(number)
+            if not all(hop.forward for hop in rest.hops):
+                self.want_reaching(rest)
+        reads_target = any(each.columns and not each.path.hops for each in self.others)
+        # Targets of the same table are locked in one statement with the rows themselves.
+        if hops and (reads_target or self.path.target is self.path.model):
+            self.want_reaching(self.path)
+
+    def want_reaching(self, rest: Path) -> None:
+        """The rows at the beginning of a path that reach the changed ones."""
+        *hops, last = rest.hops
+        ((near, far), *_) = last.columns
+        nearer, keys = Path(rest.target, tuple(hops)), values(self.known, far)
+        if last.forward or last.generic or nearer.ambiguous or not self.knows(last, far):
+            if self.pks:
+                reaching = connected(self.using, [(rest, self.pks)])
+                pks = reaching.values_list("pk", flat=True)
+                self.wanted.find(rest.target, pks, rest, "pk", self.pks)
+        elif not hops:
+            self.wanted.name(rest.target, near, keys)
+        elif keys:
+            lookup = LOOKUP_SEP.join([nearer.lookup, near, "in"])
+            pks = (
+                rows(rest.target, self.using).filter(**{lookup: keys}).values_list("pk", flat=True)
+            )
+            self.wanted.find(rest.target, pks, nearer, near, keys)

@@ -1,0 +1,320 @@
+"""Find drift and repair it, under live traffic, from the same plan that the writes use.
+
+A scan without locks finds candidates chunk by chunk, in the order of the primary key; the database
+compares, so that only drifted rows travel. Candidates are then locked, evaluated again in a later
+statement, and only what still differs is written. Where most of a chunk was wrong, all rows of the
+next are locked at once, and evaluated only once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain, repeat
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.db import DatabaseError, InterfaceError, OperationalError, connections
+from django.utils.asyncio import async_unsafe
+
+from syncfields.exceptions import NotMigrated
+from syncfields.keep import engine
+from syncfields.maintenance.changes import Change
+from syncfields.plan import homes, registry
+from syncfields.plan.routes import concerned
+from syncfields.reconcile.selection import Selection, Task, plan_tasks
+from syncfields.sql.locks import lock, lock_unread, take
+from syncfields.sql.scans import Rows
+from syncfields.targets import drift, evaluating
+from syncfields.targets.drift import Drift
+from syncfields.targets.updates import sorted_pks
+from syncfields.transactions import pending, scope
+from syncfields.transactions.atomic import together
+from syncfields.transactions.turns import carried_out
+
+BATCH_SIZE = 10_000
+# Of rows that differ, as many are locked together.
+LOCKED = 2_000
+LOCKED_AT_ONCE = 10_000  # where one statement evaluates and repairs them
+FIRST = 200
+"""Rows of the first chunk, where it tells whether most are wrong."""
+EXAMPLES = 5
+ATTEMPTS = 3
+END = object()
+NOT_RECONCILABLE = "not reconcilable: counts events"
+Found = list[tuple[str, int, list[Drift]]]
+"""By attribute name, how many rows had drifted, and some of them."""
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(slots=True)
+class RuleReport:
+    """What was found for one rule."""
+
+    label: str
+    """``app.Model.field``"""
+    scanned: int = 0
+    """Rows looked at."""
+    drifted: int = 0
+    """Rows whose stored value was not the value of the expression."""
+    repaired: int = 0
+    """Rows written; 0 with ``check=True``."""
+    reconcilable: bool = True
+    """False for a tally, which counts events."""
+    note: str = ""
+    examples: tuple[Drift, ...] = ()
+    """The first few drifted rows."""
+
+    def note_drift(self, number: int, drifts: list[Drift], repaired: bool) -> None:
+        self.drifted += number
+        self.repaired += number if repaired else 0
+        self.examples = (*self.examples, *drifts)[:EXAMPLES]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What ``reconcile()`` found, rule by rule."""
+
+    rules: tuple[RuleReport, ...] = ()
+    check: bool = False
+
+    @property
+    def scanned(self) -> int:
+        return sum(each.scanned for each in self.rules)
+
+    @property
+    def drifted(self) -> int:
+        return sum(each.drifted for each in self.rules)
+
+    @property
+    def repaired(self) -> int:
+        return sum(each.repaired for each in self.rules)
+
+    @property
+    def ok(self) -> bool:
+        """No drift is left."""
+        return self.drifted == self.repaired
+
+
+@dataclass(slots=True)
+class Interrupted(Exception):
+    """A run was stopped between two chunks, by the user or because the database was gone.
+
+    ``after``: the last primary key that was done.
+    """
+
+    labels: tuple[str, ...]
+    after: Any
+    report: Report
+
+
+@async_unsafe("In async code call areconcile().")
+def reconcile(
+    *selection: Selection,
+    check: bool = False,
+    batch_size: int | None = None,
+    using: str | None = None,
+    progress: Progress | None = None,
+    start_after: Any = None,
+) -> Report:
+    """Recompute synced fields, and repair those that drifted.
+
+    ``selection``: labels (``"app"``, ``"app.Model"``, ``"app.Model.field"``), models, or querysets
+    of target rows; nothing stands for every rule. ``check`` only looks. ``batch_size`` is in rows
+    (default 10,000). ``using`` is a database alias; by default it is where each model is written,
+    or what a queryset says by ``using()``. ``progress`` is called with the model's label, the rows
+    done and the rows in all. ``start_after`` resumes behind a primary key.
+
+    Raises ``BrokenRules`` where a selected rule has an error, ``LookupError`` for a label that
+    names no rule, ``NotMigrated`` where the tables are missing, and ``Interrupted`` where it is
+    stopped.
+    """
+    reports: dict[str, RuleReport] = {}
+    for _ in run_all(reports, selection, check, batch_size, using, progress, start_after):
+        pass
+    return Report(tuple(reports.values()), check)
+
+
+async def areconcile(
+    *selection: Selection,
+    check: bool = False,
+    batch_size: int | None = None,
+    using: str | None = None,
+    progress: Progress | None = None,
+    start_after: Any = None,
+) -> Report:
+    """``reconcile()`` for async code. Between two chunks other tasks can use the database; a task
+    that is cancelled finishes its chunk.
+    """
+    reports: dict[str, RuleReport] = {}
+    chunks = run_all(reports, selection, check, batch_size, using, progress, start_after)
+    while await carried_out(sync_to_async(partial(next, chunks, END))()) is not END:
+        pass
+    return Report(tuple(reports.values()), check)
+
+
+def run_all(
+    reports: dict[str, RuleReport],
+    selection: Iterable[Selection],
+    check: bool,
+    batch_size: int | None,
+    using: str | None,
+    progress: Progress | None,
+    start_after: Any,
+) -> Iterator[None]:
+    """Reconcile model after model, and chunk by chunk."""
+    tasks = list(plan_tasks(selection, using))
+    for task in tasks:
+        for rule in task.rules:
+            known = rule.field.attname in task.values
+            note = "" if known else NOT_RECONCILABLE
+            reports[rule.label] = RuleReport(rule.label, reconcilable=known, note=note)
+    for alias in {task.queryset.db for task in tasks}:
+        if (waiting := pending.known(connections[alias])) is not None:
+            waiting.flush()
+    for number, task in enumerate(tasks):
+        position = task.key(start_after) if number == 0 else None
+        try:
+            done = run(task, reports, check, batch_size or BATCH_SIZE, progress, position)
+            for last in done:
+                position = last
+                yield
+        except (KeyboardInterrupt, DatabaseError, InterfaceError) as reason:
+            if isinstance(reason, DatabaseError):
+                refuse_unmigrated(task, reason)
+            if isinstance(reason, DatabaseError) and not isinstance(reason, OperationalError):
+                raise
+            labels = tuple(rule.label for each in tasks[number:] for rule in each.rules)
+            report = Report(tuple(reports.values()), check)
+            raise Interrupted(labels, position, report) from reason
+
+
+def refuse_unmigrated(task: Task, reason: DatabaseError) -> None:
+    """Raise ``NotMigrated`` if what the rules read is not there: then nothing can be resumed."""
+    read = {
+        dependency.model: None
+        for maintenance in registry.plan().targets[task.model]
+        if not task.values.keys().isdisjoint(maintenance.values)
+        for dependency in maintenance.dependencies
+    }
+    if lacking := homes.lacking(task.queryset.db, [task.model, *read]):
+        raise NotMigrated(task.queryset.db, list(dict.fromkeys(lacking))) from reason
+
+
+def run(
+    task: Task,
+    reports: dict[str, RuleReport],
+    check: bool,
+    batch_size: int,
+    progress: Progress | None,
+    after: Any,
+) -> Iterator[Any]:
+    """Reconcile chunk by chunk; yields the last primary key of each chunk that is done."""
+    labels = {rule.field.attname: rule.label for rule in task.rules}
+    if not task.values:
+        return
+    remaining = task.queryset if after is None else task.queryset.filter(pk__gt=after)
+    total, done = remaining.count() if progress else 0, 0
+    handle, adapts = look if check else repair_candidates, task.at_once and not check
+    first = min(FIRST, batch_size) if adapts else batch_size
+    for chunk in chunks(task, chain([first], repeat(batch_size)), after):
+        found = persistently(partial(handle, task, chunk.rows), task.queryset.db)
+        done += chunk.number
+        for label in labels.values():
+            reports[label].scanned += chunk.number
+        for name, number, drifts in found:
+            reports[labels[name]].note_drift(number, drifts, repaired=not check)
+        if adapts:
+            most = max((number for _, number, _ in found), default=0) > chunk.number / 2
+            handle = repair_all if most else repair_candidates
+        if progress:
+            progress(task.model._meta.label, done, max(total, done))
+        yield chunk.last
+
+
+def persistently(attempt: Callable[[], Found], using: str) -> Found:
+    """A chunk, tried again where a writer was in its way: a deadlock, a lock not granted in time.
+
+    Only where the chunk is a transaction of its own.
+    """
+    for _ in range(0 if connections[using].in_atomic_block else ATTEMPTS - 1):
+        with suppress(OperationalError):
+            return attempt()
+    return attempt()
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Rows that are looked at together, by their primary keys."""
+
+    rows: Rows
+    last: Any
+    number: int
+
+
+def chunks(task: Task, sizes: Iterable[int], after: Any) -> Iterator[Chunk]:
+    whole, using = not task.queryset.query.where, task.queryset.db
+    for limit in sizes:
+        left = task.queryset if after is None else task.queryset.filter(pk__gt=after)
+        keys = left.order_by("pk").values_list("pk", flat=True)
+        if not whole:
+            pks = list(keys[:limit])
+            number, last = len(pks), pks[-1] if pks else None
+            chosen = Rows(task.model, using, pks)
+        else:  # Not all keys need be known.
+            ends = list(keys[limit - 1 : limit])
+            number = limit if ends else left.count()
+            (last,) = ends or keys.reverse()[:1] or [None]
+            chosen = Rows(task.model, using, after=after, last=last)
+        if last is not None:
+            yield Chunk(chosen, last, number)
+        if number < limit:
+            return
+        after = last
+
+
+def look(task: Task, chunk: Rows) -> Found:
+    """The drift among some rows."""
+    found = (drifts for scan in task.scans for _, drifts in drift.differing(scan, chunk))
+    return summary(drift.by_field(found))
+
+
+def summary(found: Mapping[str, list[Drift]]) -> Found:
+    return [(name, len(drifts), drifts[:EXAMPLES]) for name, drifts in found.items()]
+
+
+def repair_candidates(task: Task, chunk: Rows) -> Found:
+    """Find the drift among some rows, and repair what is still there once they are locked."""
+    keys = sorted_pks({pk for scan in task.scans for pk in drift.candidates(scan, chunk)})
+    found: Found = []
+    for batch in evaluating.batches(keys, LOCKED_AT_ONCE if task.at_once else LOCKED):
+        many = task.at_once and len(batch) > drift.FEW
+        found += repaired(task, Rows(task.model, chunk.using, batch), many)
+    return found
+
+
+def repair_all(task: Task, chunk: Rows) -> Found:
+    """Lock all of some rows, and repair the drift among them."""
+    return repaired(task, chunk, at_once=True)
+
+
+def repaired(task: Task, chosen: Rows, at_once: bool) -> Found:
+    """Lock rows, and repair their drift."""
+
+    def repair() -> Found:
+        if at_once:
+            return list(drift.repair_at_once(task.scans, chosen, EXAMPLES))
+        found = drift.repair(task.scans, task.values, chosen, locked=True, exact=False)
+        return summary(found)
+
+    with scope.repairs(), together(connections[chosen.using]):
+        change = Change(task.model, "update", (), frozenset(task.values), locked=True)
+        if chosen.pks is not None:
+            change.pks = lock(task.model, chosen.using, chosen.pks)
+        elif concerned([change]):
+            change.pks = take(chosen.queryset())
+        else:
+            lock_unread(chosen.queryset())
+        return engine.perform(chosen.using, [change], repair)

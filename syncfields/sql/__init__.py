@@ -1,0 +1,1 @@
+"""Questions to Django's ORM, and its SQL: each of its private names in one place."""

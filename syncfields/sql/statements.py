@@ -1,0 +1,297 @@
+"""SQL that the ORM compiled once and that is only executed from then on.
+
+Building a query costs as much as the round trip. The values that change from one execution to the
+next are ``Param`` expressions; the SQL is the ORM's own, so it is right on every backend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from django.db import connections
+from django.db.models import Expression, QuerySet, sql
+
+from syncfields.sql.fields import is_arrayed, is_summed, takes_integers
+
+Row = tuple[Any, ...]
+Made = TypeVar("Made")
+
+
+class Param(Expression):
+    """A value that is given at execution, by name, and adapted as a value of its field."""
+
+    def __init__(self, name: str, field: Any) -> None:
+        super().__init__(output_field=field)
+        self.name = name
+        self.takes_integers = takes_integers(field)
+        """Just as they are."""
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        return "%s", (self,)
+
+    def adapted(self, value: Any, connection: Any) -> Any:
+        return self.output_field.get_db_prep_value(value, connection, prepared=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What an UPDATE says of the rows that it matched."""
+
+    number: int
+    rows: Sequence[Row] = ()
+    """The columns that it returned."""
+
+
+class Statement:
+    """SQL, the values that it always has, and those that it is given."""
+
+    __slots__ = ("converters", "given", "params", "selected", "sql", "using")
+
+    def __init__(
+        self, using: str, sql: str, params: Sequence[Any], compiler: Any = None, count: int = 0
+    ) -> None:
+        """``compiler``: that of the SELECT, the first ``count`` columns of which are returned."""
+        self.using = using
+        self.sql = sql
+        self.params = list(params)
+        self.given = [(n, each) for n, each in enumerate(params) if isinstance(each, Param)]
+        self.selected: list[Any] = []
+        self.converters: list[Any] = []
+        if compiler is not None:
+            self.selected = [expression for expression, _, _ in compiler.select[:count]]
+            self.converters = list(compiler.get_converters(self.selected).items())
+
+    def with_sql(self, text: str) -> Statement:
+        """Another statement that is given the same and returns the same first columns."""
+        other = copy(self)
+        other.sql = text
+        return other
+
+    def execute(self, cursor: Any, values: Mapping[str, Any]) -> None:
+        params = self.params.copy()
+        for number, param in self.given:
+            value = values[param.name]
+            if type(value) is not int or not param.takes_integers:
+                value = param.adapted(value, cursor.db)
+            params[number] = value
+        cursor.execute(self.sql, params)
+
+    def row(self, cursor: Any = None, **values: Any) -> Row | None:
+        """The first row of a SELECT."""
+        if cursor is None:
+            with connections[self.using].cursor() as own:
+                return self.row(own, **values)
+        self.execute(cursor, values)
+        found = cursor.fetchone()
+        return None if found is None else self.converted(found, cursor.db)
+
+    def rows(self, **values: Any) -> list[Row]:
+        """All rows that are returned."""
+        with connections[self.using].cursor() as cursor:
+            self.execute(cursor, values)
+            return [self.converted(row, cursor.db) for row in cursor.fetchall()]
+
+    def columns(self) -> list[Sequence[Any]]:
+        """All that is returned, column by column. Of equal values one is converted."""
+        with connections[self.using].cursor() as cursor:
+            self.execute(cursor, {})
+            found = cursor.fetchall()
+            columns: list[Sequence[Any]] = [()] * len(cursor.description)
+            if found:
+                columns = list(zip(*found, strict=True))
+            for number, (functions, expression) in self.converters:
+                convert = partial(passed, functions, expression, cursor.db)
+                columns[number] = mapped(convert, columns[number])
+            return columns
+
+    def converted(self, found: Row, connection: Any) -> Row:
+        """As the ORM's compiler does it, which would give converters the connection of the thread
+        that compiled.
+        """
+        if not self.converters:
+            return tuple(found)
+        row = list(found)
+        for number, (functions, expression) in self.converters:
+            row[number] = passed(functions, expression, connection, row[number])
+        return tuple(row)
+
+    def update(self, cursor: Any = None, **values: Any) -> int:
+        """Execute an UPDATE; the number of rows matched."""
+        return self.written(cursor, **values).number
+
+    def written(self, cursor: Any = None, **values: Any) -> Written:
+        """Execute an UPDATE, which may return columns of the rows that it matched."""
+        if cursor is None:
+            with connections[self.using].cursor() as own:
+                return self.written(own, **values)
+        self.execute(cursor, values)
+        if not self.selected:
+            return Written(int(cursor.rowcount))
+        found = [self.converted(row, cursor.db) for row in cursor.fetchall()]
+        return Written(len(found), found)
+
+
+def passed(functions: Sequence[Any], expression: Any, connection: Any, value: Any) -> Any:
+    """A value that has passed the converters of an expression."""
+    for function in functions:
+        value = function(value, expression, connection)
+    return value
+
+
+def mapped(convert: Callable[[Any], Any], values: Sequence[Any]) -> Sequence[Any]:
+    """Each value converted, and of equal ones only one, if it can be hashed."""
+    try:
+        known = {value: convert(value) for value in set(values)}
+    except TypeError:
+        return [convert(value) for value in values]
+    return [known[value] for value in values]
+
+
+_made: dict[Hashable, Any] = {}
+
+
+def once(key: Hashable, make: Callable[[], Made]) -> Made:
+    """What was made for ``key`` (which holds all that it depends on), as long as the plan holds."""
+    try:
+        made: Made = _made[key]
+    except KeyError:
+        made = _made[key] = make()
+    return made
+
+
+def forget_all() -> None:
+    """For a new plan."""
+    _made.clear()
+
+
+def select(queryset: QuerySet[Any]) -> Statement:
+    compiler: Any = queryset.query.get_compiler(queryset.db)
+    text, params = compiler.as_sql()
+    return Statement(queryset.db, text, params, compiler, compiler.col_count)
+
+
+def delete(queryset: QuerySet[Any], returned: QuerySet[Any]) -> Statement:
+    """DELETE the rows of a queryset, and return of each what ``returned`` selects of its table."""
+    compiler: Any = returned.query.get_compiler(queryset.db)
+    compiler.pre_sql_setup()
+    query: Any = queryset.query.clone()
+    query.__class__ = sql.DeleteQuery
+    text, params = query.get_compiler(queryset.db).as_sql()
+    columns = [column for _, (column, _), _ in compiler.select]
+    given = [each for _, (_, given), _ in compiler.select for each in given]
+    text = f"{text} RETURNING {', '.join(columns)}"
+    return Statement(queryset.db, text, [*params, *given], compiler, len(columns))
+
+
+def can_count(statement: Statement) -> bool:
+    """Whether the database can count the rows that a statement returns, by their values."""
+    fields = [expression.output_field for expression in statement.selected]
+    return takes_arrays(statement.using, fields)
+
+
+def can_sum(statement: Statement, first: int) -> bool:
+    """Whether it can add up the columns from the ``first`` one on, without rounding."""
+    fields = [expression.output_field for expression in statement.selected[first:]]
+    return all(is_summed(field, connections[statement.using].vendor) for field in fields)
+
+
+def counted(statement: Statement, grouping: int) -> Statement:
+    """The rows that a statement returns, those with the same first columns as one, with the sums
+    of the other columns and their number.
+    """
+    names = [f"v{number}" for number, _ in enumerate(statement.selected)]
+    groups = ", ".join(names[:grouping])
+    columns = [*names[:grouping], *(f"SUM({name})" for name in names[grouping:]), "COUNT(*)"]
+    found = f"WITH found ({', '.join(names)}) AS ({statement.sql})"
+    return statement.with_sql(
+        f"{found} SELECT {', '.join(columns)} FROM found GROUP BY {groups}"  # noqa: S608
+    )
+
+
+def update(
+    queryset: QuerySet[Any], values: Mapping[str, Any], returned: Sequence[str] = ()
+) -> Statement:
+    """``QuerySet.update()`` below the library's own capture; ``returned``: the columns of each row
+    that are returned, where the database can do that.
+    """
+    query: Any = queryset.query.chain(sql.UpdateQuery)
+    query.add_update_values(dict(values))
+    text, params = query.get_compiler(queryset.db).as_sql()
+    if not returned:
+        return Statement(queryset.db, text, params)
+    selecting = QuerySet(queryset.model).order_by().values_list(*returned)
+    compiler: Any = selecting.query.get_compiler(queryset.db)
+    compiler.pre_sql_setup()
+    columns = [column for _, (column, _), _ in compiler.select]
+    text = f"{text} RETURNING {', '.join(columns)}"
+    return Statement(queryset.db, text, params, compiler, len(columns))
+
+
+def can_return_from_update(using: str) -> bool:
+    """Whether an UPDATE can return columns. MariaDB's cannot, although its INSERT can."""
+    connection = connections[using]
+    returns = connection.features.can_return_columns_from_insert
+    return bool(returns) and connection.vendor != "mysql"
+
+
+def assign_selected(
+    selected: Statement, target: Any, fields: Sequence[Any], first: int
+) -> Statement:
+    """Set ``fields`` as a SELECT finds them, of which the columns are: the primary key, what each
+    field holds, what it is to be set to, and whether it is wrong.
+
+    Returned are the ``first`` rows in which each field was wrong. Behind their columns is, field by
+    field, the number of all in which it was.
+    """
+    quote, count = connections[selected.using].ops.quote_name, len(fields)
+    table, key = quote(target._meta.db_table), quote(target._meta.pk.column)
+    columns = [quote(field.column) for field in fields]
+    names = ", ".join(f"v{number}" for number in range(1 + 3 * count))
+    sets = ", ".join(f"{each} = v{number + count}" for number, each in enumerate(columns, 1))
+    # A row that came after the lock may have been written by others since it was found.
+    still = " AND ".join(
+        f"{table}.{each} IS NOT DISTINCT FROM v{number}" for number, each in enumerate(columns, 1)
+    )
+    flags = [f"v{1 + 2 * count + number}" for number in range(count)]
+    found = f"found ({names}) AS MATERIALIZED ({selected.sql})"
+    update = f"UPDATE {table} SET {sets} FROM found WHERE {table}.{key} = v0 AND {still}"  # noqa: S608
+    numbers = ", ".join(f"(SELECT COUNT(*) FROM written WHERE {flag})" for flag in flags)  # noqa: S608
+    examples = " UNION ".join(
+        f"(SELECT *, {numbers} FROM written WHERE {flag} LIMIT {first})"  # noqa: S608
+        for flag in flags
+    )
+    return selected.with_sql(f"WITH {found}, written AS ({update} RETURNING found.*) {examples}")
+
+
+def takes_arrays(using: str, fields: Sequence[Any]) -> bool:
+    """Whether the database takes values of all these fields as one array each."""
+    return connections[using].vendor == "postgresql" and all(map(is_arrayed, fields))
+
+
+def assign(
+    using: str, target: Any, pks: Sequence[Any], fields: Sequence[Any], columns: Sequence[Any]
+) -> None:
+    """Set each of ``fields`` to one value for each row: ``UPDATE ... FROM unnest()``.
+
+    The ORM's own ``bulk_update()`` compiles a CASE with one branch for each row.
+    """
+    connection = connections[using]
+    quote, table, key = connection.ops.quote_name, target._meta.db_table, target._meta.pk
+    given = [key, *fields]
+    types = ", ".join(f"%s::{field.rel_db_type(connection)}[]" for field in given)
+    names = [f"v{number}" for number in range(len(given))]
+    sets = ", ".join(
+        f"{quote(field.column)} = v.{name}" for field, name in zip(fields, names[1:], strict=True)
+    )
+    params = [
+        [field.get_db_prep_save(value, connection) for value in values]
+        for field, values in zip(given, [pks, *columns], strict=True)
+    ]
+    rows = f"unnest({types}) AS v({', '.join(names)})"
+    where = f"{quote(table)}.{quote(key.column)} = v.v0"
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE {quote(table)} SET {sets} FROM {rows} WHERE {where}", params)  # noqa: S608

@@ -1,0 +1,189 @@
+"""What a write has done to targets, as the UPDATEs that say it: one for each target table.
+
+A table comes when all that it reads has been written: then what follows from the write of one
+target, for another one that reads it, goes into the same UPDATE as the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+from syncfields.declare.paths import Model
+from syncfields.maintenance.base import Deltas, Effects, Maintenance, PrimaryKey, drop_zeros
+from syncfields.plan.plan import Plan
+from syncfields.sql.statements import once
+
+Extremes = Mapping[PrimaryKey, Mapping[str, tuple[str, Any]]]
+MOST_LEFT = 20
+"""Of more rows extremes are evaluated anew without a look at the stored one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """All that is written at once to rows of one target model."""
+
+    target: Model
+    deltas: Deltas = field(default_factory=dict)
+    joined: Extremes = field(default_factory=dict)
+    """Values that joined a minimum or maximum: ``{pk: {attname: (lookup, value)}}``."""
+    left: Extremes = field(default_factory=dict)
+    """Values that left one: it is evaluated anew if the stored value is not better."""
+    anew: Mapping[str, Collection[PrimaryKey]] = field(default_factory=dict)
+    """The fields that are evaluated anew, with the rows."""
+    fixed: Mapping[str, Mapping[PrimaryKey, Any]] = field(default_factory=dict)
+    """Values that were evaluated already: ``{attname: {pk: value}}``."""
+
+    pks: Sequence[PrimaryKey] = field(init=False)
+    """The rows, in the order of their keys."""
+
+    def __post_init__(self) -> None:
+        found: Collection[PrimaryKey] = self.deltas
+        if self.joined or self.left or self.anew or self.fixed:
+            found = {*self.deltas, *self.joined, *self.left}.union(
+                *self.anew.values(), *self.fixed.values()
+            )
+        object.__setattr__(self, "pks", sorted_pks(found))
+
+    @property
+    def evaluates(self) -> bool:
+        """Whether expressions are evaluated, for which the rows have to be locked before."""
+        return bool(self.left or self.anew)
+
+    @property
+    def evaluated(self) -> frozenset[str]:
+        """The fields to which anything else is done than to add to them, in any row."""
+        rows = chain(self.joined.values(), self.left.values())
+        return frozenset(chain.from_iterable(rows)).union(self.anew, self.fixed)
+
+    @property
+    def names(self) -> frozenset[str]:
+        return self.evaluated.union(*self.deltas.values())
+
+    def of(self, pks: Iterable[PrimaryKey]) -> Update:
+        """The part that is about some of the rows."""
+        chosen = set(pks)
+        anew = {name: chosen.intersection(rows) for name, rows in self.anew.items()}
+        return Update(
+            self.target,
+            among(self.deltas, chosen),
+            among(self.joined, chosen),
+            among(self.left, chosen),
+            {name: rows for name, rows in anew.items() if rows},
+        )
+
+
+def among(rows: Any, chosen: Collection[PrimaryKey]) -> Any:
+    return {pk: row for pk, row in rows.items() if pk in chosen}
+
+
+def sorted_pks(pks: Collection[Any]) -> list[Any]:
+    if len(pks) == 1:
+        return list(pks)
+    try:
+        return sorted(pks)
+    except TypeError:
+        return sorted(pks, key=repr)
+
+
+def following(plan: Plan) -> Mapping[Model, Collection[Model]]:
+    """The targets that read, also by way of others, what is kept in each target."""
+
+    def find() -> dict[Model, set[Model]]:
+        found: dict[Model, set[Model]] = {target: set() for target in plan.targets}
+        for each in plan.maintenances:
+            for dependency in each.dependencies:
+                kept = plan.owned.get(dependency.model, {})
+                if not dependency.columns.isdisjoint(kept):
+                    found[dependency.model].add(each.target)
+        for _ in found:
+            for later in found.values():
+                later.update(*(found[each] for each in later & found.keys()))
+        return found
+
+    return once(("following",), find)
+
+
+def take_sums(effects: Effects) -> Update | None:
+    """As ``take()``, for the most frequent case: nothing but what is added to one target."""
+    if effects.stale or effects.extremes or effects.left or len(effects.deltas) != 1:
+        return None
+    ((target, deltas),) = effects.deltas.items()
+    effects.deltas.clear()
+    drop_zeros(deltas)
+    return Update(target, deltas) if deltas else None
+
+
+def take(
+    effects: Effects, plan: Plan, by_itself: Callable[[Maintenance], bool]
+) -> Update | tuple[Maintenance, set[PrimaryKey]] | None:
+    """Take out of ``effects`` what is to be written next: an UPDATE, or the rows of a maintenance
+    that is evaluated by itself.
+    """
+    target = next_target(effects, plan)
+    if target is None:
+        return None
+    deltas, joined, left = (
+        rows.pop(target, {}) for rows in (effects.deltas, effects.extremes, effects.left)
+    )
+    names = set(chain.from_iterable(chain(deltas.values(), joined.values(), left.values())))
+    anew: dict[str, set[PrimaryKey]] = {}
+    for maintenance in plan.targets[target]:
+        stale = effects.stale.get(maintenance)
+        if not stale or by_itself(maintenance) or reads_own(maintenance, names):
+            continue
+        del effects.stale[maintenance]
+        for name in maintenance.values:
+            anew[name] = anew.get(name, set()) | stale
+        names.update(maintenance.values)
+    if len(left) > MOST_LEFT:
+        for pk, row in left.items():
+            for name in row:
+                anew.setdefault(name, set()).add(pk)
+    # What is evaluated has all that was added in it.
+    for rows in (deltas, joined, left) if anew else ():
+        without(rows, anew)
+    if deltas or joined or left or anew:
+        return Update(target, deltas, joined, left, anew)
+    rest = (each for each in plan.targets[target] if effects.stale.get(each))
+    maintenance = next(rest)
+    return maintenance, effects.stale.pop(maintenance)
+
+
+def next_target(effects: Effects, plan: Plan) -> Model | None:
+    """The first target that reads nothing which is yet to be written."""
+    for deltas in effects.deltas.values():
+        drop_zeros(deltas)
+    pending = {
+        target
+        for rows in (effects.deltas, effects.extremes, effects.left)
+        for target, found in rows.items()
+        if found
+    }
+    pending |= {maintenance.target for maintenance, pks in effects.stale.items() if pks}
+    if len(pending) < 2:  # noqa: PLR2004
+        return next(iter(pending), None)
+    after = following(plan)
+    in_order = sorted(pending, key=lambda target: plan.position[plan.targets[target][0]])
+    for target in in_order:
+        if not any(target in after[other] for other in pending if other is not target):
+            return target
+    return in_order[0]
+
+
+def reads_own(maintenance: Maintenance, names: Collection[str]) -> bool:
+    """Whether it reads some of the columns of its own target's table."""
+    return any(
+        not dependency.columns.isdisjoint(names)
+        for dependency in maintenance.dependencies
+        if dependency.model is maintenance.target
+    )
+
+
+def without(rows: Any, anew: Mapping[str, Collection[PrimaryKey]]) -> None:
+    for name, pks in anew.items():
+        for pk in pks:
+            if (row := rows.get(pk)) is not None and row.pop(name, None) is not None and not row:
+                del rows[pk]

@@ -1,0 +1,260 @@
+"""The statement that writes targets: what is added to them, what joined or left an extreme, and
+what is evaluated anew, in one UPDATE for a batch of rows of one target model.
+
+Those for few rows are compiled once. Of more than two rows to which numbers are added there are as
+many as the next power of two, the last one being named again, so that few numbers of rows occur.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from django.db import connections
+
+from syncfields.declare.paths import Model, column
+from syncfields.plan import registry
+from syncfields.sql import statements
+from syncfields.sql.fields import PLAIN, is_plain, reads_none
+from syncfields.sql.locks import lock, locking, must_write, reading
+from syncfields.sql.statements import Row, Statement, once
+from syncfields.sql.trees import Among, in_lookup, takes_as_one
+from syncfields.targets.assignments import asked, build, chosen_plainly
+from syncfields.targets.drift import as_stored
+from syncfields.targets.shapes import (
+    Lists,
+    Params,
+    Shape,
+    Values,
+    is_expression,
+    shape_of,
+    values_of,
+)
+from syncfields.targets.updates import Update
+
+COMPILED_ROWS = 64
+"""Up to so many rows, or different amounts, statements are compiled once."""
+ANY = 0
+"""Number of rows in a ``Shape`` that does not depend on it."""
+PAIR = 2
+"""What moving one source row needs, whatever of it is added to which."""
+NUMBERS = (int, Decimal)
+
+
+def write(
+    using: str, update: Update, cursor: Any = None, returned: tuple[str, ...] = ()
+) -> statements.Written:
+    """Send the UPDATE; ``evaluates`` among what it says needs the rows locked before."""
+    if not (update.joined or update.evaluates):
+        adding = add_numbers if len(update.pks) <= COMPILED_ROWS else add_many
+        added = adding(using, update, cursor, returned)
+        if added is not None and added.number:
+            return added
+    if update.evaluates and not reads_in_update(using):
+        update = settled(using, update)
+        if not update.names:  # No value that has left was the extreme.
+            return statements.Written(len(update.pks))
+    shape = shape_of(using, update, returned)
+    if compiles(update):
+        values = values_of(update)
+        if not any(map(is_expression, values.values())):
+            statement = once(shape, lambda: build(shape, Params(update.target)))
+            return statement.written(cursor, **values)
+    return build(shape, Values(using, update)).written(cursor)
+
+
+def compiles(update: Update) -> bool:
+    """Whether the statement is compiled once."""
+    if len(update.pks) > PAIR or len(update.target._meta.pk_fields) > 1:
+        return False
+    names = {*update.anew}.union(*update.left.values())
+    return not names or names <= steady(update.target)
+
+
+def steady(target: Model) -> frozenset[str]:
+    """The rules whose expressions compile to the same statement at any time: aggregates over one
+    path, of which each row says by itself what it contributes, and that is of no generic relation
+    (the content type of which has another key for another tenant).
+    """
+
+    def find() -> frozenset[str]:
+        return frozenset(
+            name
+            for each in registry.plan().targets[target]
+            for name in each.grouped
+            if not any(hop.generic for read in each.dependencies for hop in read.path.hops)
+        )
+
+    return once(("steady", target), find)
+
+
+def reads_in_update(using: str) -> bool:
+    """Whether an UPDATE is to evaluate the expressions by itself.
+
+    MySQL cannot. MariaDB locks the rows that it reads then, which their writers may hold while they
+    wait for this target; at READ COMMITTED a SELECT before it does not.
+    """
+    connection: Any = connections[using]
+    if connection.vendor == "mysql" and connection.isolation_level == "read committed":
+        return False
+    return bool(connection.features.update_can_self_select)
+
+
+def locked(using: str, update: Update) -> Update:
+    """Lock the rows, and ask in the same statement which of the values that have left may have been
+    the extreme: what is left of the UPDATE.
+    """
+    if not update.left or must_write(using) or not has_row_locks(using):
+        lock(update.target, using, update.pks)
+        return update
+    names = sorted({name for row in update.left.values() for name in row})
+
+    def select(shape: Shape, given: Params | Values) -> Statement:
+        whether, _ = asked(shape, given, names)
+        flags = {f"_syncfields_is_{number}": whether[name] for number, name in enumerate(names)}
+        queryset = locking(chosen_plainly(shape, given).order_by("pk")).annotate(**flags)
+        return statements.select(queryset.values_list("pk", *flags))
+
+    asking = Update(update.target, {pk: {} for pk in update.pks}, left=update.left)
+    anew = {name: set(pks) for name, pks in update.anew.items()}
+    joined = {pk: dict(row) for pk, row in update.joined.items()}
+    for pk, flags in answers("locked", using, asking, select):
+        for name, may_have_left in zip(names, flags, strict=True):
+            if may_have_left:
+                anew.setdefault(name, set()).add(pk)
+                joined.get(pk, {}).pop(name, None)
+    joined = {pk: row for pk, row in joined.items() if row}
+    return Update(update.target, update.deltas, joined, anew=anew)
+
+
+def settled(using: str, update: Update) -> Update:
+    """The same with values instead of expressions, which one SELECT evaluates; but for those that
+    Python does not read as they are.
+    """
+    target, evaluates = update.target, connections[using].features.update_can_self_select
+    names = sorted({*update.anew}.union(*update.left.values()))
+
+    def select(shape: Shape, given: Params | Values) -> Statement:
+        whether, asked_for = asked(shape, given, names)
+        values = as_stored(target, asked_for, connections[using].vendor)
+        named = {f"_syncfields_{number}": values[name] for number, name in enumerate(names)}
+        flags = {f"_syncfields_is_{number}": whether[name] for number, name in enumerate(names)}
+        queryset = reading(chosen_plainly(shape, given)).annotate(**named, **flags)
+        return statements.select(queryset.values_list("pk", *named, *flags))
+
+    fixed: dict[str, dict[Any, Any]] = defaultdict(dict)
+    anew: dict[str, set[Any]] = defaultdict(set)
+    joined = {pk: dict(row) for pk, row in update.joined.items()}
+    for pk, row in answers("settled", using, update, select):
+        for name, value, is_evaluated in zip(names, row, row[len(names) :], strict=False):
+            if is_evaluated:
+                if evaluates and not is_read_as_stored(column(target, name), value):
+                    anew[name].add(pk)
+                else:
+                    fixed[name][pk] = value
+                joined.get(pk, {}).pop(name, None)
+    # Rows of which nothing is written are named all the same, as they are counted.
+    kept = {pk: update.deltas.get(pk, {}) for pk in update.pks}
+    return Update(target, kept, joined, anew=anew, fixed=fixed)
+
+
+def is_read_as_stored(field: Any, value: Any) -> bool:
+    """Whether it is proven that what Python has read is stored as it was."""
+    if value is None:
+        return not reads_none(field)
+    return type(field) in PLAIN and is_plain(field, value)
+
+
+def answers(
+    what: str, using: str, update: Update, select: Callable[[Shape, Params | Values], Statement]
+) -> Iterator[tuple[Any, Row]]:
+    """What a SELECT says of the rows of an UPDATE: their primary keys, and the other columns."""
+    target, given = update.target, values_of(update)
+    shape, width = replace(shape_of(using, update), deltas=()), len(target._meta.pk_fields)
+    if compiles(update) and not any(map(is_expression, given.values())):
+        found = once((what, shape), lambda: select(shape, Params(target))).rows(**given)
+    else:
+        found = select(shape, Values(using, update)).rows()
+    for row in found:
+        yield row[0] if width == 1 else row[:width], row[width:]
+
+
+def has_row_locks(using: str) -> bool:
+    return bool(connections[using].features.has_select_for_update)
+
+
+def add_numbers(
+    using: str, update: Update, cursor: Any = None, returned: tuple[str, ...] = ()
+) -> statements.Written | None:
+    """The most frequent shape, numbers for the same columns of few rows, asked for without building
+    its ``Shape``. None if it is another shape.
+    """
+    target, pks, deltas = update.target, update.pks, update.deltas
+    if len(pks) > PAIR:
+        pks = [*pks, *[pks[-1]] * (2 ** (len(pks) - 1).bit_length() - len(pks))]
+    names, values, falling = deltas[pks[0]].keys(), {}, set()
+    for number, pk in enumerate(pks):
+        row = deltas[pk]
+        if row.keys() != names:
+            return None
+        values[f"pk {number}"] = pk
+        for name, amount in row.items():
+            if type(amount) not in NUMBERS:
+                return None
+            values[f"{name} {number}"] = amount
+            if amount < 0:
+                falling.add(name)
+    key = ("add", using, target, len(pks), (*names,), frozenset(falling), returned)
+    statement = once(key, lambda: of_numbers(using, target, len(pks), names, falling, returned))
+    return statement.written(cursor, **values) if statement is not None else None
+
+
+def of_numbers(
+    using: str,
+    target: Model,
+    number: int,
+    names: Iterable[str],
+    falling: Collection[str],
+    returned: tuple[str, ...],
+) -> Statement | None:
+    """The statement, unless it needs several columns to find its row."""
+    if len(target._meta.pk_fields) > 1:
+        return None
+    deltas = tuple((name, (True,) * number, name in falling) for name in sorted(names))
+    shape = Shape(using, target, number, deltas, returned=returned)
+    return build(shape, Params(target))
+
+
+def add_many(
+    using: str, update: Update, cursor: Any = None, returned: tuple[str, ...] = ()
+) -> statements.Written | None:
+    """Numbers for any number of rows: those to which the same is added are given as one value.
+    None if it is another shape.
+    """
+    target, pks, deltas = update.target, update.pks, update.deltas
+    if not takes_as_one(using) or in_lookup(using, target, pks) != Among.lookup_name:
+        return None
+    alike: dict[str, dict[Any, list[Any]]] = defaultdict(lambda: defaultdict(list))
+    for pk in pks:
+        for name, amount in deltas[pk].items():
+            if type(amount) not in NUMBERS:
+                return None
+            alike[name][amount].append(pk)
+    shapes, values = [], {"pks": pks}
+    for name, amounts in sorted(alike.items()):
+        is_for_all = len(pks) == sum(map(len, amounts.values()))
+        # Rows without an amount fall through to the last branch, which then must add nothing.
+        least = len(amounts) + (not is_for_all)
+        branches = [*amounts.items()]
+        branches += [(0, [])] * (2 ** (least - 1).bit_length() - len(amounts))
+        if len(branches) > COMPILED_ROWS:
+            return None
+        for number, (amount, chosen) in enumerate(branches):
+            values |= {f"{name} {number}": amount, f"pks {name} {number}": chosen}
+        mask = () if is_for_all and len(amounts) == 1 else (True,) * len(branches)
+        shapes.append((name, mask, min(amounts) < 0))
+    shape = Shape(using, target, ANY, tuple(shapes), returned=returned)
+    return once(shape, lambda: build(shape, Lists(target))).written(cursor, **values)

@@ -1,0 +1,1 @@
+"""What belongs to a transaction, a block or a context, on one connection."""

@@ -1,0 +1,69 @@
+"""One transaction for a write and what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
+
+from django.db import OperationalError, transaction
+
+from syncfields.maintenance.changes import Change
+
+Result = TypeVar("Result")
+ATTEMPTS = 3
+# Deadlocks and serialization errors: PostgreSQL's SQLSTATE, the numbers of MariaDB and MySQL.
+REFUSALS = ("40P01", "40001", 1213, 1020)
+
+
+class Joining:
+    """What ``atomic(savepoint=False)`` is inside another atomic block, and no more: an exception
+    dooms the transaction.
+    """
+
+    __slots__ = ("connection",)
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None:
+            self.connection.needs_rollback = True
+            self.connection.rollback_exc = error
+
+
+def together(connection: Any) -> AbstractContextManager[Any]:
+    """One transaction for a write and what follows from it, without a savepoint."""
+    if connection.in_atomic_block:
+        return Joining(connection)
+    return transaction.atomic(using=connection.alias, savepoint=False)
+
+
+def persistently(
+    connection: Any, attempt: Callable[[], Result], changes: Sequence[Change] = ()
+) -> Result:
+    """As ``together()``, and tried again where the transaction is the write's own, in autocommit
+    mode, and the database has ended it because of another one: the write alone would have waited.
+    """
+    own = connection.autocommit and not connection.in_atomic_block
+    for _ in range(ATTEMPTS - 1 if own else 0):
+        states = [change.state() for change in changes]
+        try:
+            with together(connection):
+                return attempt()
+        except OperationalError as error:
+            if not is_refusal(error):
+                raise
+        for change, state in zip(changes, states, strict=True):
+            change.restore(state)
+    with together(connection):
+        return attempt()
+
+
+def is_refusal(error: OperationalError) -> bool:
+    """Whether the database has rolled a transaction back that would succeed another time."""
+    state = getattr(error.__cause__, "sqlstate", None) or getattr(error.__cause__, "pgcode", None)
+    return state in REFUSALS or error.args[:1] in [(code,) for code in REFUSALS]
