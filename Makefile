@@ -1,6 +1,7 @@
 # make demo       load two public databases, find and repair their drift, work on them
 # make test       run the tests: on SQLite, and on PostgreSQL and MariaDB where they answer
 # make benchmark  compare with other ways of keeping the same, and write docs/benchmarks.md
+# make docs       build the documentation as a site, in docs/_build
 # make lint       ruff and mypy
 # make checks     Django's system checks and missing migrations, of the tests' apps and the example
 # make clean      remove the virtual environment
@@ -20,9 +21,10 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2
 EXTRAS_demo = progress
 EXTRAS_test = test
 EXTRAS_benchmark = benchmark
+EXTRAS_docs = docs
 EXTRAS_lint = test,lint
 
-.PHONY: help demo test benchmark lint ruff-check ruff-format mypy checks clean
+.PHONY: help demo test docs benchmark lint ruff-check ruff-format mypy checks clean
 
 help:
 	@sed '/^#/!q; s/^#//' Makefile
@@ -32,6 +34,9 @@ demo: $(VENV)/.demo-$(VERSION)
 
 test: $(VENV)/.test-$(VERSION)
 	$(VENV)/bin/python -m tests $(ARGS)
+
+docs: $(VENV)/.docs-$(VERSION)
+	$(VENV)/bin/python -m sphinx --fail-on-warning --keep-going -q docs docs/_build $(ARGS)
 
 # It refuses Django 5.1 and newer, and runs with it all the same.
 benchmark: $(VENV)/.benchmark-$(VERSION)
