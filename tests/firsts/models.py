@@ -1,7 +1,8 @@
 """Targets whose first values are not those of a row without relatives, or not easily known.
 
 The truth of each rule is ``annotate()`` with its own expression: see
-``tests/programs/test_initial.py``. They hold only where ``with_rules()`` is used: the other tests are about the zoo.
+``tests/programs/test_initial.py``. They hold only where ``with_rules()`` is used: the other tests
+are about the zoo.
 """
 
 import datetime as dt
