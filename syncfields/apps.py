@@ -30,3 +30,4 @@ class SyncFieldsConfig(AppConfig):
         register_check(declarations.check_hidden_writes)
         register_check(declarations.check_own_writes)
         register_check(declarations.check_indexes)
+        register_check(declarations.check_editable)

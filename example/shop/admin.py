@@ -12,52 +12,47 @@ from shop.models import (
     Playlist,
     Track,
 )
+from syncfields.admin import SyncedAdminMixin
 
 admin.site.register([Employee, Genre, MediaType])
 
 
-class AlbumInline(admin.TabularInline):
+class AlbumInline(SyncedAdminMixin, admin.TabularInline):
     model = Album
-    readonly_fields = ["duration_ms"]
     extra = 0
 
 
 @admin.register(Artist)
-class ArtistAdmin(admin.ModelAdmin):
+class ArtistAdmin(SyncedAdminMixin, admin.ModelAdmin):
     list_display = ["name", "album_count", "track_count"]
-    readonly_fields = ["album_count", "track_count"]
     ordering = ["-track_count"]
     search_fields = ["name"]
     inlines = [AlbumInline]
 
 
 @admin.register(Album)
-class AlbumAdmin(admin.ModelAdmin):
+class AlbumAdmin(SyncedAdminMixin, admin.ModelAdmin):
     list_display = ["title", "duration_ms"]
-    readonly_fields = ["duration_ms"]
     search_fields = ["title"]
     autocomplete_fields = ["artist"]
 
 
 @admin.register(Track)
-class TrackAdmin(admin.ModelAdmin):
+class TrackAdmin(SyncedAdminMixin, admin.ModelAdmin):
     list_display = ["name", "artist_name", "milliseconds", "unit_price"]
-    readonly_fields = ["artist_name"]
     search_fields = ["name", "artist_name"]
     autocomplete_fields = ["album"]
 
 
 @admin.register(Playlist)
-class PlaylistAdmin(admin.ModelAdmin):
+class PlaylistAdmin(SyncedAdminMixin, admin.ModelAdmin):
     list_display = ["name", "track_count"]
-    readonly_fields = ["track_count"]
     autocomplete_fields = ["tracks"]
 
 
 @admin.register(Customer)
-class CustomerAdmin(admin.ModelAdmin):
+class CustomerAdmin(SyncedAdminMixin, admin.ModelAdmin):
     list_display = ["__str__", "lifetime_spend", "last_invoice_date", "loyalty_points"]
-    readonly_fields = ["lifetime_spend", "last_invoice_date", "loyalty_points"]
     ordering = ["-lifetime_spend"]
     search_fields = ["first_name", "last_name"]
 
@@ -69,8 +64,7 @@ class InvoiceLineInline(admin.TabularInline):
 
 
 @admin.register(Invoice)
-class InvoiceAdmin(admin.ModelAdmin):
+class InvoiceAdmin(SyncedAdminMixin, admin.ModelAdmin):
     list_display = ["__str__", "date", "billing_city", "billing_country", "total"]
-    readonly_fields = ["billing_address", "billing_city", "billing_country", "total"]
     autocomplete_fields = ["customer"]
     inlines = [InvoiceLineInline]

@@ -68,17 +68,18 @@ def owned_by(model: Model) -> Iterator[tuple[Model, dict[str, Rule]]]:
 
 
 def names_all(fields: Iterable[Any], names: Collection[str], spared: Collection[str]) -> bool:
-    """Whether each field that a form could write is named, and not only synced ones.
+    """Whether each field that a form could write is named, and each synced one, but not only those.
 
-    Fields with ``editable=False`` may be left out: django-mptt keeps those that it has to itself.
+    Others with ``editable=False`` may be left out: django-mptt keeps those that it has to itself.
     """
     guarded = registry.plan().guarded
     others = False
     for field in fields:
-        if field.generated or field.primary_key or not field.editable:
+        synced = field.attname in guarded.get(concrete(field.model), ())
+        if field.generated or field.primary_key or not (field.editable or synced):
             continue
         if field.name in names or field.attname in names:
-            others |= field.attname not in guarded.get(concrete(field.model), ())
+            others |= not synced
         elif field.attname not in spared:
             return False
     return others

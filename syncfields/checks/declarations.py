@@ -170,3 +170,19 @@ def own_writes_of(model: type[models.Model], owner: type, names: list[str]) -> C
         obj=model,
         id="syncfields.W006",
     )
+
+
+def check_editable(**kwargs: Any) -> list[CheckMessage]:
+    return [editable(rule) for rule in registry.plan().rules if rule.field.editable]
+
+
+def editable(rule: Rule) -> CheckMessage:
+    return Warning(
+        f"{rule.label} is kept by syncfields, and a form can ask for it: what it is told is not "
+        "stored.",
+        hint="Leave editable=True out of synced(), or set editable=False on a field that "
+        "register() names; where its model cannot be edited, show it read-only "
+        f"(SyncedAdminMixin), and silence this check. {DOCS}",
+        obj=rule.model,
+        id="syncfields.W007",
+    )

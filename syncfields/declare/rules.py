@@ -100,6 +100,7 @@ def synced(
     depends_on: Iterable[str] | None = None,
     touch: str | None = None,
     tracking: str | None = None,
+    editable: bool = False,
 ) -> FieldType:
     """Keep ``field`` at the value of ``expression``, and return that same field object.
 
@@ -111,8 +112,11 @@ def synced(
     ``depends_on``: lookups to everything that an opaque expression (a subquery, raw SQL) reads.
     ``touch``: a field of the same model that is set to the time of each change of the value.
     ``tracking``: ``"database"`` or ``"memory"``, overriding ``SYNCFIELDS["TRACKING"]``.
+    ``editable``: whether forms ask for the field. What they were told would not be stored, so it is
+    False here, whatever the field says itself: nobody can tell its own default from a wish.
     """
     declaration = Declaration(expression, tuple(depends_on or ()), touch, tracking, field)
+    field.editable = editable
     setattr(field, ATTRIBUTE, declaration)
     return field
 
@@ -133,9 +137,11 @@ def register(
     """Declare rules for the fields of a model that cannot be edited, in ``AppConfig.ready()``.
 
     ``register(User, comment_count=Count("comments"))`` says the same as ``synced()`` around the
-    field would; the options are those of ``synced()`` and hold for each of ``rules``. To say the
-    same once more changes nothing: ``isolate_apps()`` of Django's test tools, for one, calls
-    ``ready()`` again. Another rule for the same field is an error of the project.
+    field would; the options are those of ``synced()`` and hold for each of ``rules``. Whether the
+    fields are ``editable`` is left as it is: to change it would be a migration of an app that is
+    not yours, and forms may have been made of the model before. To say the same once more changes
+    nothing: ``isolate_apps()`` of Django's test tools, for one, calls ``ready()`` again. Another
+    rule for the same field is an error of the project.
     """
     model = model._meta.concrete_model or model
     for field_name, expression in rules.items():

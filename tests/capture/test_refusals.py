@@ -229,6 +229,18 @@ def test_one_field_that_is_not_named_makes_the_others_meant(save):
 
 
 @pytest.mark.parametrize("save", SAVES_ALL.values(), ids=SAVES_ALL)
+def test_a_synced_field_that_is_not_named_makes_the_others_meant(save):
+    """A form does not ask for it, but who writes all that there is writes it, too."""
+    row = Category.objects.create(name="root")
+    left_out, *_ = registry.plan().owned[Category]
+
+    with pytest.raises(SyncedFieldError):
+        save(row, names_of(Category, left_out))
+
+    assert_truth()
+
+
+@pytest.mark.parametrize("save", SAVES_ALL.values(), ids=SAVES_ALL)
 def test_all_synced_fields_are_meant_where_a_model_has_no_others(save, shelf):
     with pytest.raises(SyncedFieldError):
         save(shelf, names_of(Shelf))

@@ -148,3 +148,25 @@ def test_many_rows(invoice):
     serializer.save()
     assert_true()
     assert {line["number"] for line in serializer.data} == {"A1"}
+
+
+def test_a_serializer_reads_synced_fields_only():
+    fields = InvoiceSerializer().fields
+
+    read_only = {name for name, field in fields.items() if field.read_only}
+    assert read_only == {"id", "line_count", "paid_count", "total", "largest"}
+
+
+def test_what_a_serializer_need_not_be_told(invoice):
+    """``number`` of a line has no default and is not ``blank``."""
+
+    class Whole(serializers.ModelSerializer):
+        class Meta:
+            model = InvoiceLine
+            fields = "__all__"
+
+    serializer = Whole(data={"invoice": invoice.pk, "number": "wrong"})
+    serializer.is_valid(raise_exception=True)
+    assert "number" not in serializer.validated_data
+    assert serializer.save().number == "A1"
+    assert_true()

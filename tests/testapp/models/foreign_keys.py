@@ -74,8 +74,8 @@ class Post(models.Model):
     author_count = synced(count_field(), Count("comments__author", distinct=True))
     best_or_zero = synced(models.IntegerField(default=0), Max("comments__score", default=0))
     # These two have their rules from TestAppConfig.ready().
-    has_comments = models.BooleanField(default=False)
-    newest_text = models.CharField(max_length=40, null=True)
+    has_comments = models.BooleanField(default=False, editable=False)
+    newest_text = models.CharField(max_length=40, null=True, editable=False)
 
 
 class Comment(models.Model):
