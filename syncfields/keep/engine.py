@@ -9,8 +9,9 @@ synced fields follow.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeAlias, TypeVar
 
 from django.db import connections
 
@@ -41,6 +42,7 @@ from syncfields.transactions import pending, scope
 from syncfields.transactions.atomic import persistently, together
 
 Result = TypeVar("Result")
+Steps: TypeAlias = Callable[[], Iterator[Result]]
 Gone = Sequence[tuple[grouped.Ways, grouped.Groups]]
 """Rows that a DELETE has returned, and what they matter to."""
 
@@ -239,30 +241,12 @@ def perform(
     """Carry out ``write``, which makes ``changes``, and keep all targets right: at once, or by what
     is added to ``effects``.
     """
-    for change in changes:
-        if change.previous is not None:  # Before a transaction is begun for nothing.
-            what = contents_of(using, change.model)
-            change.columns = changed(what, change.previous, change.values or {})
-    found = route(changes[0])
-    maintenances = found.maintenances if len(changes) == 1 else concerned(changes)
-    if not maintenances:
+    steps = steps_of(using, changes, write, held, effects)
+    if steps is None:
         return write()
     if (suspension := scope.suspended()) is not None:
-        return suspension.watch(using, maintenances, changes, write)
-    connection = connections[using]
-    straight = found.summed and len(changes) == 1 and changes[0].is_single
-
-    def attempt() -> Result:
-        keeping: Keeping | KeepingSums
-        if straight and effects is None and not scope.repairing_drift():
-            keeping = KeepingSums(connection, changes[0], found, held)
-        else:
-            keeping = Keeping(connection, changes, maintenances=maintenances, held=held)
-        keeping.before()
-        result = write()
-        keeping.after(effects)
-        return result
-
+        return suspension.watch(using, concerned(changes), changes, write)
+    connection, attempt = connections[using], partial(whole, steps)
     if changes[0].kind == "insert" and len(changes[0].rows) > 1:
         with together(connection):  # Once only: bulk_create() has changed the instances by then.
             return attempt()
@@ -274,24 +258,77 @@ def insert(
 ) -> Result:
     """Insert targets: their synced fields start at the values of their expressions."""
     connection: Any = connections[using]
+    attempt = partial(whole, steps_of_insert(using, change, instances, write))
+    if len(instances) == 1:
+        return persistently(connection, attempt, [change])
+    with together(connection):
+        return attempt()
 
-    def attempt() -> Result:
+
+def steps_of(
+    using: str,
+    changes: Sequence[Change],
+    write: Callable[[], Result],
+    held: Held = NOTHING,
+    effects: Effects | None = None,
+) -> Steps[Result] | None:
+    """The steps of a write, to be begun inside a transaction: what ``write`` gives is yielded, and
+    then comes what follows from it. None where no rule is concerned.
+    """
+    for change in changes:
+        if change.previous is not None:  # Before a transaction is begun for nothing.
+            what = contents_of(using, change.model)
+            change.columns = changed(what, change.previous, change.values or {})
+    found = route(changes[0])
+    maintenances = found.maintenances if len(changes) == 1 else concerned(changes)
+    if not maintenances:
+        return None
+    connection = connections[using]
+    straight = found.summed and len(changes) == 1 and changes[0].is_single
+
+    def steps() -> Iterator[Result]:
+        keeping: Keeping | KeepingSums
+        if straight and effects is None and not scope.repairing_drift():
+            keeping = KeepingSums(connection, changes[0], found, held)
+        else:
+            keeping = Keeping(connection, changes, maintenances=maintenances, held=held)
+        keeping.before()
+        yield write()
+        keeping.after(effects)
+
+    return steps
+
+
+def steps_of_insert(
+    using: str, change: Change, instances: Sequence[Any], write: Callable[[], Result]
+) -> Steps[Result]:
+    """As ``steps_of()``, for new targets."""
+    connection: Any = connections[using]
+
+    def steps() -> Iterator[Result]:
         held = foresight.lock(connection, change, starts=True) or NOTHING
         late = initial.assign(using, change, instances, held)
         both_ways = goes_both_ways(change.model) or connection.vendor == "mysql"
         if late and both_ways and not held.complete:
             lock_copied(using, [change], inserts=True)
-        result = perform(using, [change], write, held)
+        if (others := steps_of(using, [change], write, held)) is None:
+            yield write()
+        else:
+            yield from others()
         for maintenance in late:
             evaluate(using, maintenance, set(change.pks), held)
             for instance in instances:
                 dropped.drop(instance, maintenance.values, using)
-        return result
 
-    if len(instances) == 1:
-        return persistently(connection, attempt, [change])
-    with together(connection):
-        return attempt()
+    return steps
+
+
+def whole(steps: Steps[Result]) -> Result:
+    """Take all steps, one right after the other."""
+    begun = steps()
+    result = next(begun)
+    next(begun, None)
+    return result
 
 
 def apply(using: str, effects: Effects, held: Held = NOTHING) -> None:
