@@ -166,6 +166,20 @@ def test_what_was_not_refreshed_is_not_known_anew(world):
     assert_kept()
 
 
+@pytest.mark.parametrize("fields", [None, ["volume"]])
+def test_what_was_refreshed_in_what_is_rolled_back_is_not_known(world, fields):
+    cup = Cup.objects.get(pk=world[2].pk)
+    with suppress(Refusal), transaction.atomic():
+        behind(cup, volume=9)
+        cup.refresh_from_db(fields=fields)
+        raise Refusal
+    cup.volume = 20
+
+    cup.save()
+
+    assert_kept()
+
+
 @pytest.mark.parametrize("way", ["defer", "only", "values left out"])
 @pytest.mark.parametrize("edit", ["assigned", "read and assigned", "not assigned"])
 def test_deferred_fields(world, way, edit):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, FieldError
-from django.db.models import Exists, F, Window
+from django.db.models import F, Window
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.expressions import Col, RawSQL
 from django.db.models.lookups import Exact
@@ -106,20 +106,17 @@ class Reader:
 
     def read(self, tree: Any, paths: Paths) -> Iterator[Read]:
         """The columns that a resolved expression names."""
-        unordered = set[int]()
         for node in nodes(tree):
             self.refuse_unsteady(node)
-            if isinstance(node, Exists):
-                unordered.add(id(node.query))
             if isinstance(node, Col) and node.alias in paths:
                 yield paths[node.alias], [node.target.attname, *behind(node.target)]
             elif isinstance(node, (Col, RawSQL)):
                 self.opaque.append(node)
             elif isinstance(node, Query):
-                yield from self.read_subquery(node, paths, id(node) not in unordered)
+                yield from self.read_subquery(node, paths)
 
-    def read_subquery(self, query: Any, outer: Paths, ordered: bool) -> Iterator[Read]:
-        orders = [*query.distinct_fields, *(ordering(query) if ordered else ())]
+    def read_subquery(self, query: Any, outer: Paths) -> Iterator[Read]:
+        orders = [*query.distinct_fields, *ordering(query)]
         if "?" in orders:
             raise self.unsteady('order_by("?")')
         paths = subquery_paths(query, outer)
@@ -197,7 +194,7 @@ def order_behind(name: str, field: Any) -> Iterator[Any]:
 
 
 def ordering(query: Any) -> Sequence[Any]:
-    """What a query is ordered by, as Django's compiler decides it."""
+    """What a query is ordered by, as Django's compiler decides it; nothing within ``Exists()``."""
     if query.order_by or not query.default_ordering:
         return list(query.order_by)
     return list(query.get_meta().ordering)

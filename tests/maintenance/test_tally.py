@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection, models
 
-from syncfields import Tally
+from syncfields import Tally, unsynced
 from tests.ownmodels import kept, models_of, own_apps, tables
 from tests.testapp.models import Login, Profile
 from tests.truth import assert_truth
@@ -150,6 +150,25 @@ def test_events_where_the_database_does_not_return_the_keys(monkeypatch, ann):
     Login.objects.bulk_create(given, ignore_conflicts=True)
 
     assert (stored(ann, "logins"), stored(ann, "login_weight")) == (2, 2 + 14)
+
+
+@pytest.mark.parametrize("returned", [True, False])
+@pytest.mark.parametrize("reconcile", [True, False])
+@pytest.mark.parametrize("given", [False, True])
+def test_what_is_let_pass_is_no_event(monkeypatch, ann, returned, reconcile, given):
+    if not returned:
+        monkeypatch.setattr(type(connection.features), "can_return_rows_from_bulk_insert", False)
+    taken = Login.objects.create(user=ann)
+    rows = logins(ann, 5, 7)
+    if given:
+        rows[0].pk, rows[1].pk = taken.pk, taken.pk + 10
+
+    with unsynced(reconcile=reconcile):
+        Login.objects.bulk_create(rows, ignore_conflicts=True)
+        Login.objects.bulk_create(logins(ann, 3))
+        Login.objects.create(user=ann)
+
+    assert (stored(ann, "logins"), stored(ann, "login_weight")) == (1, 2)
 
 
 APPS = own_apps("tallies")

@@ -235,6 +235,13 @@ def read(maintenance):
             Subquery(COMMENTS.order_by(Length("text").desc()).values("score")[:1]),
             {"comments": (["post_id", "score", "text"], False)},
         ),
+        # Which comes first is nothing to whether there is one.
+        (
+            Post,
+            "has_comments",
+            Exists(COMMENTS.order_by("score")) & Exists(COMMENTS.order_by("?")[:1]),
+            {"comments": (["post_id"], False)},
+        ),
         # A join may have a condition of its own.
         (
             Post,

@@ -15,12 +15,13 @@ from syncfields.declare import rules
 from syncfields.plan import registry
 from syncfields.testing import assert_in_sync
 from tests.testapp.models import Comment, Post, Profile, Shelf
-from tests.truth import assert_truth
+from tests.truth import assert_truth, tables
 
 
 @pytest.fixture
 def late():
     """Nothing of the models that a test defines stays behind it."""
+    tables()  # Asked for before there are models without a table.
     before = apps.all_models["testapp"].copy()
     yield
     apps.all_models["testapp"].clear()
