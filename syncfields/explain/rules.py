@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +11,12 @@ from django.db import connections, router
 from syncfields.declare.paths import Model
 from syncfields.declare.rules import Rule
 from syncfields.exceptions import NoRollback, NotMigrated
+from syncfields.explain.naming import chosen
 from syncfields.explain.recording import Write, record
 from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.extreme import Extreme
 from syncfields.plan import homes, indexes, registry
 from syncfields.plan.compiler import compile_rule
-from syncfields.reconcile.selection import matching
 from syncfields.sql.printing import shown
 
 
@@ -64,32 +64,34 @@ class Explanation:
 def explain(*labels: str, using: str | None = None) -> Explanation:
     """Explain the rules that the labels select, and writes of what they read.
 
-    Raises ``LookupError`` for a label that names no rule, ``NotMigrated`` and ``NoRollback``.
+    Raises ``LookupError`` for a label that names neither a rule nor a model that one reads,
+    ``NotMigrated`` and ``NoRollback``.
     """
     return Explanation(tuple(explain_rules(*labels)), tuple(explain_sources(*labels, using=using)))
 
 
 def explain_rules(*labels: str) -> Iterator[RuleExplained]:
-    for rule, maintenances in selected(*labels).items():
-        yield rule_explained(rule, maintenances)
+    """The rules that the labels name, and those that read a model that they name."""
+    for rule in in_order(chosen(*labels).rules):
+        yield rule_explained(rule, compile_rule(rule))
 
 
 def explain_sources(*labels: str, using: str | None = None) -> Iterator[Source]:
-    """What the rules read, with what writes of it send."""
+    """What the named rules read, and the named models that are read: what writes of them send."""
+    named = chosen(*labels)
     read = {
         dependency.model
-        for maintenances in selected(*labels).values()
-        for maintenance in maintenances
+        for rule in named.of_targets
+        for maintenance in compile_rule(rule)
         for dependency in maintenance.dependencies
         if dependency.columns or dependency.path.hops
     }
-    for model in sorted(read, key=lambda each: each._meta.label):
+    for model in sorted(read.union(named.sources), key=lambda each: each._meta.label):
         yield source(model, using)
 
 
-def selected(*labels: str) -> dict[Rule, Sequence[Maintenance]]:
-    chosen = dict.fromkeys(rule for label in labels or (None,) for rule in matching(label))
-    return {rule: compile_rule(rule) for rule in sorted(chosen, key=lambda rule: rule.label)}
+def in_order(rules: Iterable[Rule]) -> list[Rule]:
+    return sorted(rules, key=lambda rule: rule.label)
 
 
 def rule_explained(rule: Rule, maintenances: Sequence[Maintenance]) -> RuleExplained:

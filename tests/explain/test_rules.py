@@ -17,6 +17,7 @@ from syncfields.explain.recording import quiet
 from syncfields.explain.rules import explain_rules, source
 from syncfields.explain.sample_rows import Samples
 from syncfields.explain.writes import OTHERS, UNCHANGED
+from syncfields.management.commands.syncfields import LEGEND
 from syncfields.plan import registry
 from syncfields.testing import assert_in_sync
 from tests.ownmodels import kept, models_of, own_apps, tables
@@ -425,7 +426,6 @@ def test_tables_that_take_nothing_back():
 @pytest.mark.parametrize(
     ("labels", "options", "culprit"),
     [
-        ([], {"explain": False}, "--explain"),
         (["testapp.Nothing"], {}, "testapp.Nothing"),
         ([], {"database": "nowhere"}, "nowhere"),
     ],
@@ -491,6 +491,31 @@ def test_the_command_prints_rules_and_writes():
     said = written(zoo.Book)["save, changed", "pages"].extra
     assert line.split() == ["save,", "changed:", "pages", str(len(said)), *", ".join(said).split()]
     assert out.endswith("2 rule(s) that read 1 model(s).\n")
+
+
+@pytest.mark.django_db
+def test_a_source_is_explained_by_the_rules_that_read_it():
+    out = command("testapp.Dish")
+
+    assert "testapp.Restaurant.dish_count = Count(F(dishes))" in out
+    assert "testapp.Dish.place_name = F(restaurant__name)" in out
+    assert "testapp.Dish, in the database 'default'" in out
+
+    out = command("testapp.Book")
+
+    named = {rule.label for rule in explain_rules("testapp.Book")}
+    assert {"testapp.Shelf.page_sum", "testapp.Publisher.thick_count"} <= named
+    assert out.endswith(f"{len(named)} rule(s) that read 1 model(s).\n")
+
+
+@pytest.mark.django_db
+def test_lines_fit_the_terminal(monkeypatch):
+    monkeypatch.setattr("syncfields.management.commands.syncfields.width", lambda stream: 60)
+
+    out = command("testapp.Shelf").replace(LEGEND, "")
+
+    # Labels are not broken, and statements stand where they stand.
+    assert [line for line in out.splitlines() if len(line) > 75] == []
 
 
 @pytest.mark.django_db
