@@ -8,7 +8,14 @@ from typing import Any
 from django.conf import settings
 from django.core.signals import setting_changed
 
-CHOICES = {"TRACKING": ("database", "memory"), "APPLY": ("immediately", "commit")}
+
+def choices() -> dict[str, tuple[str, ...]]:
+    """Each option, and what it may be."""
+    return {
+        "APPLY": ("immediately", "commit"),
+        "RUNS_CACHE": tuple(settings.CACHES),
+        "TRACKING": ("database", "memory"),
+    }
 
 
 def user_settings() -> Any:
@@ -24,6 +31,11 @@ def tracking() -> str:
 def apply() -> str:
     """When deltas are written: at once, or as the last thing before COMMIT."""
     return str(user_settings().get("APPLY", "immediately"))
+
+
+def runs_cache() -> str:
+    """The alias of the cache that keeps what is known of a run: see ``reconcile/runs.py``."""
+    return str(user_settings().get("RUNS_CACHE", "default"))
 
 
 def forget(**_: object) -> None:

@@ -47,13 +47,13 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
     given = conf.user_settings()
     if not isinstance(given, dict):
         return [bad_setting(f"SYNCFIELDS is {given!r}.", "Give a dictionary.")]
-    found = []
+    found, choices_of = [], conf.choices()
     for name, value in given.items():
-        if name not in conf.CHOICES:
-            known = ", ".join(sorted(conf.CHOICES))
+        if name not in choices_of:
+            known = ", ".join(sorted(choices_of))
             found.append(bad_setting(f"SYNCFIELDS has no option {name!r}.", f"Options: {known}."))
-        elif value not in conf.CHOICES[name]:
-            choices = " or ".join(repr(choice) for choice in conf.CHOICES[name])
+        elif value not in choices_of[name]:
+            choices = " or ".join(repr(choice) for choice in choices_of[name])
             found.append(bad_setting(f"SYNCFIELDS[{name!r}] is {value!r}.", f"Use {choices}."))
     return found
 

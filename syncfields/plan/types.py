@@ -16,7 +16,7 @@ from django.db.models.functions.datetime import TruncBase
 from django.db.models.sql import Query
 from django.utils import timezone
 
-from syncfields.conf import CHOICES
+from syncfields import conf
 from syncfields.declare.paths import Path
 from syncfields.declare.rules import Rule
 from syncfields.exceptions import RuleError
@@ -112,7 +112,7 @@ def is_own(field: Any, model: type[models.Model]) -> bool:
 
 def check_options(rule: Rule) -> None:
     tracking, touch = rule.declaration.tracking, rule.declaration.touch
-    if tracking not in (None, *CHOICES["TRACKING"]):
+    if tracking not in (None, *conf.choices()["TRACKING"]):
         raise RuleError(
             f"{rule.label} has tracking={tracking!r}.",
             id="E013",

@@ -234,6 +234,11 @@ def run(
         yield chunk.last
 
 
+def reconcile_chunk(task: Task, chosen: Rows, check: bool) -> Found:
+    """Reconcile some rows of a task, by themselves."""
+    return persistently(partial(look if check else repair_candidates, task, chosen), chosen.using)
+
+
 def persistently(attempt: Callable[[], Found], using: str) -> Found:
     """A chunk, tried again where a writer was in its way: a deadlock, a lock not granted in time.
 

@@ -1,0 +1,205 @@
+"""Reconcile by many workers on many machines: a run is cut into parts, each a task of its own.
+
+What a run knows is in one of Django's caches, so that each worker, and who asks for its progress,
+sees the same: the parts, cut by primary keys, and what became of each. A part is sent under its
+number. Who has done it sends the next of its lane; so as many are at work as there are lanes. To do
+a part twice repairs nothing twice, which is all that a queue has to promise: that what was sent
+comes at least once. What a queue loses, ``resume()`` sends again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Any
+from uuid import uuid4
+
+from django.core.cache import BaseCache, caches
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError, InterfaceError
+from django.db.models import QuerySet
+
+from syncfields import conf
+from syncfields.reconcile.repair import BATCH_SIZE, chunks, reconcile_chunk
+from syncfields.reconcile.selection import Selection, Task, plan_tasks
+from syncfields.sql.scans import Rows
+
+PARALLEL = 4
+KEPT = 7 * 24 * 3600
+"""Seconds that a run is remembered after something was last done for it."""
+OF_ONE_PROCESS = ("django.core.cache.backends.locmem", "django.core.cache.backends.dummy")
+Send = Callable[[str, int], object]
+"""Puts a part of a run on a queue: ``send(run, number)``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A range of the primary keys of one target model."""
+
+    labels: tuple[str, ...]
+    using: str
+    after: Any
+    """The primary key before the first; None for the beginning."""
+    last: Any
+    number: int
+    """Rows, when the run was cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run is to do: it does not change."""
+
+    parts: tuple[Part, ...]
+    check: bool
+    parallel: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run has come."""
+
+    parts: int
+    done: int
+    """Parts that are done."""
+    rows: int
+    rows_done: int
+    drifted: int
+    """Values that were not those of their expressions."""
+    repaired: int
+    failed: Mapping[int, str]
+    """Parts that ended with an error of the database, and what it said: ``resume()`` sends them
+    again.
+    """
+
+    @property
+    def finished(self) -> bool:
+        return self.done == self.parts
+
+    @property
+    def ok(self) -> bool:
+        """All is done, and no drift is left."""
+        return self.finished and self.drifted == self.repaired
+
+
+def start(
+    *selection: Selection,
+    send: Send,
+    check: bool = False,
+    chunk_size: int = BATCH_SIZE,
+    using: str | None = None,
+    parallel: int = PARALLEL,
+) -> str:
+    """Cut what is selected into parts, and send the first of each lane. Returns the key of the run,
+    for ``progress()`` and ``resume()``.
+
+    ``selection``, ``check`` and ``using`` are those of ``reconcile()``, labels and models only;
+    ``chunk_size`` is the rows of a part, ``parallel`` how many parts are at work together.
+    """
+    if any(isinstance(each, QuerySet) for each in selection):
+        raise TypeError("A run is made of labels and models; a queryset cannot be sent.")
+    store, tasks = cache(), list(plan_tasks(selection, using))
+    parts = tuple(part for task in tasks for part in cut(task, chunk_size))
+    key = uuid4().hex
+    store.set(name(key), Run(parts, check, parallel), KEPT)
+    for number in range(min(parallel, len(parts))):
+        send(key, number)
+    return key
+
+
+def cut(task: Task, size: int) -> Iterator[Part]:
+    labels, after = tuple(rule.label for rule in task.rules), None
+    for chunk in chunks(task, repeat(size), None) if task.values else ():
+        yield Part(labels, task.queryset.db, after, chunk.last, chunk.number)
+        after = chunk.last
+
+
+def work(key: str, number: int, send: Send) -> None:
+    """Do a part of a run, unless that was done, and send the next of its lane."""
+    store, run = cache(), known(key)
+    found = store.get(name(key, number))
+    if found is None or "error" in found:
+        try:
+            found = carry_out(run.parts[number], run.check)
+        except (DatabaseError, InterfaceError) as error:
+            store.set(name(key, number), {"error": " ".join(str(error).split())}, KEPT)
+            send_next(run, key, number, send)
+            raise
+        store.set(name(key, number), found, KEPT)
+        store.touch(name(key), KEPT)
+    send_next(run, key, number, send)
+
+
+def send_next(run: Run, key: str, number: int, send: Send) -> None:
+    """Send the next part of a lane of which nothing is known yet."""
+    for following in range(number + run.parallel, len(run.parts), run.parallel):
+        if cache().get(name(key, following)) is None:
+            send(key, following)
+            return
+
+
+def carry_out(part: Part, check: bool) -> dict[str, int]:
+    (task,) = plan_tasks(part.labels, part.using)
+    chosen = Rows(task.model, part.using, after=part.after, last=part.last)
+    found = reconcile_chunk(task, chosen, check)
+    drifted = sum(number for _, number, _ in found)
+    return {"drifted": drifted, "repaired": 0 if check else drifted}
+
+
+def resume(key: str, send: Send) -> int:
+    """Send what a queue has lost, or what failed, of each lane; the number of parts sent."""
+    run, sent = known(key), 0
+    found = results(key, run)
+    for lane in range(run.parallel):
+        for number in range(lane, len(run.parts), run.parallel):
+            if "error" in found.get(number, {"error": ""}):
+                send(key, number)
+                sent += 1
+                break
+    return sent
+
+
+def progress(key: str) -> Progress:
+    """How far a run has come. Raises ``LookupError`` where it is not known."""
+    run = known(key)
+    found = results(key, run)
+    done = {number: each for number, each in found.items() if "error" not in each}
+    return Progress(
+        parts=len(run.parts),
+        done=len(done),
+        rows=sum(part.number for part in run.parts),
+        rows_done=sum(run.parts[number].number for number in done),
+        drifted=sum(each["drifted"] for each in done.values()),
+        repaired=sum(each["repaired"] for each in done.values()),
+        failed={number: each["error"] for number, each in found.items() if "error" in each},
+    )
+
+
+def name(key: str, number: int | None = None) -> str:
+    """Under which the cache keeps a run, or what became of one of its parts."""
+    return f"syncfields:run:{key}" if number is None else f"syncfields:run:{key}:{number}"
+
+
+def known(key: str) -> Run:
+    run: Run | None = cache().get(name(key))
+    if run is None:
+        raise LookupError(f"There is no run {key!r}, or it is forgotten by now.")
+    return run
+
+
+def results(key: str, run: Run) -> dict[int, dict[str, Any]]:
+    names = {name(key, number): number for number in range(len(run.parts))}
+    return {names[each]: found for each, found in cache().get_many(names).items()}
+
+
+def cache() -> BaseCache:
+    """The cache that all workers share. Raises ``ImproperlyConfigured`` where that is no such."""
+    alias = conf.runs_cache()
+    found = caches[alias]
+    if type(found).__module__.startswith(OF_ONE_PROCESS):
+        raise ImproperlyConfigured(
+            f"What a run knows is kept in the cache {alias!r}, which is a "
+            f"{type(found).__name__}: other processes do not see it. Name another one of CACHES, "
+            f'in Redis or in the database for instance: SYNCFIELDS = {{"RUNS_CACHE": ...}}.'
+        )
+    return found

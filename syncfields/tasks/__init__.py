@@ -1,0 +1,1 @@
+"""Reconcile as tasks of a queue that you have: of Celery, or of ``django.tasks``."""

@@ -1,0 +1,43 @@
+"""Tasks of Celery. The workers have to import this module: ``app.conf.imports``.
+
+A part is acknowledged when it is done, so that one that was begun by a worker that died is given to
+another: by RabbitMQ at once, by Redis after its ``visibility_timeout``.
+"""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from syncfields.reconcile import runs
+from syncfields.reconcile.repair import BATCH_SIZE
+
+
+@shared_task(name="syncfields.reconcile")
+def reconcile(
+    *labels: str,
+    check: bool = False,
+    chunk_size: int = BATCH_SIZE,
+    using: str | None = None,
+    parallel: int = runs.PARALLEL,
+) -> str:
+    """Start a run: see ``syncfields.reconcile.runs.start()``. Returns its key."""
+    return runs.start(
+        *labels,
+        send=reconcile_part.delay,
+        check=check,
+        chunk_size=chunk_size,
+        using=using,
+        parallel=parallel,
+    )
+
+
+@shared_task(
+    name="syncfields.reconcile_part", acks_late=True, reject_on_worker_lost=True, ignore_result=True
+)
+def reconcile_part(run: str, number: int) -> None:
+    runs.work(run, number, reconcile_part.delay)
+
+
+def resume(run: str) -> int:
+    """Send what was lost, or failed; the number of parts sent."""
+    return runs.resume(run, reconcile_part.delay)
