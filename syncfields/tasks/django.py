@@ -10,7 +10,7 @@ from syncfields.reconcile.repair import BATCH_SIZE
 try:
     from django.tasks import task
 except ImportError:
-    from django_tasks import task
+    from django_tasks import task  # type: ignore[no-redef]
 
 
 @task()
