@@ -34,7 +34,7 @@ def apply() -> str:
 
 
 def runs_cache() -> str:
-    """The alias of the cache that keeps what is known of a run: see ``reconcile/runs.py``."""
+    """The alias of the cache that keeps what is known of a run: see ``tasks/runs.py``."""
     return str(user_settings().get("RUNS_CACHE", "default"))
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from syncfields.reconcile import runs
 from syncfields.reconcile.repair import BATCH_SIZE
+from syncfields.tasks import runs
 
 
 @shared_task(name="syncfields.reconcile")
@@ -20,7 +20,7 @@ def reconcile(
     using: str | None = None,
     parallel: int = runs.PARALLEL,
 ) -> str:
-    """Start a run: see ``syncfields.reconcile.runs.start()``. Returns its key."""
+    """Start a run: see ``syncfields.tasks.runs.start()``. Returns its key."""
     return runs.start(
         *labels,
         send=reconcile_part.delay,

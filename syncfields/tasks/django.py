@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from syncfields.reconcile import runs
 from syncfields.reconcile.repair import BATCH_SIZE
+from syncfields.tasks import runs
 
 try:
     from django.tasks import task
@@ -21,7 +21,7 @@ def reconcile(
     using: str | None = None,
     parallel: int = runs.PARALLEL,
 ) -> str:
-    """Start a run: see ``syncfields.reconcile.runs.start()``. Returns its key."""
+    """Start a run: see ``syncfields.tasks.runs.start()``. Returns its key."""
     return runs.start(
         *labels, send=send, check=check, chunk_size=chunk_size, using=using, parallel=parallel
     )

@@ -14,7 +14,7 @@ import pytest
 from django.db import connection
 
 from syncfields import unsynced
-from syncfields.reconcile import runs
+from syncfields.tasks import runs
 from tests.distributed.models import Comment, Post
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]

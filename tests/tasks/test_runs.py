@@ -8,7 +8,7 @@ from django.db import OperationalError, connection
 from django.test import override_settings
 
 from syncfields import unsynced
-from syncfields.reconcile import runs
+from syncfields.tasks import runs
 from tests.testapp import models as zoo
 
 pytestmark = pytest.mark.django_db
