@@ -9,14 +9,12 @@ statement for each update and is exact only as long as instances are not stale.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime
-from decimal import Decimal
 from functools import wraps
 from typing import Any
 
 from django.db import connections, models
 from model_utils import FieldTracker
-from model_utils.tracker import FieldInstanceTracker, lightweight_deepcopy
+from model_utils.tracker import FieldInstanceTracker
 
 from syncfields import conf
 from syncfields.maintenance.folding import holding_of
@@ -25,7 +23,6 @@ from syncfields.sql.fields import UNKNOWN
 
 NAME = "syncfields_tracker"
 OVER = "over"
-IMMUTABLE = {type(None), bool, int, float, str, Decimal, date, datetime}
 
 
 def transaction_of(using: str) -> Any:
@@ -72,9 +69,8 @@ class Remembered(FieldInstanceTracker):
             return
         for name in self.fields if fields is None else fields:
             if name in held:
-                value = held[name]
-                known = type(value) in IMMUTABLE
-                self.saved_data[name] = value if known else lightweight_deepcopy(value)
+                # As it is: of what can be changed in place, nothing is believed.
+                self.saved_data[name] = held[name]
 
 
 class Tracker(FieldTracker):

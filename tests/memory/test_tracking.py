@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from contextlib import suppress
+
 import pytest
-from django.db import models
-from django.db.models import Count, F, Max, Q, Sum
+from django.db import models, transaction
+from django.db.models import Count, F, Max, Q, Sum, Value
 
 from syncfields.declare.rules import Declaration
 from tests.ownmodels import assert_kept, kept, models_of, own_apps, tables
+from tests.testapp.models import Cup, Tray
+from tests.truth import assert_truth
+from tests.undo import UndoError
 
 pytestmark = pytest.mark.django_db
 APPS = own_apps("tracked")
@@ -42,6 +49,7 @@ class Box(Own):
     crate = models.ForeignKey(Crate, models.CASCADE, null=True, related_name="boxes")
     label = models.CharField(max_length=9, default="")
     size = models.IntegerField(default=0)
+    marks = models.JSONField(default=dict)
 
 
 BIG = Count("boxes", filter=Q(boxes__size__gt=5))
@@ -133,3 +141,59 @@ def test_one_key_of_two_is_written():
             setattr(box, name, value)
             box.save()
             assert_kept()
+
+
+def test_a_value_that_is_changed_in_place_is_another():
+    red = Count("boxes", filter=Q(boxes__marks__red=True))
+    with kept([(Shelf, "n", Declaration(red, tracking="memory"))]):
+        Box.objects.create(shelf=Shelf.objects.create(), marks={"red": False})
+        box = Box.objects.get()
+
+        box.marks["red"] = True
+        box.save()
+
+        assert_kept()
+
+
+@pytest.mark.parametrize("given", ["7", Value(7), F("size") + 4, 7.0], ids=str)
+def test_what_was_written_in_another_form_is_not_known_as_it_was(given):
+    with kept([(Shelf, "n", Declaration(Sum("boxes__size"), tracking="memory"))]):
+        box = Box.objects.create(shelf=Shelf.objects.create(), size=3)
+
+        box.size = given
+        box.save()
+        assert_kept()
+        box.size = 1
+        box.save()
+
+        assert_kept()
+
+
+@pytest.mark.parametrize("twin", [copy.deepcopy, lambda cup: pickle.loads(pickle.dumps(cup))])
+def test_an_instance_is_copied_while_something_waits_for_commit(twin):
+    cup = Cup.objects.create(tray=Tray.objects.create(), volume=3)
+    transaction.on_commit(lambda: None)
+    cup.volume = 9
+    cup.save()
+
+    other = twin(cup)
+    other.volume = 4
+    other.save()
+
+    assert_truth()
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "other"])
+def test_what_was_refreshed_in_another_database_where_it_is_rolled_back():
+    tray = Tray.objects.using("other").create()
+    Cup.objects.using("other").create(tray=tray, volume=3)
+    cup = Cup.objects.using("other").get()
+    with suppress(UndoError), transaction.atomic(using="other"):
+        Cup.objects.using("other").update(volume=9)
+        cup.refresh_from_db()
+        raise UndoError
+    cup.volume = 20
+
+    cup.save()
+
+    assert_truth(using="other")
