@@ -82,6 +82,12 @@ def test_a_way_of_keeping_is_chosen_where_it_is_proven(expression, kinds):
     assert [each.kind for each in found] == kinds
 
 
+def test_a_sum_over_two_branches_is_not_kept_by_differences():
+    both = Sum(F("posts__comments__score") + F("followers__pk"))
+
+    assert [each.kind for each in compiled(both, Blog, "post_count")] == ["recompute"]
+
+
 def test_a_sum_is_not_kept_by_differences_in_a_column_of_floats():
     assert [
         each.kind for each in compiled(Sum("comments__score", default=0), name="score_average")

@@ -177,6 +177,21 @@ def test_what_cannot_be_looked_into_is_evaluated_after_the_insert(owner, way):
     assert_annotated(Ticket)
 
 
+def test_what_is_evaluated_afterwards_where_the_database_does_not_return_the_keys(
+    monkeypatch, owner
+):
+    monkeypatch.setattr(type(connection.features), "can_return_rows_from_bulk_insert", False)
+    taken = Ticket.objects.create(owner=owner, changed=NOON)
+
+    Ticket.objects.bulk_create(
+        [Ticket(pk=pk, owner=owner, changed=NOON) for pk in (taken.pk, taken.pk + 10)],
+        ignore_conflicts=True,
+    )
+
+    assert Ticket.objects.count() == 2
+    assert_annotated(Ticket)
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_values_over_no_rows(way):
     WAYS[way](Job(started=5))
