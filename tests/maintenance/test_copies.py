@@ -6,8 +6,10 @@ import datetime as dt
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import connection
+from django.db import connection, models
+from django.db.models import F
 
+from tests.ownmodels import assert_kept, kept, models_of, own_apps, tables
 from tests.statements import sent
 from tests.testapp import models as zoo
 from tests.testapp.models import Card, Customer, Gadget, Licence, Maker, Order, Passport, Profile
@@ -262,3 +264,54 @@ def test_a_source_that_takes_another_key_leaves_those_that_named_the_old_one(way
     assert Order.objects.values_list("customer_id_copy", flat=True).get() is None
     Order.objects.update(customer_id="z")
     assert_truth()
+
+
+APPS = own_apps("copies")
+
+
+class Own(models.Model):
+    class Meta:
+        abstract = True
+        apps = APPS
+        app_label = "copies"
+
+
+class Firm(Own):
+    code = models.IntegerField(unique=True)
+    rank = models.IntegerField(default=1)
+
+
+class Bill(Own):
+    buyer = models.ForeignKey(
+        Firm,
+        models.DO_NOTHING,
+        to_field="code",
+        null=True,
+        db_constraint=False,
+        related_name="bought",
+    )
+    payer = models.ForeignKey(Firm, models.CASCADE, related_name="paid")
+    ranks = models.IntegerField(null=True)
+
+
+@pytest.fixture(scope="module")
+def bills(django_db_setup, django_db_blocker):
+    rule = Bill, "ranks", F("buyer__rank") + F("payer__rank")
+    with tables(django_db_blocker, models_of(APPS)), kept([rule]):
+        yield
+
+
+@pytest.mark.parametrize("way", ["save", "update"])
+def test_a_source_by_two_keys_takes_another_one(bills, way):
+    buyer, payer = Firm.objects.create(code=1), Firm.objects.create(code=5)
+    Bill.objects.create(buyer=buyer, payer=payer)
+    assert_kept()
+
+    if way == "save":
+        buyer.code, buyer.rank = 2, 3
+        buyer.save()
+    else:
+        Firm.objects.filter(code=1).update(code=2, rank=3)
+
+    assert Bill.objects.get().ranks is None
+    assert_kept()
