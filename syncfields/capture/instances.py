@@ -3,21 +3,22 @@
 ``_do_update()`` and ``_do_insert()`` are private, but nothing else brackets the row's own write as
 tightly: after the ``pre_save`` and before the ``post_save`` receivers, for each table of a
 multi-table model, with the columns that are really written, and not at all where a receiver is
-called without a write.
+called without a write. What follows from the write is left to a receiver: see ``brackets.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
-from contextlib import nullcontext
+from collections.abc import Callable, Collection, Sequence
+from contextlib import nullcontext, suppress
 from typing import Any
 
-from django.db import models, router
-from django.db.models.signals import pre_save
+from django.db import connections, models, router
 
-from syncfields.capture import refusals
+from syncfields.capture import brackets, receivers, refusals
+from syncfields.capture.brackets import Bracket
 from syncfields.capture.wrapping import wrap
 from syncfields.declare.paths import concrete
+from syncfields.exceptions import SyncedFieldError
 from syncfields.keep import engine
 from syncfields.maintenance.changes import Change
 from syncfields.memory import dropped, instances, tracking
@@ -27,7 +28,7 @@ from syncfields.transactions import scope
 
 def connect() -> None:
     wrap(models.Model, "save", saving)
-    wrap(models.Model, "save_base", refusing)
+    wrap(models.Model, "save_base", bracketing)
     wrap(models.Model, "_save_table", filling)
     wrap(models.Model, "_do_insert", inserting)
     wrap(models.Model, "_do_update", updating)
@@ -64,9 +65,7 @@ def filling(original: Callable[..., Any]) -> Callable[..., Any]:
     return _save_table
 
 
-def refusing(original: Callable[..., None]) -> Callable[..., None]:
-    """Refuse before the transaction begins that an exception would break."""
-
+def bracketing(original: Callable[..., None]) -> Callable[..., None]:
     def save_base(
         self: models.Model,
         raw: bool = False,
@@ -75,13 +74,22 @@ def refusing(original: Callable[..., None]) -> Callable[..., None]:
         using: str | None = None,
         update_fields: Collection[str] | None = None,
     ) -> None:
-        if update_fields and any(refusals.owned_by(type(self))) and scope.suspended() is None:
-            update_fields = without_synced(self, update_fields)
+        model = type(self)
+        tables = receivers.tables_of(model)
+        if update_fields and any(refusals.owned_by(model)) and scope.suspended() is None:
+            with suppress(SyncedFieldError):  # A receiver of pre_save raises it.
+                update_fields = refusals.without_synced(self, update_fields)
         dropped.unfill(self)  # Receivers read what they ask for.
-        if not (raw or force_insert or self._state.adding) and pre_save.has_listeners(type(self)):
+        if not (raw or force_insert or self._state.adding) and receivers.heard_by_others(model):
             drop_unwritten(self, using)
         with scope.loads(raw) if raw is not scope.loading() else nullcontext():
-            original(self, raw, force_insert, force_update, using, update_fields)
+            if tables is None:
+                original(self, raw, force_insert, force_update, using, update_fields)
+                return
+            if model._meta.parents:
+                receivers.come_last(model)
+            given = (raw, force_insert, force_update, using, update_fields)
+            brackets.saved(original, self, tables, *given)
 
     return save_base
 
@@ -112,10 +120,16 @@ def inserting(original: Callable[..., Any]) -> Callable[..., Any]:
 
         def write() -> Any:
             result = original(self, manager, using, fields, returning_fields, raw)
-            pk = primary_key(self, model, result, returning_fields)
-            change.pks = [pk]
+            change.pks = [primary_key(self, model, result, returning_fields)]
+            # As it was written: receivers may change the instance before the rest is done.
+            change.values = dict(vars(self))
+            change.rows = (change.values,)
             note_parent(self, model, made)
             return result
+
+        def remember() -> None:
+            tracking.remember_inserted(using, self, change)
+            instances.forget(using, self, [change])
 
         inserted = parents_inserted(self, model)
         made = is_made(self, model)
@@ -128,18 +142,14 @@ def inserting(original: Callable[..., Any]) -> Callable[..., Any]:
             loaded=raw,
             inserted=inserted,
         )
-        if model in plan.owned and scope.suspended() is None:
-            dropped.know(self, plan.owned[model])
-            result = engine.insert(using, change, [self], write)
-            tracking.remember_inserted(using, self, model._meta.pk.attname, change.pks[0])
-            instances.forget(using, self, [change])
-            return result
-        result = engine.perform(using, [change], write)
-        tracking.remember_inserted(using, self, model._meta.pk.attname, change.pks[0])
-        instances.forget(using, self, [change])
         if (suspension := scope.suspended()) is not None:
+            result = engine.perform(using, [change], write)
+            remember()
             suspension.note_targets(using, plan.targets.get(model, ()), change.pks)
-        return result
+            return result
+        if starts := model in plan.owned:
+            dropped.know(self, plan.owned[model])
+        return carry_out(self, using, change, write, remember, returning_fields, starts)
 
     return _do_insert
 
@@ -196,14 +206,8 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
         **named: Any,
     ) -> Any:
         model, plan = concrete(base_qs.model), registry.plan()
-        guarded = plan.guarded.get(model, {})
-        left_out: Iterable[str] = guarded
-        suspension = scope.suspended()
-        if guarded and suspension is not None:
-            suspension.note_targets(using, plan.targets.get(model, ()), [pk_val])
-            left_out = ()
-        elif guarded:
-            left_out = {*guarded, *dropped.still_filled(self)}
+        left_out = unwritten(self, using, model, pk_val)
+        if left_out:
             values = [each for each in values if each[0].attname not in left_out]
         args = (self, base_qs, using, pk_val, values, update_fields, *rest)
         written = {field.attname: value for field, _, value in values}
@@ -232,30 +236,57 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
                 change.pks = ()
             return result
 
-        result = engine.perform(using, [change], write)
-        tracking.remember(using, self, written)
-        if change.pks and (change.columns or model in plan.counted):
-            instances.forget(using, self, [change])
-        if left_out and result:
-            dropped.drop(self, left_out, using, old=False)
-        return result
+        def remember() -> None:
+            tracking.remember(using, self, written)
+            if change.pks and (change.columns or model in plan.counted):
+                instances.forget(using, self, [change])
+            if left_out and change.pks:
+                dropped.drop(self, left_out, using, old=False)
+
+        returned = rest[-1] if rest and isinstance(rest[-1], list) else ()
+        return carry_out(self, using, change, write, remember, returned)
 
     return _do_update
 
 
-def without_synced(instance: models.Model, names: Collection[str]) -> Collection[str]:
-    """``update_fields`` without synced fields. Raises where one is named of its own accord."""
-    deferred = instance.get_deferred_fields()
-    if deferred and implied(instance, deferred) == set(names):
-        return names
-    unmeant = refusals.unmeant(type(instance), names, deferred, saving=True)
-    return frozenset(names) - unmeant or names  # An empty set would stand for all fields.
+def unwritten(instance: models.Model, using: str, model: type[models.Model], pk: Any) -> set[str]:
+    """The columns of a table that are left out of the UPDATE."""
+    plan = registry.plan()
+    guarded = plan.guarded.get(model)
+    if not guarded:
+        return set()
+    if (suspension := scope.suspended()) is not None:
+        suspension.note_targets(using, plan.targets.get(model, ()), [pk])
+        return set()
+    return {*guarded, *dropped.still_filled(instance)}
 
 
-def implied(instance: models.Model, deferred: set[str]) -> set[str]:
-    """The update_fields that Django itself gives to the save of a deferred instance."""
-    return {
-        field.attname
-        for field in instance._meta.concrete_fields
-        if field not in instance._meta.pk_fields and field.attname not in deferred
-    }
+def carry_out(
+    instance: models.Model,
+    using: str,
+    change: Change,
+    write: Callable[[], Any],
+    remember: Callable[[], None],
+    returned: Sequence[Any],
+    starts: bool = False,
+) -> Any:
+    """Carry out the write of one row; what follows is applied by the receiver, or else at once.
+
+    ``starts``: the row is a new target, and its synced fields start at their values.
+    """
+    connection = connections[using]
+    saving = brackets.current(instance, change.model, connection)
+    if saving is not None and scope.suspended() is None:
+        if starts:
+            steps: Any = engine.steps_of_insert(using, change, [instance], write)
+        else:
+            steps = engine.steps_of(using, [change], write)
+        if steps is not None:
+            return saving.write(Bracket(connection, instance, change, steps, returned, remember))
+        result = write()
+    elif starts:
+        result = engine.insert(using, change, [instance], write)
+    else:
+        result = engine.perform(using, [change], write)
+    remember()
+    return result

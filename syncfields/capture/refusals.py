@@ -10,7 +10,9 @@ from django.db import models
 from syncfields.declare.paths import Model, column, concrete
 from syncfields.declare.rules import Rule
 from syncfields.exceptions import SyncedFieldError
+from syncfields.memory import dropped
 from syncfields.plan import registry
+from syncfields.transactions import scope
 
 
 def unmeant(
@@ -104,3 +106,31 @@ def refusal(rule: Rule) -> SyncedFieldError:
         f"{rule.label} is kept by syncfields and cannot be written by name; leave it out, change "
         "the rows that it is made of, or use unsynced()."
     )
+
+
+def refuse(
+    instance: models.Model, update_fields: Collection[str] | None = None, **kwargs: Any
+) -> None:
+    """The receiver of ``pre_save``: refuse a save that names a synced field. No transaction is
+    begun yet that the exception would break.
+    """
+    if update_fields and scope.suspended() is None:
+        without_synced(instance, update_fields)
+
+
+def without_synced(instance: models.Model, names: Collection[str]) -> Collection[str]:
+    """``update_fields`` without synced fields. Raises where one is named of its own accord."""
+    deferred = instance.get_deferred_fields().difference(dropped.missing(instance))
+    if deferred and implied(instance, deferred) == set(names):
+        return names
+    left_out = unmeant(type(instance), names, deferred, saving=True)
+    return frozenset(names) - left_out or names  # An empty set would stand for all fields.
+
+
+def implied(instance: models.Model, deferred: set[str]) -> set[str]:
+    """The update_fields that Django itself gives to the save of a deferred instance."""
+    return {
+        field.attname
+        for field in instance._meta.concrete_fields
+        if field not in instance._meta.pk_fields and field.attname not in deferred
+    }

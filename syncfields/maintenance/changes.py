@@ -54,10 +54,12 @@ class Change:
 
     def state(self) -> tuple[Any, ...]:
         """What becomes known of it while it is carried out."""
-        return self.pks, self.columns, self.former, self.locked, self.foreseen
+        known = self.pks, self.columns, self.former, self.locked, self.foreseen
+        return *known, self.values, self.rows
 
     def restore(self, state: tuple[Any, ...]) -> None:
-        self.pks, self.columns, self.former, self.locked, self.foreseen = state
+        self.pks, self.columns, self.former, self.locked, self.foreseen = state[:5]
+        self.values, self.rows = state[5:]
 
     def writes(self, columns: Collection[str]) -> bool:
         """Whether it may change one of the columns."""

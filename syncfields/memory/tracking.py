@@ -17,6 +17,7 @@ from model_utils import FieldTracker
 from model_utils.tracker import FieldInstanceTracker
 
 from syncfields import conf
+from syncfields.maintenance.changes import Change
 from syncfields.maintenance.folding import holding_of
 from syncfields.plan.plan import Plan
 from syncfields.sql.fields import UNKNOWN
@@ -172,7 +173,8 @@ def forget(instance: models.Model, names: Iterable[str]) -> None:
             tracker.saved_data.pop(name, None)
 
 
-def remember_inserted(using: str, instance: models.Model, attname: str, pk: Any) -> None:
-    """Note a row just inserted, whose key Django is yet to set on the instance."""
+def remember_inserted(using: str, instance: models.Model, change: Change) -> None:
+    """Note a row just inserted."""
     if hasattr(instance, NAME):
-        remember(using, instance, {**vars(instance), attname: pk})
+        key: Any = change.model._meta.pk
+        remember(using, instance, {**(change.values or {}), key.attname: change.pks[0]})

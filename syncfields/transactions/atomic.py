@@ -48,8 +48,7 @@ def persistently(
     """As ``together()``, and tried again where the transaction is the write's own, in autocommit
     mode, and the database has ended it because of another one: the write alone would have waited.
     """
-    own = connection.autocommit and not connection.in_atomic_block
-    for _ in range(ATTEMPTS - 1 if own else 0):
+    for _ in range(ATTEMPTS - 1 if is_own(connection) else 0):
         states = [change.state() for change in changes]
         try:
             with together(connection):
@@ -61,6 +60,11 @@ def persistently(
             change.restore(state)
     with together(connection):
         return attempt()
+
+
+def is_own(connection: Any) -> bool:
+    """Whether a transaction that is begun now ends with what it is begun for."""
+    return bool(connection.autocommit and not connection.in_atomic_block)
 
 
 def is_refusal(error: OperationalError) -> bool:
