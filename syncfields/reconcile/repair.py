@@ -27,7 +27,7 @@ from syncfields.plan.routes import concerned
 from syncfields.reconcile.selection import Selection, Task, plan_tasks
 from syncfields.sql.locks import lock, lock_unread, take
 from syncfields.sql.scans import Rows
-from syncfields.targets import drift, evaluating
+from syncfields.targets import announcing, drift, evaluating
 from syncfields.targets.drift import Drift
 from syncfields.targets.updates import sorted_pks
 from syncfields.transactions import pending, scope
@@ -309,7 +309,7 @@ def repaired(task: Task, chosen: Rows, at_once: bool) -> Found:
     """Lock rows, and repair their drift."""
 
     def repair() -> Found:
-        if at_once:
+        if at_once and not announcing.is_heard(task.model):  # It does not say which rows.
             return list(drift.repair_at_once(task.scans, chosen, EXAMPLES))
         found = drift.repair(task.scans, task.values, chosen, locked=True, exact=False)
         return summary(found)

@@ -42,6 +42,7 @@ from syncfields.sql.fields import is_misread
 from syncfields.sql.locks import locking, snapshot_is_old
 from syncfields.sql.scans import Rows, Scan
 from syncfields.sql.trees import One, Typed, nodes, rows_with, settable
+from syncfields.targets import announcing
 
 PrimaryKey = Any
 
@@ -287,6 +288,8 @@ def repair(
             for pk, drifts in differing(scan, chosen, exact):
                 drifted.setdefault(pk, {}).update(drifts)
         write(using, chosen.model, values, drifted)
+        names = {name for drifts in drifted.values() for name in drifts}
+        announcing.note(using, chosen.model, drifted.keys(), names)
     return by_field(drifted.values())
 
 

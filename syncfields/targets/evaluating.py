@@ -34,7 +34,7 @@ from syncfields.sql.trees import (
     settable,
     takes_as_one,
 )
-from syncfields.targets import assignments, drift, writing
+from syncfields.targets import announcing, assignments, drift, writing
 from syncfields.targets.drift import Drift
 from syncfields.targets.updates import Update
 from syncfields.targets.writing import reads_in_update
@@ -80,9 +80,11 @@ def evaluate(using: str, maintenance: Maintenance, pks: Sequence[Any], locked: b
             anew = kept(maintenance, anew)
         if reads_in_update(using) and not touched:
             statements.update(queryset, anew).update()
+            announcing.note(using, target, batch, values)
             continue
         if snapshot_is_old(using):
             evaluate_and_touch(using, target, anew, queryset)
+            announcing.note(using, target, batch, values)
             continue
         if may_be_missing:
             values = kept(maintenance, maintenance.values)
@@ -133,6 +135,7 @@ def follow(using: str, maintenance: Maintenance, path: Path, pk: Any, cursor: An
     composite = len(path.model._meta.pk_fields) > 1
     touched = assignments.touches(target, list(values))
     at_once = connections[using].features.update_can_self_select and not scope.loading()
+    at_once = at_once and not announcing.is_heard(target)
     if composite or touched or not at_once:
         pks = reading(connected(using, [(path, [pk])])).values_list("pk", flat=True)
         return evaluate(using, maintenance, list(pks), locked=False)
@@ -176,6 +179,7 @@ def write(
         if written.number != len(batch):
             healed += heal(using, update.target, part.names, batch, part.deltas)
             whole = False
+    announcing.note(using, update.target, update.pks, update.names)
     return Outcome(healed, found, whole)
 
 
