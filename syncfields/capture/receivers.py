@@ -130,11 +130,12 @@ def heard_by_others(sender: Model) -> bool:
 OURS = (refusals.refuse, brackets.begin)
 
 
-def of(model: Model) -> Iterator[tuple[str, Model]]:
+def of(model: Model) -> set[tuple[str, Model]]:
     """The receivers of saves to a table: the name of the signal, and the sender."""
     names = {post_save: "post_save", pre_save: "pre_save"}
-    for (signal, _), connected in _connected.items():
-        for sender in connected:
-            own = concrete(sender)
-            if model in (own, *own._meta.all_parents):
-                yield names[signal], sender
+    return {
+        (names[signal], sender)
+        for (signal, _), connected in _connected.items()
+        for sender in connected
+        if model in (concrete(sender), *concrete(sender)._meta.all_parents)
+    }

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import connections, router
 
+from syncfields.capture import receivers
 from syncfields.declare.paths import Model
 from syncfields.declare.rules import Rule
 from syncfields.exceptions import NoRollback, NotMigrated
@@ -52,6 +53,8 @@ class Source:
     product: str
     columns: tuple[str, ...]
     """Those that matter to any rule, of this table."""
+    receivers: tuple[str, ...]
+    """The library's own of saves to this table: ``"post_save of app.Model"``."""
     writes: tuple[Write, ...]
 
 
@@ -157,5 +160,8 @@ def source(model: Model, using: str | None) -> Source:
         alias,
         connections[alias].display_name,
         tuple(sorted(plan.columns.get(model, ()))),
+        tuple(
+            sorted(f"{signal} of {sender._meta.label}" for signal, sender in receivers.of(model))
+        ),
         tuple(record(alias, model)),
     )

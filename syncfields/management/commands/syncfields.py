@@ -152,6 +152,7 @@ def source_lines(source: Source, wide: int, with_sql: bool) -> Iterator[str]:
     yield f"{source.model}, in the database {source.database!r} ({source.product})"
     matter = ", ".join(source.columns) or "none"
     yield from broken(f"  columns that matter: {matter}", wide, 4)
+    yield from broken(f"  receivers: {', '.join(source.receivers) or 'none'}", wide, 4)
     rows = [(name(each), number(each), what(each)) for each in source.writes]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     for (first, second, third), write in zip(rows, source.writes, strict=True):
