@@ -11,7 +11,6 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from syncfields.declare.paths import concrete
 from syncfields.declare.rules import Rule
 from syncfields.plan import registry
 from syncfields.reconcile.drifts import drifted_rows
@@ -28,9 +27,7 @@ UNKNOWN = "?"
 
 def rules_of(model: type[Model]) -> list[Rule]:
     """The rules of a model and of its parents, those with errors too."""
-    guarded = registry.plan().guarded
-    tables = dict.fromkeys((concrete(model), *concrete(model)._meta.all_parents))
-    return [rule for each in tables for rule in guarded.get(each, {}).values()]
+    return [rule for _, owned in registry.plan().guarded_by(model) for rule in owned.values()]
 
 
 class SyncedAdminMixin(Base):

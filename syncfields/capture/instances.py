@@ -76,7 +76,7 @@ def bracketing(original: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         model = type(self)
         tables = receivers.tables_of(model)
-        if update_fields and any(refusals.owned_by(model)) and scope.suspended() is None:
+        if update_fields and any(registry.plan().guarded_by(model)) and scope.suspended() is None:
             with suppress(SyncedFieldError):  # A receiver of pre_save raises it.
                 update_fields = refusals.without_synced(self, update_fields)
         dropped.unfill(self)  # Receivers read what they ask for.
@@ -100,7 +100,7 @@ def drop_unwritten(instance: models.Model, using: str | None) -> None:
     An audit log would record a change that never was.
     """
     if scope.suspended() is None:
-        for _, owned in refusals.owned_by(type(instance)):
+        for _, owned in registry.plan().guarded_by(type(instance)):
             alias = using or router.db_for_write(type(instance), instance=instance)
             dropped.drop(instance, owned, alias, old=False)
 

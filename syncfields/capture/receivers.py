@@ -14,7 +14,7 @@ from django.db import models
 from django.db.models.signals import post_save, pre_save
 
 from syncfields.capture import brackets, refusals
-from syncfields.declare.paths import concrete
+from syncfields.declare.paths import concrete, tables_of_row
 from syncfields.plan import registry
 from syncfields.plan.plan import Plan
 
@@ -46,8 +46,7 @@ def attach(plan: Plan) -> None:
 def read(plan: Plan) -> Iterator[Model]:
     """The models that the rules read, not only to find out which rows of the targets there are."""
     for model, watches in plan.sources.items():
-        found = (watch.dependency for watch in watches)
-        if any(each.columns or each.path.hops for each in found):
+        if any(watch.dependency.is_read for watch in watches):
             yield model
 
 
@@ -58,8 +57,7 @@ def senders(tables: Collection[Model] | Iterator[Model]) -> Iterator[Model]:
     tables = set(tables)
     for registered in {model._meta.apps for model in tables}:
         for model in registered.get_models():
-            own = concrete(model)
-            if not tables.isdisjoint((own, *own._meta.all_parents)):
+            if not tables.isdisjoint(tables_of_row(model)):
                 yield model
 
 
@@ -72,8 +70,8 @@ def is_djangos(model: Model) -> bool:
 
 def followed(model: Model, plan: Plan) -> frozenset[Model]:
     """The tables of an instance of which the write is the last that anybody notices."""
-    own = concrete(model)
-    tables = (own, *own._meta.all_parents)
+    tables = tables_of_row(model)
+    own = tables[0]
     noticed = [each for each in tables if each in plan.sources or each in plan.owned]
     if noticed == [own]:
         return frozenset(noticed)
@@ -137,5 +135,5 @@ def of(model: Model) -> set[tuple[str, Model]]:
         (names[signal], sender)
         for (signal, _), connected in _connected.items()
         for sender in connected
-        if model in (concrete(sender), *concrete(sender)._meta.all_parents)
+        if model in tables_of_row(sender)
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.db import models
@@ -24,7 +24,7 @@ def unmeant(
     ``spared``: columns that need not be named, since they cannot be written.
     """
     found: set[str] = set()
-    for owner, owned in owned_by(model):
+    for owner, owned in registry.plan().guarded_by(model):
         named = [rule for rule in owned.values() if rule.field_name in names]
         meant = [rule for rule in named if not (saving and adds_itself(rule.field))]
         if meant and not any(
@@ -40,7 +40,7 @@ def unmeant_beside(model: Model, names: Collection[str], given: Collection[str])
     """The synced fields among the names, if all fields are named that are not ``given``."""
     return frozenset(
         name
-        for owner, owned in owned_by(model)
+        for owner, owned in registry.plan().guarded_by(model)
         if any(
             names_all(fields, names, columns_of(model, given))
             for fields in (owner._meta.local_concrete_fields, model._meta.concrete_fields)
@@ -59,14 +59,6 @@ def columns_of(model: Model, names: Collection[str]) -> set[str]:
 def adds_itself(field: Any) -> bool:
     """Whether ``update_or_create()`` adds it to what it saves, without anybody naming it."""
     return type(field).pre_save is not models.Field.pre_save
-
-
-def owned_by(model: Model) -> Iterator[tuple[Model, dict[str, Rule]]]:
-    """The synced fields of each table that a row of the model is made of."""
-    model, guarded = concrete(model), registry.plan().guarded
-    for each in (model, *model._meta.all_parents):
-        if each in guarded:
-            yield each, guarded[each]
 
 
 def names_all(fields: Iterable[Any], names: Collection[str], spared: Collection[str]) -> bool:

@@ -167,10 +167,21 @@ class Dependency:
     def model(self) -> Model:
         return self.path.model
 
+    @property
+    def is_read(self) -> bool:
+        """Whether it says more than that the row of the target is there."""
+        return bool(self.columns or self.path.hops)
+
 
 def concrete(model: Model) -> Model:
     """The model whose table a (proxy) model writes."""
     return model._meta.concrete_model or model
+
+
+def tables_of_row(model: Model) -> tuple[Model, ...]:
+    """The models whose tables hold a row: that of the model, and those of multi-table parents."""
+    own = concrete(model)
+    return (own, *own._meta.all_parents)
 
 
 def column(model: Model, name: str) -> Any:

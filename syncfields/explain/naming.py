@@ -53,7 +53,7 @@ def readers_of(model: Model) -> list[Rule]:
     return [
         rule
         for watch in registry.plan().sources[model]
-        if watch.dependency.columns or watch.dependency.path.hops
+        if watch.dependency.is_read
         for rule in watch.maintenance.rules
     ]
 

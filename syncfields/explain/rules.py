@@ -87,7 +87,7 @@ def explain_sources(*labels: str, using: str | None = None) -> Iterator[Source]:
         for rule in named.of_targets
         for maintenance in compile_rule(rule)
         for dependency in maintenance.dependencies
-        if dependency.columns or dependency.path.hops
+        if dependency.is_read
     }
     for model in sorted(read.union(named.sources), key=lambda each: each._meta.label):
         yield source(model, using)
@@ -102,7 +102,7 @@ def rule_explained(rule: Rule, maintenances: Sequence[Maintenance]) -> RuleExpla
         Reading(str(each.path), each.model._meta.label, tuple(sorted(each.columns)))
         for maintenance in maintenances
         for each in maintenance.dependencies
-        if each.columns or each.path.hops
+        if each.is_read
     )
     return RuleExplained(
         rule.label,

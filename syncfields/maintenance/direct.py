@@ -60,7 +60,7 @@ def direct(maintenance: Maintenance, dependency: Dependency) -> Direct | None:
     if len(hops) != 1 or hops[0].forward or hops[0].generic:
         return None
     others = [each for each in maintenance.dependencies if each is not dependency]
-    if any(each.columns or each.path.hops for each in others):
+    if any(each.is_read for each in others):
         return None
     ((near, key),) = hops[0].columns if len(hops[0].columns) == 1 else (("", ""),)
     if near != maintenance.target._meta.pk.attname:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from syncfields.declare.paths import Dependency, Model
+from syncfields.declare.paths import Dependency, Model, tables_of_row
 from syncfields.declare.rules import Rule
 
 if TYPE_CHECKING:
@@ -106,6 +106,12 @@ class Plan:
             unused=tuple(unused),
             guarded=by_field([*not_kept, *rules.values()]),
         )
+
+    def guarded_by(self, model: Model) -> Iterator[tuple[Model, dict[str, Rule]]]:
+        """The synced fields of each table that a row of the model is made of."""
+        for each in tables_of_row(model):
+            if each in self.guarded:
+                yield each, self.guarded[each]
 
 
 def by_field(rules: Iterable[Rule]) -> dict[Model, dict[str, Rule]]:

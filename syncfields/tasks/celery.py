@@ -6,29 +6,17 @@ another: by RabbitMQ at once, by Redis after its ``visibility_timeout``.
 
 from __future__ import annotations
 
+from typing import Any
+
 from celery import shared_task
 
-from syncfields.reconcile.repair import BATCH_SIZE
 from syncfields.tasks import runs
 
 
 @shared_task(name="syncfields.reconcile")
-def reconcile(
-    *labels: str,
-    check: bool = False,
-    chunk_size: int = BATCH_SIZE,
-    using: str | None = None,
-    parallel: int = runs.PARALLEL,
-) -> str:
-    """Start a run: see ``syncfields.tasks.runs.start()``. Returns its key."""
-    return runs.start(
-        *labels,
-        send=reconcile_part.delay,
-        check=check,
-        chunk_size=chunk_size,
-        using=using,
-        parallel=parallel,
-    )
+def reconcile(*labels: str, **options: Any) -> str:
+    """Start a run, with the options of ``syncfields.tasks.runs.start()``. Returns its key."""
+    return runs.start(*labels, send=reconcile_part.delay, **options)
 
 
 @shared_task(

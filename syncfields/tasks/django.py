@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from syncfields.reconcile.repair import BATCH_SIZE
 from syncfields.tasks import runs
 
 try:
@@ -14,17 +13,9 @@ except ImportError:
 
 
 @task()
-def reconcile(
-    *labels: str,
-    check: bool = False,
-    chunk_size: int = BATCH_SIZE,
-    using: str | None = None,
-    parallel: int = runs.PARALLEL,
-) -> str:
-    """Start a run: see ``syncfields.tasks.runs.start()``. Returns its key."""
-    return runs.start(
-        *labels, send=send, check=check, chunk_size=chunk_size, using=using, parallel=parallel
-    )
+def reconcile(*labels: str, **options: Any) -> str:
+    """Start a run, with the options of ``syncfields.tasks.runs.start()``. Returns its key."""
+    return runs.start(*labels, send=send, **options)
 
 
 @task()
