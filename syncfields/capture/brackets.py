@@ -19,7 +19,7 @@ from django.db.models.signals import post_save
 from syncfields.keep import engine
 from syncfields.maintenance.changes import Change
 from syncfields.memory.given import Given
-from syncfields.transactions.atomic import Joining, is_own, is_refusal, persistently, together
+from syncfields.transactions.atomic import Joining, is_own, is_refusal, persistently
 
 _saving: ContextVar[Saving | None] = ContextVar("syncfields_saving", default=None)
 """The innermost ``save_base()`` in this context."""
@@ -57,10 +57,6 @@ class Bracket:
         result = next(rest)
         self.rest = rest
         return result
-
-    def is_empty(self, result: Any) -> bool:
-        """Whether there was no such row: Django is going to insert it."""
-        return not result and self.change.kind == "update"
 
     def restore(self) -> None:
         """The row is not written: the instance is as it was."""
@@ -111,23 +107,20 @@ class Saving:
 
     def write(self, bracket: Bracket) -> Any:
         connection = bracket.connection
-        if connection.in_atomic_block:
-            with together(connection):
-                result = bracket.write()
-        else:
+        if not connection.in_atomic_block:
             self.is_own = is_own(connection)
             self.begin(connection)
-            try:
-                result = bracket.write()
-            except BaseException as error:
-                self.leave(error)
-                if not self.may_pass(error):
-                    raise
-                result = bracket.again()
-                bracket.remember()
-                return result
+        try:
+            result = bracket.write()
+        except BaseException as error:
+            self.doom(bracket, error)
+            if not self.may_pass(error):
+                raise
+            result = bracket.again()
+            bracket.remember()
+            return result
         self.bracket = bracket
-        if bracket.is_empty(result):
+        if not result and bracket.change.kind == "update":  # Django is going to insert it.
             self.end()
         return result
 
@@ -144,7 +137,7 @@ class Saving:
             if not self.may_pass(error):
                 raise
             result = bracket.again()
-            if bracket.is_empty(result):
+            if not result and bracket.change.kind == "update":
                 raise  # It has gone in the meantime.
             bracket.fill(result)
         return bracket.remember()
@@ -191,7 +184,8 @@ def saved(
     token = _saving.set(saving)
     try:
         save_base(instance, *given)
-        saving.end()  # The signal may not have been received.
+        if saving.bracket is not None or saving.transaction is not None:
+            saving.end()  # The signal was not received.
     except BaseException as error:
         saving.fail(error)
         raise

@@ -75,13 +75,15 @@ def bracketing(original: Callable[..., None]) -> Callable[..., None]:
         update_fields: Collection[str] | None = None,
     ) -> None:
         model = type(self)
-        tables = receivers.tables_of(model)
-        if update_fields and any(registry.plan().guarded_by(model)) and scope.suspended() is None:
-            with suppress(SyncedFieldError):  # A receiver of pre_save raises it.
-                update_fields = refusals.without_synced(self, update_fields)
+        registry.plan()  # The receivers are those of the rules that there are now.
+        tables = receivers.followed.get(model)
         dropped.unfill(self)  # Receivers read what they ask for.
-        if not (raw or force_insert or self._state.adding) and receivers.heard_by_others(model):
-            drop_unwritten(self, using)
+        if model in receivers.guarded and scope.suspended() is None:
+            if update_fields:
+                with suppress(SyncedFieldError):  # A receiver of pre_save raises it.
+                    update_fields = refusals.without_synced(self, update_fields)
+            if not (raw or force_insert or self._state.adding) and receivers.heard_by_others(model):
+                drop_unwritten(self, using)
         with scope.loads(raw) if raw is not scope.loading() else nullcontext():
             if tables is None:
                 original(self, raw, force_insert, force_update, using, update_fields)
@@ -99,10 +101,9 @@ def drop_unwritten(instance: models.Model, using: str | None) -> None:
 
     An audit log would record a change that never was.
     """
-    if scope.suspended() is None:
-        for _, owned in registry.plan().guarded_by(type(instance)):
-            alias = using or router.db_for_write(type(instance), instance=instance)
-            dropped.drop(instance, owned, alias, old=False)
+    alias = using or router.db_for_write(type(instance), instance=instance)
+    for _, owned in registry.plan().guarded_by(type(instance)):
+        dropped.drop(instance, owned, alias, old=False)
 
 
 def inserting(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -117,6 +118,7 @@ def inserting(original: Callable[..., Any]) -> Callable[..., Any]:
             result = original(self, manager, using, fields, returning_fields, raw)
             note_parent(self, model, made)
             return result
+        parents = type(self)._meta.parents
 
         def write() -> Any:
             result = original(self, manager, using, fields, returning_fields, raw)
@@ -124,15 +126,16 @@ def inserting(original: Callable[..., Any]) -> Callable[..., Any]:
             # As it was written: receivers may change the instance before the rest is done.
             change.values = dict(vars(self))
             change.rows = (change.values,)
-            note_parent(self, model, made)
+            if parents:
+                note_parent(self, model, made)
             return result
 
         def remember() -> None:
             tracking.remember_inserted(using, self, change)
             instances.forget(using, self, [change])
 
-        inserted = parents_inserted(self, model)
-        made = is_made(self, model)
+        inserted = parents_inserted(self, model) if parents else frozenset()
+        made = bool(parents) and is_made(self, model)
         change = Change(
             model,
             "insert",
@@ -206,7 +209,7 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
         **named: Any,
     ) -> Any:
         model, plan = concrete(base_qs.model), registry.plan()
-        left_out = unwritten(self, using, model, pk_val)
+        left_out = unwritten(self, using, model, pk_val) if model in plan.guarded else ()
         if left_out:
             values = [each for each in values if each[0].attname not in left_out]
         args = (self, base_qs, using, pk_val, values, update_fields, *rest)
@@ -250,15 +253,12 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def unwritten(instance: models.Model, using: str, model: type[models.Model], pk: Any) -> set[str]:
-    """The columns of a table that are left out of the UPDATE."""
+    """The columns of a table with synced fields that are left out of the UPDATE."""
     plan = registry.plan()
-    guarded = plan.guarded.get(model)
-    if not guarded:
-        return set()
     if (suspension := scope.suspended()) is not None:
         suspension.note_targets(using, plan.targets.get(model, ()), [pk])
         return set()
-    return {*guarded, *dropped.still_filled(instance)}
+    return {*plan.guarded[model], *dropped.still_filled(instance)}
 
 
 def carry_out(

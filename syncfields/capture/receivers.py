@@ -23,9 +23,12 @@ FIRST, LAST = "syncfields", "syncfields.last"
 """The dispatch_uid of receivers that come before all others, and after them."""
 OWN_METHODS = ("_save_parents", "_save_table", "_do_insert", "_do_update")
 
-_connected: dict[tuple[Any, str], Mapping[Model, Callable[..., None]]] = {}
-_followed: dict[Model, frozenset[Model]] = {}
+followed: dict[Model, frozenset[Model]] = {}
 """The models whose saves are followed up by the receiver, with the tables of which that holds."""
+guarded: set[Model] = set()
+"""The models of which a save leaves synced fields out."""
+
+_connected: dict[tuple[Any, str], Mapping[Model, Callable[..., None]]] = {}
 
 
 def connect() -> None:
@@ -34,13 +37,15 @@ def connect() -> None:
 
 def attach(plan: Plan) -> None:
     """Connect the receivers of exactly the models that the rules are about."""
-    sources, targets = set(senders(read(plan))), senders(plan.guarded)
+    sources, targets = set(senders(read(plan))), set(senders(plan.guarded))
     several = {model for model in sources if concrete(model)._meta.parents}
     put(post_save, FIRST, dict.fromkeys(sources, brackets.follow))
     put(pre_save, FIRST, dict.fromkeys(targets, refusals.refuse))
     put(pre_save, LAST, dict.fromkeys(several, brackets.begin))
-    _followed.clear()
-    _followed.update((model, followed(model, plan)) for model in sources if is_djangos(model))
+    followed.clear()
+    followed.update((model, noticed(model, plan)) for model in sources if is_djangos(model))
+    guarded.clear()
+    guarded.update(targets)
 
 
 def read(plan: Plan) -> Iterator[Model]:
@@ -68,16 +73,16 @@ def is_djangos(model: Model) -> bool:
     return all(getattr(model, name) is getattr(models.Model, name) for name in OWN_METHODS)
 
 
-def followed(model: Model, plan: Plan) -> frozenset[Model]:
+def noticed(model: Model, plan: Plan) -> frozenset[Model]:
     """The tables of an instance of which the write is the last that anybody notices."""
     tables = tables_of_row(model)
     own = tables[0]
-    noticed = [each for each in tables if each in plan.sources or each in plan.owned]
-    if noticed == [own]:
-        return frozenset(noticed)
-    others = (field for each in tables if each not in noticed for field in each._meta.local_fields)
-    quiet = len(noticed) == 1 and all(map(is_quiet, others))
-    return frozenset(noticed if quiet else [own])
+    watched = [each for each in tables if each in plan.sources or each in plan.owned]
+    if watched == [own]:
+        return frozenset(watched)
+    others = (field for each in tables if each not in watched for field in each._meta.local_fields)
+    quiet = len(watched) == 1 and all(map(is_quiet, others))
+    return frozenset(watched if quiet else [own])
 
 
 def is_quiet(field: Any) -> bool:
@@ -112,11 +117,6 @@ def come_last(sender: Model) -> None:
     receivers, _ = pre_save._live_receivers(sender)
     if receivers and receivers[-1] is not brackets.begin:
         in_place(pre_save)
-
-
-def tables_of(model: Model) -> frozenset[Model] | None:
-    """Those of which a receiver follows up the write; None where there is no such receiver."""
-    return _followed.get(model)
 
 
 def heard_by_others(sender: Model) -> bool:

@@ -146,8 +146,8 @@ def fill(instance: Model) -> None:
     """Let the instance hold for a moment what it held last: for Django, which saves and refreshes
     an instance with deferred fields in another way, and for nobody else.
     """
-    if names := missing(instance):
-        state = vars(instance._state)
+    state = vars(instance._state)
+    if ATTRIBUTE in state and (names := missing(instance)):
         vars(instance).update({name: state[ATTRIBUTE].last[name] for name in names})
         state[FILLED] = names
 
@@ -164,9 +164,11 @@ def still_filled(instance: Model) -> list[str]:
 
 def unfill(instance: Model) -> None:
     """The end of ``fill()``."""
-    for name in still_filled(instance):
-        del vars(instance)[name]
-    vars(instance._state).pop(FILLED, None)
+    state = vars(instance._state)
+    if FILLED in state:
+        for name in still_filled(instance):
+            del vars(instance)[name]
+        del state[FILLED]
 
 
 def know(instance: Model, names: Collection[str]) -> None:

@@ -179,7 +179,8 @@ def write(
         if written.number != len(batch):
             healed += heal(using, update.target, part.names, batch, part.deltas)
             whole = False
-    announcing.note(using, update.target, update.pks, update.names)
+    if announcing.is_heard(update.target):  # Else its names are collected for nothing.
+        announcing.note(using, update.target, update.pks, update.names)
     return Outcome(healed, found, whole)
 
 
