@@ -8,6 +8,7 @@ from django.db.models.signals import class_prepared
 from syncfields import capture
 from syncfields.checks import alarm, declarations
 from syncfields.declare import rules
+from syncfields.management import progress
 from syncfields.memory import tracking
 from syncfields.plan import registry
 from syncfields.transactions import pending
@@ -19,6 +20,7 @@ class SyncFieldsConfig(AppConfig):
 
     def ready(self) -> None:
         capture.connect()
+        progress.connect()
         rules.before_changes.append(pending.flush_all)
         class_prepared.connect(registry.outdate)
         registry.on_rebuild(tracking.attach)

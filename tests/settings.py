@@ -15,6 +15,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "syncfields",
     "tests.firsts",
+    "tests.grown",
     "tests.hub",
     "tests.testapp",
 ]

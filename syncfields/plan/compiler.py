@@ -108,13 +108,7 @@ def compile_rule(rule: Rule) -> list[Maintenance]:
     rule = settled(rule)
     if isinstance(rule.expression, Tally):
         return [tallied(rule)]
-    if not hasattr(rule.expression, "resolve_expression"):
-        raise RuleError(
-            f"The rule of {rule.label} is {rule.expression!r}, which is no expression.",
-            id="E001",
-            hint='Give what annotate() takes, for instance F("user__email") or Count("comments").',
-            obj=rule.model,
-        )
+    refuse_no_expression(rule)
     named = list(declared(rule))
     if (terms := linear(rule.expression, rule)) is not None:
         tree = summed(rule)
@@ -278,6 +272,16 @@ def is_comparable(rule: Rule, extreme: Any) -> bool:
 def blank(node: Any, rule: Rule) -> Any:
     """Aggregates replaced by a constant: what is left is read from the target's own row."""
     return Value(None, output_field=rule.field) if isinstance(node, Aggregate) else None
+
+
+def refuse_no_expression(rule: Rule) -> None:
+    if not hasattr(rule.expression, "resolve_expression"):
+        raise RuleError(
+            f"The rule of {rule.label} is {rule.expression!r}, which is no expression.",
+            id="E001",
+            hint='Give what annotate() takes, for instance F("user__email") or Count("comments").',
+            obj=rule.model,
+        )
 
 
 def refuse_fan_out(rule: Rule, outside: Part) -> None:

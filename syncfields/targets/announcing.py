@@ -53,8 +53,10 @@ class Savepoints(set[str]):
 
 
 def is_heard(target: Model) -> bool:
-    """Whether anybody wants to know."""
-    return bool(synced.receivers) and synced.has_listeners(target)
+    """Whether anybody wants to know. Nobody knows the models of a migration."""
+    return (
+        bool(synced.receivers) and target in registry.plan().owned and synced.has_listeners(target)
+    )
 
 
 def note(using: str, target: Model, pks: Collection[Any], names: Iterable[str]) -> None:

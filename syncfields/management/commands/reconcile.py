@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from syncfields.exceptions import BrokenRules, NotMigrated
+from syncfields.management.progress import Bar
 from syncfields.reconcile.repair import BATCH_SIZE, Interrupted, Report, RuleReport, reconcile
 
 # What --check found. Python itself exits with 1 after an error, so that errors get another code.
@@ -177,34 +178,3 @@ def as_json(report: Report) -> dict[str, Any]:
             for each in report.rules
         ],
     }
-
-
-class Bar:
-    """Progress: tqdm's bar on a terminal, where tqdm is installed; else lines, if wanted."""
-
-    def __init__(self, stream: Any, lines: bool) -> None:
-        self.stream = stream
-        self.lines = lines
-        self.bars: dict[str, Any] = {}
-
-    def __call__(self, label: str, done: int, total: int) -> None:
-        if not self.stream.isatty():
-            if self.lines:
-                self.stream.write(f"{label}: {done} of {total}")
-            return
-        try:
-            from tqdm import tqdm
-        except ImportError:
-            self.stream.write(f"\r{label}: {done} of {total}", ending="" if done < total else "\n")
-            return
-        if label not in self.bars:
-            self.close()
-            self.bars[label] = tqdm(total=total, desc=label, unit="row", file=self.stream._out)
-        bar = self.bars[label]
-        bar.total = total
-        bar.update(done - bar.n)
-
-    def close(self) -> None:
-        for bar in self.bars.values():
-            bar.close()
-        self.bars.clear()
