@@ -30,7 +30,7 @@ from syncfields.memory import dropped, instances
 from syncfields.plan import registry, routes
 from syncfields.plan.routes import route
 from syncfields.programs import order
-from syncfields.sql.locks import lock, lock_chosen, lock_collected, lock_out
+from syncfields.sql.locks import lock, lock_and_read, lock_collected, lock_out
 from syncfields.sql.trees import rows, rows_with
 from syncfields.targets.updates import sorted_pks
 from syncfields.transactions import scope
@@ -262,30 +262,38 @@ def changes_of(collector: Any, gone: list[Any]) -> Iterator[Change]:
     for model, pks in (*deleted.items(), *((model, pks) for (model, _), pks in nulled.items())):
         loaded[model] += pks
     found = lock_in_order(collector, loaded, gone)
-    for model, pks in found.items():
-        deleted[model] += pks
+    for model, locked in found.items():
+        deleted[model] += keys_of(locked)
     cascade_in_database(using, deleted, nulled)
     for model in filter(is_kept, deleted):
-        pks = deleted[model]
-        yield Change(model, "delete", sorted_unique(pks), locked=found.get(model) == pks)
+        yield deleting_rows(model, deleted[model], found.get(model, []))
     for (model, column), pks in nulled.items():
         lost = set(deleted.get(model, ()))
         left = [pk for pk in sorted_unique(pks) if pk not in lost]
         yield Change(model, "update", left, frozenset({column}), rows=given[model, column])
 
 
+def deleting_rows(model: Any, pks: list[Any], locked: list[dict[str, Any]]) -> Change:
+    """The DELETE of some rows; where all of them are locked, the keys that they hold are known."""
+    if keys_of(locked) != pks:
+        return Change(model, "delete", sorted_unique(pks))
+    return Change(model, "delete", sorted_unique(pks), former=locked, locked=True)
+
+
 def lock_in_order(
     collector: Any, loaded: dict[Any, list[Any]], gone: list[Any]
-) -> dict[Any, list[Any]]:
-    """Lock the rows that the collector deletes without having loaded them, which are returned, and
-    the loaded ones whose tables come before theirs. All others are locked later.
+) -> dict[Any, list[dict[str, Any]]]:
+    """Lock the rows that the collector deletes without having loaded them, which are returned with
+    the keys that they hold, and the loaded ones whose tables come before theirs. All others are
+    locked later.
     """
     using, ranks = collector.using, order.ranks()
+    locks = connections[using].features.has_select_for_update
     kept = {each.target for each in concerned_by(collector)}
     unloaded = defaultdict(list)
     for number, queryset in enumerate(collector.fast_deletes):
         unloaded[concrete(queryset.model)].append(number)
-    found: dict[Any, list[Any]] = {}
+    found: dict[Any, list[dict[str, Any]]] = {}
     waiting: list[Any] = []
     models = sorted({*loaded, *unloaded}, key=lambda each: ranks.get(each, len(ranks)))
     for position, model in enumerate(models):
@@ -301,14 +309,15 @@ def lock_in_order(
             for each in waiting:
                 lock(each, using, loaded[each])
             waiting.clear()
-            lock_rows = lock_collected if collector.data else lock_chosen
-            pks = lock_rows(queryset.using(using))
+            lock_rows = lock_collected if collector.data else lock_and_read
+            names = order.keys_held(Change(model, "delete")) if locks and not ways else ()
+            locked = lock_rows(queryset.using(using), *names)
             if ways:
                 continue
-            chosen = rows_with(model, using, pks)
+            chosen = rows_with(model, using, keys_of(locked))
             vars(chosen)[COLLECTED] = True
             collector.fast_deletes[number] = chosen
-            found.setdefault(model, []).extend(pks)
+            found.setdefault(model, []).extend(locked)
         if model in loaded and model in ranks:
             waiting.append(model)
     return found
@@ -331,6 +340,10 @@ def delete_noting(
     groups = grouped.delete(queryset, ways, delete)
     gone.append((ways, groups))
     return groups.total
+
+
+def keys_of(locked: Iterable[Mapping[str, Any]]) -> list[Any]:
+    return [row["pk"] for row in locked]
 
 
 def sorted_unique(pks: Iterable[Any]) -> list[Any]:
@@ -370,7 +383,7 @@ def cascade_in_database(
                 continue
             child = concrete(field.model)
             found = rows(child, using).filter(**{f"{field.name}__pk__in": pks})
-            keys = lock_collected(found)
+            keys = keys_of(lock_collected(found))
             if on_delete is not DATABASE_CASCADE:
                 nulled[child, field.attname] += keys
             elif fresh := [key for key in keys if key not in set(deleted[child])]:

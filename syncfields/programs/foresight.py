@@ -368,10 +368,11 @@ class Tracing:
 
     def without_last(self, order: list[Model], change: Change) -> list[Model]:
         """Without the last tables, where these are only added to, in their order: each would be a
-        statement more. Those of new keys InnoDB locks by itself, if only shared.
+        statement more. Those of new keys InnoDB locks by itself, if only shared; a row that is
+        deleted has none.
         """
         kept = self.needed | self.stale.keys() | self.copied.keys()
-        for model, names in self.named.items():
+        for model, names in self.named.items() if change.kind != "delete" else ():
             if change.kind == "insert" or change.writes([each.column for each in names]):
                 kept.add(model)
         while order and order[-1] not in kept:

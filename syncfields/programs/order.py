@@ -263,6 +263,18 @@ def read_by(
                 yield maintenance, dependency
 
 
+def keys_held(change: Change) -> Collection[str]:
+    """The columns by which the rows of a change lead to others that decide with them."""
+
+    def find() -> frozenset[str]:
+        found = read_by(concerned([change]), change)
+        return frozenset(
+            name for each, dependency in found for name in connecting(dependency, each.dependencies)
+        )
+
+    return once(("keys held", change.model, change.kind), find)
+
+
 def want_connections(wanted: Wanted, change: Change, maintenances: Sequence[Maintenance]) -> bool:
     """Whether it is known which rows the write will lead to."""
     foreseen = True

@@ -140,17 +140,22 @@ def lock_chosen(queryset: QuerySet[Any]) -> list[Any]:
     return list(locking(rows_of(queryset)).values_list("pk", flat=True))
 
 
-def lock_collected(queryset: QuerySet[Any]) -> list[Any]:
-    """As ``lock_chosen()``, of rows that are found by an index.
+def lock_and_read(queryset: QuerySet[Any], *names: str) -> list[dict[str, Any]]:
+    """As ``lock_chosen()``; the key of each row, and further columns."""
+    return list(locking(rows_of(queryset)).values("pk", *names))
+
+
+def lock_collected(queryset: QuerySet[Any], *names: str) -> list[dict[str, Any]]:
+    """As ``lock_and_read()``, of rows that are found by an index.
 
     InnoDB would lock the entry of the index first and then the row, and an UPDATE of the column
     the row first and then the entry.
     """
     if connections[queryset.db].vendor != "mysql":
-        return lock_chosen(queryset)
+        return lock_and_read(queryset, *names)
     known = list(reading(queryset.values_list("pk", flat=True)))
     pks = take(rows_with(concrete(queryset.model), queryset.db, known))
-    return list(reading(keep_to(rows_of(queryset), pks)).values_list("pk", flat=True))
+    return list(reading(keep_to(rows_of(queryset), pks)).values("pk", *names)) if pks else []
 
 
 def keep_to(queryset: QuerySet[Any], pks: Collection[Any]) -> QuerySet[Any]:
