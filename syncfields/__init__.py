@@ -5,7 +5,8 @@ from syncfields.declare.expressions import Tally
 from syncfields.declare.rules import register, synced
 from syncfields.exceptions import SyncedFieldError
 from syncfields.managers import SyncManager, SyncQuerySet
-from syncfields.reconcile.repair import Interrupted, Report, RuleReport, areconcile, reconcile
+from syncfields.reconcile.repair import areconcile, reconcile
+from syncfields.reconcile.reports import Interrupted, Report, RuleReport
 from syncfields.targets.drift import Drift
 
 __all__ = [

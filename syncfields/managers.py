@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from django.db import models
 
-from syncfields.reconcile.repair import Report, areconcile, reconcile
+from syncfields.reconcile.repair import areconcile, reconcile
+from syncfields.reconcile.reports import Report
 
 Row = TypeVar("Row", bound=models.Model)
 

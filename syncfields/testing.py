@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from syncfields.reconcile.repair import Report, areconcile, reconcile
+from syncfields.reconcile.repair import areconcile, reconcile
+from syncfields.reconcile.reports import Report
 from syncfields.reconcile.selection import Selection
 
 

@@ -14,7 +14,8 @@ from django.utils.safestring import SafeString
 from syncfields.declare.rules import Rule
 from syncfields.plan import registry
 from syncfields.reconcile.drifts import drifted_rows
-from syncfields.reconcile.repair import Interrupted, reconcile
+from syncfields.reconcile.repair import reconcile
+from syncfields.reconcile.reports import Interrupted
 from syncfields.targets.drift import Drift
 
 if TYPE_CHECKING:

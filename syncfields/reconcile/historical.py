@@ -12,7 +12,8 @@ from syncfields.declare.paths import Model
 from syncfields.declare.rules import Declaration, Rule
 from syncfields.exceptions import BrokenRules, RuleError
 from syncfields.plan.alone import Alone, alone
-from syncfields.reconcile.repair import Progress, Report, RuleReport, run
+from syncfields.reconcile.repair import Progress, run
+from syncfields.reconcile.reports import Report, RuleReport
 from syncfields.reconcile.selection import Task
 from syncfields.sql import statements
 from syncfields.sql.scans import scans

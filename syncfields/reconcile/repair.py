@@ -8,9 +8,10 @@ next are locked at once, and evaluated only once.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, repeat
 from typing import Any
@@ -24,7 +25,10 @@ from syncfields.keep import engine
 from syncfields.maintenance.changes import Change
 from syncfields.plan import homes, registry
 from syncfields.plan.routes import concerned
-from syncfields.reconcile.selection import Selection, Task, plan_tasks
+from syncfields.reconcile.pace import Pace, TimeIsUp
+from syncfields.reconcile.reports import EXAMPLES, Interrupted, Report, RuleReport
+from syncfields.reconcile.sampling import sampled
+from syncfields.reconcile.selection import Selection, Task, Where, plan_tasks
 from syncfields.sql.locks import lock, lock_unread, take
 from syncfields.sql.scans import Rows
 from syncfields.targets import announcing, drift, evaluating
@@ -40,74 +44,12 @@ LOCKED = 2_000
 LOCKED_AT_ONCE = 10_000  # where one statement evaluates and repairs them
 FIRST = 200
 """Rows of the first chunk, where it tells whether most are wrong."""
-EXAMPLES = 5
 ATTEMPTS = 3
 END = object()
 NOT_RECONCILABLE = "not reconcilable: counts events"
 Found = list[tuple[str, int, list[Drift]]]
 """By attribute name, how many rows had drifted, and some of them."""
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(slots=True)
-class RuleReport:
-    """What was found for one rule."""
-
-    label: str
-    """``app.Model.field``"""
-    scanned: int = 0
-    """Rows looked at."""
-    drifted: int = 0
-    """Rows whose stored value was not the value of the expression."""
-    repaired: int = 0
-    """Rows written; 0 with ``check=True``."""
-    reconcilable: bool = True
-    """False for a tally, which counts events."""
-    note: str = ""
-    examples: tuple[Drift, ...] = ()
-    """The first few drifted rows."""
-
-    def note_drift(self, number: int, drifts: list[Drift], repaired: bool) -> None:
-        self.drifted += number
-        self.repaired += number if repaired else 0
-        self.examples = (*self.examples, *drifts)[:EXAMPLES]
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What ``reconcile()`` found, rule by rule."""
-
-    rules: tuple[RuleReport, ...] = ()
-    check: bool = False
-
-    @property
-    def scanned(self) -> int:
-        return sum(each.scanned for each in self.rules)
-
-    @property
-    def drifted(self) -> int:
-        return sum(each.drifted for each in self.rules)
-
-    @property
-    def repaired(self) -> int:
-        return sum(each.repaired for each in self.rules)
-
-    @property
-    def ok(self) -> bool:
-        """No drift is left."""
-        return self.drifted == self.repaired
-
-
-@dataclass(slots=True)
-class Interrupted(Exception):
-    """A run was stopped between two chunks, by the user or because the database was gone.
-
-    ``after``: the last primary key that was done.
-    """
-
-    labels: tuple[str, ...]
-    after: Any
-    report: Report
 
 
 @async_unsafe("In async code call areconcile().")
@@ -118,6 +60,10 @@ def reconcile(
     using: str | None = None,
     progress: Progress | None = None,
     start_after: Any = None,
+    where: Where | None = None,
+    sample: int | None = None,
+    max_seconds: float | None = None,
+    sleep: float = 0,
 ) -> Report:
     """Recompute synced fields, and repair those that drifted.
 
@@ -127,14 +73,19 @@ def reconcile(
     or what a queryset says by ``using()``. ``progress`` is called with the model's label, the rows
     done and the rows in all. ``start_after`` resumes behind a primary key.
 
+    ``where`` keeps to the target rows that a ``Q`` describes, or a function that is called with
+    each target model and returns one. ``sample`` keeps to so many rows of each model, drawn at
+    random. After ``max_seconds`` no further chunk is begun: the report says what is ``left``.
+    ``sleep`` is the pause between two chunks, in seconds.
+
     Raises ``BrokenRules`` where a selected rule has an error, ``LookupError`` for a label that
     names no rule, ``NotMigrated`` where the tables are missing, and ``Interrupted`` where it is
     stopped.
     """
-    reports: dict[str, RuleReport] = {}
-    for _ in run_all(reports, selection, check, batch_size, using, progress, start_after):
+    run = Run(selection, check, batch_size, using, progress, start_after, where, sample)
+    for _ in run.carry_out(Pace(max_seconds, sleep)):
         pass
-    return Report(tuple(reports.values()), check)
+    return run.report()
 
 
 async def areconcile(
@@ -144,51 +95,90 @@ async def areconcile(
     using: str | None = None,
     progress: Progress | None = None,
     start_after: Any = None,
+    where: Where | None = None,
+    sample: int | None = None,
+    max_seconds: float | None = None,
+    sleep: float = 0,
 ) -> Report:
     """``reconcile()`` for async code. Between two chunks other tasks can use the database; a task
     that is cancelled finishes its chunk.
     """
-    reports: dict[str, RuleReport] = {}
-    chunks = run_all(reports, selection, check, batch_size, using, progress, start_after)
+    run = Run(selection, check, batch_size, using, progress, start_after, where, sample)
+    chunks = run.carry_out(Pace(max_seconds))
     while await carried_out(sync_to_async(partial(next, chunks, END))()) is not END:
-        pass
-    return Report(tuple(reports.values()), check)
+        if sleep:  # Not in the thread, which is there for other tasks too.
+            await asyncio.sleep(sleep)
+    return run.report()
 
 
-def run_all(
-    reports: dict[str, RuleReport],
-    selection: Iterable[Selection],
-    check: bool,
-    batch_size: int | None,
-    using: str | None,
-    progress: Progress | None,
-    start_after: Any,
-) -> Iterator[None]:
-    """Reconcile model after model, and chunk by chunk."""
-    tasks = list(plan_tasks(selection, using))
-    for task in tasks:
-        for rule in task.rules:
-            known = rule.field.attname in task.values
-            note = "" if known else NOT_RECONCILABLE
-            reports[rule.label] = RuleReport(rule.label, reconcilable=known, note=note)
-    for alias in {task.queryset.db for task in tasks}:
-        if (waiting := pending.known(connections[alias])) is not None:
-            waiting.flush()
-    for number, task in enumerate(tasks):
-        position = task.key(start_after) if number == 0 else None
-        try:
-            done = run(task, reports, check, batch_size or BATCH_SIZE, progress, position)
-            for last in done:
-                position = last
-                yield
-        except (KeyboardInterrupt, DatabaseError, InterfaceError) as reason:
-            if isinstance(reason, DatabaseError):
-                refuse_unmigrated(task, reason)
-            if isinstance(reason, DatabaseError) and not isinstance(reason, OperationalError):
-                raise
-            labels = tuple(rule.label for each in tasks[number:] for rule in each.rules)
-            report = Report(tuple(reports.values()), check)
-            raise Interrupted(labels, position, report) from reason
+@dataclass(slots=True)
+class Run:
+    """What ``reconcile()`` is told, and what it has found so far."""
+
+    selection: Iterable[Selection]
+    check: bool
+    batch_size: int | None
+    using: str | None
+    progress: Progress | None
+    start_after: Any
+    where: Where | None
+    sample: int | None
+    reports: dict[str, RuleReport] = field(default_factory=dict)
+    left: tuple[str, ...] = ()
+    after: Any = None
+
+    def report(self) -> Report:
+        return Report(tuple(self.reports.values()), self.check, self.left, self.after)
+
+    def carry_out(self, pace: Pace) -> Iterator[None]:
+        """Reconcile model after model, and chunk by chunk."""
+        tasks = self.tasks()
+        for number, task in enumerate(tasks):
+            position = task.key(self.start_after) if number == 0 else None
+            try:
+                for last in self.chunks_of(task, position, pace):
+                    position = last
+                    yield
+            except TimeIsUp:
+                self.leave(tasks[number:], position)
+                return
+            except (KeyboardInterrupt, DatabaseError, InterfaceError) as reason:
+                if isinstance(reason, DatabaseError):
+                    refuse_unmigrated(task, reason)
+                if isinstance(reason, DatabaseError) and not isinstance(reason, OperationalError):
+                    raise
+                self.leave(tasks[number:], position)
+                raise Interrupted(self.left, position, self.report()) from reason
+
+    def tasks(self) -> list[Task]:
+        """What is to be done, with a report for each rule; what waits is written."""
+        self.refuse_nonsense()
+        tasks = list(plan_tasks(self.selection, self.using, self.where))
+        for task in tasks:
+            for rule in task.rules:
+                known = rule.field.attname in task.values
+                note = "" if known else NOT_RECONCILABLE
+                self.reports[rule.label] = RuleReport(rule.label, reconcilable=known, note=note)
+        for alias in {task.queryset.db for task in tasks}:
+            if (waiting := pending.known(connections[alias])) is not None:
+                waiting.flush()
+        return tasks
+
+    def chunks_of(self, task: Task, position: Any, pace: Pace) -> Iterator[Any]:
+        if self.sample is not None and task.values:
+            task = replace(task, queryset=sampled(task.queryset, self.sample))
+        size = self.batch_size or BATCH_SIZE
+        return run(task, self.reports, self.check, size, self.progress, position, pace)
+
+    def leave(self, tasks: Iterable[Task], after: Any) -> None:
+        self.left = tuple(rule.label for each in tasks for rule in each.rules)
+        self.after = after
+
+    def refuse_nonsense(self) -> None:
+        if self.sample is not None and self.sample < 1:
+            raise ValueError("A sample has at least 1 row.")
+        if self.sample is not None and self.start_after is not None:
+            raise ValueError("A sample is drawn from all rows, and cannot start behind one.")
 
 
 def refuse_unmigrated(task: Task, reason: DatabaseError) -> None:
@@ -210,6 +200,7 @@ def run(
     batch_size: int,
     progress: Progress | None,
     after: Any,
+    pace: Pace | None = None,
 ) -> Iterator[Any]:
     """Reconcile chunk by chunk; yields the last primary key of each chunk that is done."""
     labels = {rule.field.attname: rule.label for rule in task.rules}
@@ -220,6 +211,8 @@ def run(
     handle, adapts = look if check else repair_candidates, task.at_once and not check
     first = min(FIRST, batch_size) if adapts else batch_size
     for chunk in chunks(task, chain([first], repeat(batch_size)), after):
+        if pace is not None:
+            pace.wait()
         found = persistently(partial(handle, task, chunk.rows), task.queryset.db)
         done += chunk.number
         for label in labels.values():

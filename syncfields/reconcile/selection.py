@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
 from typing import Any
 
+from django.core.exceptions import FieldError
 from django.db import router
 from django.db.models import Model, Q, QuerySet
 
@@ -20,6 +21,8 @@ from syncfields.sql.trees import for_writing, rows, rows_with, tables
 from syncfields.targets import drift
 
 Selection = str | type[Model] | QuerySet[Any]
+Where = Q | Callable[[type[Model]], Q]
+"""A condition on target rows, or what says it for each target model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,9 @@ class Selected:
             yield some, rows(model, using).filter(reduce(or_, chosen))
 
 
-def plan_tasks(selection: Iterable[Selection], using: str | None) -> Iterator[Task]:
+def plan_tasks(
+    selection: Iterable[Selection], using: str | None, where: Where | None = None
+) -> Iterator[Task]:
     """One task for each target model, those that others read first."""
     plan = registry.plan()
     chosen: dict[type[Model], dict[str, Selected]] = {}
@@ -89,7 +94,19 @@ def plan_tasks(selection: Iterable[Selection], using: str | None) -> Iterator[Ta
         model = maintenance.target
         for alias, part in chosen.pop(model, {}).items():
             for rules, queryset in part.parts(model, alias):
-                yield plan_task(model, rules, queryset)
+                yield plan_task(model, rules, kept_to(queryset, where))
+
+
+def kept_to(queryset: QuerySet[Any], where: Where | None) -> QuerySet[Any]:
+    """Only those target rows that are described. Raises ``FieldError`` where none can be."""
+    if where is None:
+        return queryset
+    model = queryset.model
+    try:
+        condition = where if isinstance(where, Q) else where(model)
+        return own_rows(model, queryset.db, queryset.filter(condition)) if condition else queryset
+    except FieldError as error:
+        raise FieldError(f"Of {model._meta.label} rows cannot be chosen so: {error}") from error
 
 
 def own_rows(model: type[Model], using: str, queryset: QuerySet[Any]) -> QuerySet[Any]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import re
 import shlex
+import signal
 import subprocess
 import sys
 
@@ -15,9 +18,19 @@ from django.db import OperationalError, connections
 
 from syncfields import Interrupted, reconcile, unsynced
 from syncfields.management.commands import reconcile as module
+from syncfields.reconcile.pace import Pace
 from syncfields.testing import assert_in_sync
 from tests.menagerie import write_behind
-from tests.testapp.models import Book, City, Customer, Publisher, Seat, Shelf, Team, Wallet
+from tests.testapp.models import (
+    Book,
+    City,
+    Customer,
+    Publisher,
+    Seat,
+    Shelf,
+    Team,
+    Wallet,
+)
 
 # Checks ask each database what it is.
 pytestmark = pytest.mark.django_db(databases="__all__")
@@ -84,6 +97,10 @@ def test_1_where_something_has_drifted():
         ("--database", "nowhere"),
         ("--batch-size", "0"),
         ("testapp.Shelf", "--start-after", "abc"),
+        ("--sample", "0"),
+        ("--sample", "5", "--start-after", "7"),
+        ("--max-seconds", "0"),
+        ("--sleep", "-1"),
     ],
     ids=" ".join,
 )
@@ -149,12 +166,146 @@ def test_130_where_the_user_stops_it(monkeypatch):
     assert "Stopped between two chunks; what was done is committed. Resume with:" in error
 
 
+def test_143_where_the_process_is_told_to_end(monkeypatch):
+    drift()
+    monkeypatch.setattr(Pace, "wait", lambda self: signal.raise_signal(signal.SIGTERM))
+    before = signal.getsignal(signal.SIGTERM)
+
+    code, _, error = run("testapp.Shelf")
+
+    assert code == 143
+    assert "Stopped between two chunks; what was done is committed. Resume with:" in error
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_4_where_time_was_up():
+    for _ in range(3):
+        Shelf.objects.create()
+
+    code, out, _ = run("testapp.Shelf", "--batch-size=1", "--max-seconds=0.000001")
+
+    assert code == 4
+    assert out.endswith(
+        "Not all was looked at. Go on with:\n  manage.py reconcile testapp.Shelf.book_count "
+        "testapp.Shelf.page_sum --batch-size=1 --max-seconds=1e-06 "
+        f"--start-after={Shelf.objects.order_by('pk')[0].pk}\n"
+    )
+
+
+def test_1_where_time_was_up_and_drift_was_found():
+    drift()
+    Shelf.objects.create()
+
+    assert run("testapp.Shelf", "--check", "--batch-size=1", "--max-seconds=0.000001")[0] == 1
+
+
+# Which rows --------------------------------------------------------------------------------------
+
+
+def checked(*arguments):
+    """How many rows were looked at for each rule."""
+    code, out, error = run("--check", "--format=json", *arguments)
+    assert code in (0, 1), error
+    return {each["scanned"] for each in json.loads(out)["rules"] if each["reconcilable"]}
+
+
+def test_where_only_repairs_what_it_names():
+    first, second = Shelf.objects.create(), Shelf.objects.create()
+    write_behind(Shelf, book_count=7)
+
+    assert run("testapp.Shelf", f"--where=pk={first.pk}")[0] == 0
+
+    assert list(Shelf.objects.order_by("pk").values_list("book_count", flat=True)) == [0, 7]
+    assert second.pk > first.pk
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("nothing__gte=5", "Cannot resolve keyword 'nothing' into field"),
+        ("page_sum", "'page_sum' is no lookup"),
+        ("page_sum__isnull=perhaps", "neither true nor false"),
+        ("pk=abc", "abc"),
+        ("page_sum__nothing=5", "nothing"),
+    ],
+)
+def test_2_where_a_lookup_is_none(given, said):
+    code, _, error = run("testapp.Shelf", f"--where={given}")
+
+    assert code == 2
+    assert said in error
+
+
+def test_a_sample_looks_at_as_many_rows():
+    for _ in range(10):
+        Shelf.objects.create()
+
+    assert checked("testapp.Shelf", "--sample=4") == {4}
+    assert checked("testapp.Shelf", "--sample=40") == {10}
+
+
+def test_the_command_that_goes_on_has_the_same_options():
+    for _ in range(3):
+        Shelf.objects.create()
+    arguments = [
+        "testapp.Shelf.book_count",
+        "--check",
+        "--database=default",
+        "--batch-size=1",
+        "--where=pk__gt=0",
+        "--where=book_count__in=0,1",
+        "--max-seconds=0.001",
+        "--sleep=0.002",
+    ]
+
+    _, out, _ = run(*arguments)
+
+    after = Shelf.objects.order_by("pk")[0].pk
+    assert shlex.split(out.splitlines()[-1])[2:] == [*arguments, f"--start-after={after}"]
+
+
+# What it prints ----------------------------------------------------------------------------------
+
+
+def test_the_last_line_says_it_all():
+    drift()
+
+    assert re.fullmatch(
+        r"testapp.Shelf.book_count: 1 of 1 row\(s\) drifted\n"
+        r"  pk \d+: stored 0, expected 1\n"
+        r"1 rule\(s\), 1 value\(s\) looked at in \d+\.\d s: 1 value\(s\) of 1 rule\(s\) "
+        r"have drifted\.\n",
+        run("testapp.Shelf.book_count", "--check")[1],
+    )
+    assert re.fullmatch(
+        r"4 rule\(s\), 0 value\(s\) looked at in \d+\.\d s: 0 value\(s\) repaired\.\n",
+        run("testapp.Wallet", "--where=pk=0")[1],
+    )
+
+
+def test_json_lines():
+    drift()
+
+    _, out, _ = run("testapp.Shelf", "--check", "--format=jsonl")
+
+    *rules, last = [json.loads(line) for line in out.splitlines()]
+    assert [each["rule"] for each in rules] == [
+        each.label for each in reconcile("testapp.Shelf", check=True).rules
+    ]
+    assert {
+        "rules": len(rules),
+        "drifted": 2,
+        "ok": False,
+        "finished": True,
+    }.items() <= last.items()
+
+
 # Resumed -----------------------------------------------------------------------------------------
 
 
 def resumed(stop):
     """Carry out the command that goes on, as a shell would take it."""
-    _, _, *arguments = shlex.split(module.resume(stop))
+    _, _, *arguments = shlex.split(module.resume(stop.report))
     out = io.StringIO()
     call_command("reconcile", *arguments, stdout=out, no_progress=True, verbosity=2)
     return out.getvalue()
@@ -229,7 +380,7 @@ def test_resumed_behind_a_key_of_several_columns():
         reconcile("testapp.Seat.team_name", batch_size=1, progress=stopping(Seat, 3))
     assert stopped.value.after == (team.pk, 2)
 
-    assert module.resume(stopped.value) == (
+    assert module.resume(stopped.value.report) == (
         f"manage.py reconcile testapp.Seat.team_name '--start-after=[{team.pk}, 2]'"
     )
     resumed(stopped.value)

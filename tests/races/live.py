@@ -12,7 +12,7 @@ from django.apps import apps
 from django.db import DatabaseError, connection
 
 from syncfields import Report, reconcile
-from syncfields.reconcile.repair import Interrupted
+from syncfields.reconcile.reports import Interrupted
 from tests.races import workers
 from tests.races.refusals import TRANSIENT, meaning
 from tests.races.workers import Load, Target, Told

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from syncfields import Tally, reconcile, unsynced
 from syncfields.declare.rules import collect
-from syncfields.reconcile.repair import Interrupted
+from syncfields.reconcile.reports import Interrupted
 from syncfields.signals import drift_found
 from syncfields.testing import assert_in_sync
 from tests.menagerie import populate, write_behind, wrong_value

@@ -4,23 +4,38 @@ from __future__ import annotations
 
 import json
 import shlex
+import signal
 import sys
+import time
 from argparse import ArgumentParser
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from types import MappingProxyType
+from typing import Any, NoReturn
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import FieldError, ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from syncfields.exceptions import BrokenRules, NotMigrated
+from syncfields.management.lookups import condition
 from syncfields.management.progress import Bar
-from syncfields.reconcile.repair import BATCH_SIZE, Interrupted, Report, RuleReport, reconcile
+from syncfields.reconcile.repair import BATCH_SIZE, reconcile
+from syncfields.reconcile.reports import Interrupted, Report, RuleReport
 
 # What --check found. Python itself exits with 1 after an error, so that errors get another code.
 DRIFTED = 1
 FAILED = 2
 STOPPED = 3
-STOPPED_BY_USER = 130
+UNFINISHED = 4
+# As a shell says it of a process that a signal has ended.
+STOPPED_BY_USER = 128 + signal.SIGINT
+TERMINATED = 128 + signal.SIGTERM
+
+
+class Terminated(KeyboardInterrupt):
+    """The process was told to end: by systemd, by a container, by ``timeout``."""
 
 
 class Command(BaseCommand):
@@ -39,7 +54,7 @@ class Command(BaseCommand):
             action="store_true",
             help="Write nothing, and exit with 1 if any value has drifted.",
         )
-        parser.add_argument("--format", choices=["text", "json"], default="text")
+        parser.add_argument("--format", choices=["text", "json", "jsonl"], default="text")
         parser.add_argument(
             "--database", help="A database alias; by default the one that each model is written to."
         )
@@ -51,6 +66,30 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--start-after", metavar="PK", help="Resume the first model behind this primary key."
+        )
+        parser.add_argument(
+            "--where",
+            action="append",
+            default=[],
+            metavar="LOOKUP=VALUE",
+            help="Only rows of the models selected that match, as created__gte=2026-01-01; may be "
+            "given several times.",
+        )
+        parser.add_argument(
+            "--sample", type=int, metavar="N", help="Only N rows of each model, drawn at random."
+        )
+        parser.add_argument(
+            "--max-seconds",
+            type=float,
+            metavar="SECONDS",
+            help="Begin no further chunk after that time, and exit with 4 if some are left.",
+        )
+        parser.add_argument(
+            "--sleep",
+            type=float,
+            default=0,
+            metavar="SECONDS",
+            help="Pause between two chunks, for the sake of others.",
         )
         parser.add_argument(
             "--no-progress", action="store_true", help="Show no progress bar on a terminal."
@@ -80,50 +119,74 @@ class Command(BaseCommand):
         database: str | None = None,
         batch_size: int = BATCH_SIZE,
         start_after: str | None = None,
+        where: Sequence[str] = (),
+        sample: int | None = None,
+        max_seconds: float | None = None,
+        sleep: float = 0,
         no_progress: bool = False,
         verbosity: int = 1,
         **options: Any,
     ) -> None:
-        if batch_size < 1:
-            raise CommandError("--batch-size must be at least 1.")
-        if database is not None and database not in connections:
-            raise CommandError(
-                f"There is no database {database!r} (default: {DEFAULT_DB_ALIAS!r})."
-            )
-        progress = (
-            None
-            if no_progress or format == "json" or not verbosity
-            else Bar(self.stderr, lines=verbosity > 1)
-        )
+        refuse_nonsense(batch_size, database, sample, max_seconds, sleep)
+        quiet = no_progress or format != "text" or not verbosity
+        progress = None if quiet else Bar(self.stderr, lines=verbosity > 1)
+        self.started = time.monotonic()
+        self.again = {
+            "--check": check,
+            "--database": database,
+            "--batch-size": batch_size if batch_size != BATCH_SIZE else None,
+            "--where": where,
+            "--sample": sample,
+            "--max-seconds": max_seconds,
+            "--sleep": sleep,
+        }
         try:
-            report = reconcile(
-                *(options.get("labels") or labels),
-                check=check,
-                batch_size=batch_size,
-                using=database,
-                progress=progress,
-                start_after=start_after,
-            )
-        except (BrokenRules, NotMigrated, LookupError, ValueError, ValidationError) as error:
+            with ending_between_chunks():
+                report = reconcile(
+                    *(options.get("labels") or labels),
+                    check=check,
+                    batch_size=batch_size,
+                    using=database,
+                    progress=progress,
+                    start_after=start_after,
+                    where=partial(condition, given=where) if where else None,
+                    sample=sample,
+                    max_seconds=max_seconds,
+                    sleep=sleep,
+                )
+        except (BrokenRules, NotMigrated, LookupError, ValueError, FieldError) as error:
             raise CommandError(str(error)) from error
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
         except Interrupted as stop:
             self.show(stop.report, format, verbosity)
-            by_user = isinstance(stop.__cause__, KeyboardInterrupt)
-            reason = "Stopped between two chunks" if by_user else str(stop.__cause__).strip()
-            raise CommandError(
-                f"{reason}; what was done is committed. Resume with:\n  {resume(stop)}",
-                returncode=STOPPED_BY_USER if by_user else STOPPED,
-            ) from None
+            self.stop(stop)
         finally:
             if progress is not None:
                 progress.close()
         self.show(report, format, verbosity)
         if check and report.drifted:
             raise SystemExit(DRIFTED)
+        if not report.finished:
+            raise SystemExit(UNFINISHED)
+
+    def stop(self, stop: Interrupted) -> NoReturn:
+        reason: Any = stop.__cause__
+        text, code = str(reason).strip(), STOPPED
+        if isinstance(reason, KeyboardInterrupt):
+            text = "Stopped between two chunks"
+            code = TERMINATED if isinstance(reason, Terminated) else STOPPED_BY_USER
+        raise CommandError(
+            f"{text}; what was done is committed. Resume with:\n  "
+            + resume(stop.report, self.again),
+            returncode=code,
+        ) from None
 
     def show(self, report: Report, format: str, verbosity: int) -> None:
-        if format == "json":
-            self.stdout.write(json.dumps(as_json(report), default=str, indent=2))
+        if format != "text":
+            for line in as_lines(report) if format == "jsonl" else [as_json(report)]:
+                indent = 2 if format == "json" else None
+                self.stdout.write(json.dumps(line, default=str, indent=indent))
             return
         if not verbosity:
             return
@@ -132,13 +195,21 @@ class Command(BaseCommand):
                 self.stdout.write(f"{each.label}: {each.note}")
             elif each.drifted or verbosity > 1:
                 self.show_rule(each, verbosity)
-        if report.check:
-            outcome = f"{report.drifted} value(s) have drifted"
-        else:
-            outcome = f"{report.repaired} value(s) repaired"
         style = self.style.SUCCESS if report.ok else self.style.ERROR
-        rules = f"{len(report.rules)} rule(s), {report.scanned} value(s) looked at"
-        self.stdout.write(style(f"{rules}: {outcome}."))
+        self.stdout.write(style(self.summary(report)))
+
+    def summary(self, report: Report) -> str:
+        """The last line, or lines: what a mail of cron is read for."""
+        drifted = sum(bool(each.drifted) for each in report.rules)
+        of = f" of {drifted} rule(s)" if drifted else ""
+        outcome = f"{report.repaired} value(s){of} repaired"
+        if report.check:
+            outcome = f"{report.drifted} value(s){of} have drifted"
+        looked = f"{len(report.rules)} rule(s), {report.scanned} value(s) looked at"
+        found = f"{looked} in {time.monotonic() - self.started:.1f} s: {outcome}."
+        if report.finished:
+            return found
+        return f"{found} Not all was looked at. Go on with:\n  {resume(report, self.again)}"
 
     def show_rule(self, rule: RuleReport, verbosity: int) -> None:
         verb = "repaired" if rule.repaired else "drifted"
@@ -147,10 +218,58 @@ class Command(BaseCommand):
             self.stdout.write(f"  pk {each.pk}: stored {each.stored}, expected {each.expected}")
 
 
-def resume(stop: Interrupted) -> str:
-    """The command that goes on where a run was stopped, as a shell takes it."""
-    after = () if stop.after is None else (f"--start-after={as_text(stop.after)}",)
-    return shlex.join(["manage.py", "reconcile", *stop.labels, *after])
+@contextmanager
+def ending_between_chunks() -> Iterator[None]:
+    """Let SIGTERM stop the run as Ctrl-C does; only the main thread can be told of signals."""
+
+    def stop(*_: object) -> NoReturn:
+        raise Terminated
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def refuse_nonsense(
+    batch_size: int,
+    database: str | None,
+    sample: int | None,
+    max_seconds: float | None,
+    sleep: float,
+) -> None:
+    if batch_size < 1:
+        raise CommandError("--batch-size must be at least 1.")
+    if database is not None and database not in connections:
+        raise CommandError(f"There is no database {database!r} (default: {DEFAULT_DB_ALIAS!r}).")
+    if sample is not None and sample < 1:
+        raise CommandError("--sample must be at least 1.")
+    if max_seconds is not None and max_seconds <= 0:
+        raise CommandError("--max-seconds must be more than 0.")
+    if sleep < 0:
+        raise CommandError("--sleep must not be negative.")
+
+
+def resume(report: Report, given: Mapping[str, Any] = MappingProxyType({})) -> str:
+    """The command that goes on where a run was stopped, as a shell takes it, with the same
+    options. A sample is drawn anew.
+    """
+    options = [option for name, value in given.items() for option in told(name, value)]
+    if report.after is not None and not given.get("--sample"):
+        options.append(f"--start-after={as_text(report.after)}")
+    return shlex.join(["manage.py", "reconcile", *report.left, *options])
+
+
+def told(name: str, value: Any) -> list[str]:
+    if value is True:
+        return [name]
+    values = value if isinstance(value, (list, tuple)) else [value] if value else []
+    return [f"{name}={each}" for each in values]
 
 
 def as_text(key: Any) -> str:
@@ -161,20 +280,31 @@ def as_json(report: Report) -> dict[str, Any]:
     return {
         "check": report.check,
         "ok": report.ok,
+        "finished": report.finished,
+        "left": list(report.left),
+        "after": report.after,
         "drifted": report.drifted,
         "repaired": report.repaired,
-        "rules": [
-            {
-                "rule": each.label,
-                "reconcilable": each.reconcilable,
-                "note": each.note,
-                "scanned": each.scanned,
-                "drifted": each.drifted,
-                "repaired": each.repaired,
-                "examples": [
-                    {"pk": d.pk, "stored": d.stored, "expected": d.expected} for d in each.examples
-                ],
-            }
-            for each in report.rules
+        "rules": list(map(rule_as_json, report.rules)),
+    }
+
+
+def as_lines(report: Report) -> Iterator[dict[str, Any]]:
+    """One for each rule, and a last one of all together."""
+    yield from map(rule_as_json, report.rules)
+    yield {**as_json(report), "rules": len(report.rules), "scanned": report.scanned}
+
+
+def rule_as_json(rule: RuleReport) -> dict[str, Any]:
+    return {
+        "rule": rule.label,
+        "reconcilable": rule.reconcilable,
+        "note": rule.note,
+        "scanned": rule.scanned,
+        "drifted": rule.drifted,
+        "repaired": rule.repaired,
+        "examples": [
+            {"pk": each.pk, "stored": each.stored, "expected": each.expected}
+            for each in rule.examples
         ],
     }
