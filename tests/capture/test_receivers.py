@@ -3,12 +3,53 @@
 from __future__ import annotations
 
 import pytest
+from django.db import models
+from django.db.models import Count
 from django.db.models.signals import post_save, pre_save
 
+from syncfields import synced
+from tests.ownmodels import kept, models_of, own_apps, rules_of, tables
 from tests.testapp.models import Book, Shelf
 from tests.truth import assert_truth
 
 pytestmark = pytest.mark.django_db
+APPS = own_apps("receivers")
+
+
+class Own(models.Model):
+    class Meta:
+        abstract = True
+        apps = APPS
+        app_label = "receivers"
+
+
+class Chain(Own):
+    n = synced(models.IntegerField(default=0), Count("shops"))
+
+
+class Shop(Own):
+    chain = models.ForeignKey(Chain, models.CASCADE, related_name="shops")
+
+
+class Numbered(models.IntegerField):
+    """Asks the database for its value when it is about to be saved."""
+
+    def pre_save(self, model_instance, add):
+        value = Chain.objects.values_list("n", flat=True).get(pk=model_instance.chain_id)
+        setattr(model_instance, self.attname, value)
+        return value
+
+
+class Branch(Shop):
+    """No rule reads this table, whose row is written after the one that a rule does read."""
+
+    number = Numbered(null=True)
+
+
+@pytest.fixture(scope="module")
+def shops(django_db_setup, django_db_blocker):
+    with tables(django_db_blocker, models_of(APPS)):
+        yield
 
 
 @pytest.fixture
@@ -77,3 +118,26 @@ def test_signals_sent_by_hand_after_a_bulk_write_count_nothing():
 
     assert Shelf.objects.values_list("book_count", "page_sum").get(pk=other.pk) == (2, 23)
     assert_truth()
+
+
+def test_a_field_that_asks_the_database_sees_what_was_written_before(shops):
+    del shops
+    with kept(rules_of(APPS)):
+        chain = Chain.objects.create()
+        for number in (1, 2):
+            branch = Branch.objects.create(chain=chain)
+
+            assert branch.number == number
+        branch.chain = Chain.objects.create()
+        branch.save()
+        assert branch.number == 1
+
+
+def test_a_model_whose_rules_hold_no_longer_has_no_receiver(shops):
+    del shops
+    with kept(rules_of(APPS)):
+        assert post_save.has_listeners(Shop)
+        assert pre_save.has_listeners(Chain)
+
+    assert not post_save.has_listeners(Shop)
+    assert not pre_save.has_listeners(Chain)

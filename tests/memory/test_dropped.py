@@ -12,6 +12,7 @@ from django.db.models.signals import post_init, post_save
 from model_utils import FieldTracker
 
 from syncfields import coalesce, flush, synced, unsynced
+from syncfields.memory import dropped
 from syncfields.plan import registry
 from tests.ownmodels import empty, kept_by, own_apps, stored
 from tests.statements import sent
@@ -401,6 +402,17 @@ def test_a_clone_is_a_row_of_its_own(shop):
 
     assert shown(shop) == (0, 0, None)
     assert stored(Shop, shop.pk, "n") == {"n": 0}
+
+
+def test_a_row_to_be_reads_nothing_of_the_row_that_has_its_key(shop):
+    other = Shop.objects.create()
+    Sale.objects.create(shop=other, amount=3)
+    Sale.objects.create(shop=shop, amount=5)
+    assert "most" in dropped.missing(shop)
+
+    shop.pk, shop._state.adding = other.pk, True
+
+    assert shop.most is None
 
 
 def test_unsynced_saves_what_is_assigned_and_what_was_true(shop):

@@ -189,6 +189,7 @@ SUBQUERIES = {
     "not those": (lambda toys: Exists(toys.exclude(box=OuterRef("pk"))), None),
     "greater": (lambda toys: Exists(toys.filter(box__gt=OuterRef("pk"))), None),
     "no key": (lambda toys: Exists(toys.filter(w=OuterRef("pk"))), None),
+    "of the row alone": (lambda toys: Exists(toys.filter(Exact(OuterRef("size"), 5))), None),
     "of the room": (lambda toys: Exists(toys.filter(box__room=OuterRef("room"))), None),
 }
 

@@ -7,7 +7,8 @@ import random
 import pytest
 from django.db import models
 from django.db.models import Avg, Case, Count, F, Max, Min, Q, Sum, Value, When
-from django.db.models.functions import Length
+from django.db.models.functions import Coalesce, Length
+from django.db.models.lookups import Exact
 
 from syncfields.declare.rules import Declaration, Rule
 from syncfields.maintenance.changes import Change
@@ -351,7 +352,13 @@ def test_many_rows_with_different_targets_are_read_as_one():
 @pytest.mark.parametrize("rich", [True, False])
 @pytest.mark.parametrize(
     "condition",
-    [~Q(**{RICH: True}), Q(**{f"{RICH}__isnull": True}), Q(**{RICH: True}), Q(**{RICH: False})],
+    [
+        ~Q(**{RICH: True}),
+        Q(**{f"{RICH}__isnull": True}),
+        Q(**{RICH: True}),
+        Q(**{RICH: False}),
+        Q(Exact(Coalesce(F(RICH), Value(False)), False)),
+    ],
     ids=str,
 )
 @pytest.mark.django_db
