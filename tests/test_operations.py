@@ -23,7 +23,7 @@ from syncfields.management import progress
 from syncfields.operations import Backfill
 from syncfields.signals import synced
 from syncfields.testing import assert_in_sync
-from tests.grown.models import Customer, Line, Order
+from tests.grown.models import Customer, Line, Order, with_rules
 from tests.menagerie import write_behind
 
 pytestmark = pytest.mark.django_db(databases=["default", "other"])
@@ -39,6 +39,12 @@ def migrate(target=None, **options):
     name = () if target is None else (target,)
     call_command("migrate", "grown", *name, **{"verbosity": 0, "stdout": out, **options})
     return out.getvalue()
+
+
+@pytest.fixture(autouse=True)
+def rules():
+    with with_rules():
+        yield
 
 
 @pytest.fixture
