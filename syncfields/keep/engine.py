@@ -94,13 +94,15 @@ class Keeping:
             self.contributions.before()
 
     def is_held(self, change: Change) -> bool:
-        """Whether all that the write of a row will touch is locked, by now; or of several rows, all
-        that follows from a write that has led to these.
+        """Whether all that the write of a row, or of new ones, will touch is locked, by now; or of
+        several rows, all that follows from a write that has led to these.
         """
         if self.held.has_all_of(change):
             change.locked = change.foreseen = True
             return True
-        if self.row is None or not (self.ways or self.maintenances):
+        if not (self.row is not None or change.kind == "insert"):
+            return False
+        if not (self.ways or self.maintenances):
             return False
         if self.held is NOTHING:
             self.held = foresight.lock(self.connection, change) or NOTHING
@@ -130,7 +132,8 @@ class Keeping:
         if effects is not None:
             self.collect(effects)
         else:
-            settle(self.connection, self.collect, at_once=self.repairs, held=self.held)
+            held = self.held.with_written(self.changes, registry.plan().targets.keys())
+            settle(self.connection, self.collect, at_once=self.repairs, held=held)
 
     def collect(self, effects: Effects) -> None:
         """Add to ``effects`` what the write did."""
@@ -306,8 +309,9 @@ def steps_of_insert(
     connection: Any = connections[using]
 
     def steps() -> Iterator[Result]:
-        held = foresight.lock(connection, change, starts=True) or NOTHING
-        late = initial.assign(using, change, instances, held)
+        start = initial.Start(using, change, instances)
+        held = foresight.lock(connection, change, start) or NOTHING
+        late = start.finish(held)
         both_ways = goes_both_ways(change.model) or connection.vendor == "mysql"
         if late and both_ways and not held.complete:
             lock_copied(using, [change], inserts=True)
@@ -315,6 +319,7 @@ def steps_of_insert(
             yield write()
         else:
             yield from others()
+        held = held.with_written([change], registry.plan().targets.keys()) if late else held
         for maintenance in late:
             evaluate(using, maintenance, set(change.pks), held)
             for instance in instances:
@@ -373,7 +378,7 @@ def write(using: str, update: Update, effects: Effects, held: Held) -> None:
     outcome = evaluating.write(using, update, returned=chains.returned(using, adding))
     keeping.collect(effects)
     if outcome.whole:
-        chains.add_on(using, update, adding, outcome.rows, effects)
+        chains.add_on(using, update, adding, outcome.rows, effects, held)
     for each in () if outcome.whole else adding:
         effects.stale[each] |= each.targets([change], using)
     if outcome.healed:
@@ -403,7 +408,7 @@ def evaluate(using: str, maintenance: Maintenance, pks: set[Any], held: Held = N
             paths = list(dict.fromkeys(path.forwards for path in paths))
         for path in paths if not held.complete else ():
             lock_path(path, using, pks)
-        recompute(using, maintenance, pks)
+        recompute(using, maintenance, pks, held)
 
 
 def recompute(

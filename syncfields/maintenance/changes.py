@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Literal
 
 from syncfields.declare.paths import Dependency, Model, Path
@@ -95,6 +96,27 @@ class Held:
     """The columns of targets, of which all is locked that follows when they are written."""
     complete: bool
     """Whether all rows were there whose keys were known."""
+    columns: Mapping[tuple[Model, str], Mapping[Any, Any]] = MappingProxyType({})
+    """What they hold in columns that were read, by primary key."""
+    answer: Sequence[Any] | None = None
+    """What was asked of them, in the statement that locked them."""
+
+    def with_written(self, changes: Iterable[Change], models: Collection[Model]) -> Held:
+        """With the rows of these models that are written by now: that locks them, too."""
+        written = [each for each in changes if each.model in models and each.kind != "delete"]
+        if not written:
+            return self
+        found = dict(self.rows)
+        for change in written:
+            found[change.model] = {*found.get(change.model, ()), *change.pks}
+        return replace(self, rows=found)
+
+    def read(self, model: Model, pks: Sequence[Any], names: Sequence[str]) -> list[Any] | None:
+        """Some columns of rows, behind their keys; None where they were not read."""
+        known = [self.columns.get((model, name), {}) for name in names]
+        if not all(pk in column for column in known for pk in pks):
+            return None
+        return [(pk, *(column[pk] for column in known)) for pk in pks]
 
     def has(self, model: Model, pks: Iterable[Any]) -> bool:
         held = self.rows.get(model, ())

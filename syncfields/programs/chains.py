@@ -15,9 +15,10 @@ from django.db.models import F
 
 from syncfields.declare.paths import column
 from syncfields.maintenance.base import Effects, Maintenance
-from syncfields.maintenance.changes import Change
+from syncfields.maintenance.changes import NOTHING, Change, Held
 from syncfields.maintenance.delta import Delta
 from syncfields.maintenance.direct import Direct, Part
+from syncfields.plan import registry
 from syncfields.plan.routes import columns_of_part, route
 from syncfields.sql import statements
 from syncfields.sql.locks import reading
@@ -67,13 +68,16 @@ def add_on(
     adding: Mapping[Maintenance, Direct],
     found: Sequence[Any],
     effects: Effects,
+    held: Held = NOTHING,
 ) -> None:
-    """Add what was added to rows to those that sum them up. ``found``: what the UPDATE returned."""
+    """Add what was added to rows to those that sum them up. ``found``: what the UPDATE returned;
+    where it cannot, the keys were read when the rows were locked, or are read now.
+    """
     if not adding:
         return
     keys = [*dict.fromkeys(way.key for way in adding.values())]
     if len(found) != len(update.pks):
-        found = list(reading(rows_with(update.target, using, update.pks).values_list("pk", *keys)))
+        found = keys_of(using, update, keys, held)
     for pk, *row in found:
         amounts, key_of = update.deltas.get(pk, {}), dict(zip(keys, row, strict=True))
         for way in adding.values():
@@ -81,3 +85,13 @@ def add_on(
             for part in way.parts if key is not None else ():
                 if amount := amounts.get(column(update.target, name_of(part.amount)).attname):
                     effects.add(way.maintenance.target, key, part.attname, part.sign * amount)
+
+
+def keys_of(using: str, update: Update, keys: Sequence[str], held: Held) -> Sequence[Any]:
+    """The keys that rows of a target hold, behind their own."""
+    is_kept = registry.plan().owned.get(update.target, {}).keys()
+    if is_kept.isdisjoint(keys):  # Else it may have been written since.
+        found = held.read(update.target, update.pks, keys)
+        if found is not None:
+            return found
+    return list(reading(rows_with(update.target, using, update.pks).values_list("pk", *keys)))

@@ -19,7 +19,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import Any
 
 from django.db import connections
@@ -37,6 +38,7 @@ from syncfields.plan import registry
 from syncfields.plan.routes import concerned
 from syncfields.programs import initial
 from syncfields.programs.order import beyond, comes_to_be_connected, is_loose, ranks
+from syncfields.sql import statements
 from syncfields.sql.fields import UNKNOWN, is_arrayed
 from syncfields.sql.locks import locking, must_write
 from syncfields.sql.statements import Statement, once
@@ -47,6 +49,20 @@ from syncfields.transactions import pending, scope
 
 class UnforeseenError(Exception):
     """Which rows a write will touch cannot be said before it, or not in the order of the tables."""
+
+
+class Starts(Enum):
+    """What begins with a write, as a new target."""
+
+    NOTHING = 0
+    ROW = 1
+    ROWS = 2
+
+    @classmethod
+    def of(cls, start: initial.Start | None) -> Starts:
+        if start is None:
+            return cls.NOTHING
+        return cls.ROW if len(start.instances) == 1 else cls.ROWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +94,11 @@ class Foresight:
     """The columns of targets, of which all is locked that follows when they are written."""
 
 
-def lock(connection: Any, change: Change, starts: bool = False) -> Held | None:
+def lock(connection: Any, change: Change, start: initial.Start | None = None) -> Held | None:
     """Lock all that the write of a row, or of new rows, will touch, these themselves apart. None,
     and nothing is locked, where that is not to be foreseen, or not needed.
 
-    ``starts``: what the synced fields of new rows begin with is read, and locked with it.
+    ``start``: what the synced fields of new rows begin with is read, and locked with it.
     """
     using = connection.alias
     if not connection.features.has_select_for_update or must_write(using):
@@ -93,16 +109,18 @@ def lock(connection: Any, change: Change, starts: bool = False) -> Held | None:
         return None
     if change.kind != "insert" and len(change.former) != 1:
         return None
-    found = foresight(using, change, starts)
+    found = foresight(using, change, Starts.of(start))
     if found is None or (keys := named_keys(using, change, found.steps)) is None:
         return None
     if not any(keys.values()):
         return None
-    lock_steps = lock_chained if connection.vendor == "postgresql" else lock_each
-    taken, complete = lock_steps(using, found.steps, keys)
-    complete = complete and all(taken[model] >= pks for model, pks in keys.items())
-    complete = complete and not change.unordered  # Rows that nobody has named may refer to it.
-    return Held(taken, found.whole, complete)
+    if connection.vendor == "postgresql":
+        held = lock_chained(using, found, keys, start)
+    else:
+        held = lock_each(using, found, keys, start)
+    are_there = all(pks <= {*held.rows[model]} for model, pks in keys.items())
+    # Rows that nobody has named may refer to one that was there before.
+    return replace(held, complete=held.complete and are_there and not change.unordered)
 
 
 def named_keys(using: str, change: Change, steps: Sequence[Step]) -> dict[Model, set[Any]] | None:
@@ -129,24 +147,38 @@ def keys_in(using: str, change: Change, named: Named) -> Iterator[Any]:
 
 
 def lock_each(
-    using: str, steps: Sequence[Step], keys: Mapping[Model, set[Any]]
-) -> tuple[dict[Model, set[Any]], bool]:
-    """One statement for each table."""
+    using: str,
+    found: Foresight,
+    keys: Mapping[Model, set[Any]],
+    start: initial.Start | None,
+) -> Held:
+    """One statement for each table, which reads the keys that lead on. The last one says as well
+    what a new row begins with, where that is read of rows that are locked by then.
+    """
     taken: dict[Model, set[Any]] = {}
-    led: dict[tuple[Model, str], set[Any]] = defaultdict(set)
-    complete = True
-    for step in steps:
-        wanted = keys[step.model].union(*(led[each] for each in step.led)) - {None}
-        names = leading_on(steps, step.model)
-        found: list[Any] = []
+    columns: dict[tuple[Model, str], dict[Any, Any]] = defaultdict(dict)
+    complete, answer = True, None
+    for step in found.steps:
+        led = (columns[each].values() for each in step.led)
+        wanted = keys[step.model].union(*led) - {None}
+        names = leading_on(found.steps, step.model)
+        rows: list[Any] = []
         if wanted:
             queryset = locking(rows_with(step.model, using, list(wanted)).order_by("pk"))
-            found = list(queryset.values_list("pk", *names))
-        taken[step.model] = {pk for pk, *_ in found}
+            statement, asked = statements.select(queryset.values_list("pk", *names)), None
+            if start is not None and step is found.steps[-1]:
+                asked = start.asked(taken.keys())
+            if asked is not None:
+                table = connections[using].ops.quote_name(step.model._meta.db_table)
+                statement = statement.joined(asked, table)
+            rows = statement.rows()
+            if asked is not None and rows:
+                answer = asked.converted(rows[0][1 + len(names) :], connections[using])
+        taken[step.model] = {row[0] for row in rows}
         complete = complete and taken[step.model] >= wanted
         for number, name in enumerate(names, 1):
-            led[step.model, name] = {row[number] for row in found}
-    return taken, complete
+            columns[step.model, name] = {row[0]: row[number] for row in rows}
+    return Held(taken, found.whole, complete, columns, answer)
 
 
 def leading_on(steps: Sequence[Step], model: Model) -> list[str]:
@@ -155,24 +187,29 @@ def leading_on(steps: Sequence[Step], model: Model) -> list[str]:
 
 
 def lock_chained(
-    using: str, steps: Sequence[Step], keys: Mapping[Model, set[Any]]
-) -> tuple[dict[Model, set[Any]], bool]:
-    """One statement for all."""
-    key = ("locks", using, tuple(steps))
+    using: str, found: Foresight, keys: Mapping[Model, set[Any]], start: initial.Start | None
+) -> Held:
+    """One statement for all, which says as well what a new row begins with."""
+    steps = found.steps
+    key = ("locks", using, steps)
     statement = once(key, lambda: Statement(using, *chain(using, steps)))
+    asked = start.asked({step.model for step in steps}) if start is not None else None
+    if asked is not None:
+        statement = statement.joined(asked)
     given = {str(number): list(keys[step.model]) for number, step in enumerate(steps)}
     for _ in range(2):
         row = statement.row(**given) or ()
         taken = {step.model: set(row[number] or ()) for number, step in enumerate(steps)}
-        found = iter(row[len(steps) :])
+        rest = iter(row[len(steps) :])
         complete = all(
-            taken[step.model].issuperset(set(next(found) or ()) - {None})
+            taken[step.model].issuperset(set(next(rest) or ()) - {None})
             for step in steps
             for _ in step.led
         )
         if complete:
             break
-    return taken, complete
+    answer = None if asked is None else asked.converted(tuple(rest), connections[using])
+    return Held(taken, found.whole, complete, answer=answer)
 
 
 def chain(using: str, steps: Sequence[Step]) -> tuple[str, list[Any]]:
@@ -211,7 +248,7 @@ def held(quote: Any, model: Model, name: str) -> str:
 # How the steps are found -------------------------------------------------------------------------
 
 
-def foresight(using: str, change: Change, starts: bool) -> Foresight | None:
+def foresight(using: str, change: Change, starts: Starts) -> Foresight | None:
     """The steps of a kind of write; None where there are none, or need not be."""
     key = (
         *("foresight", using, change.model, change.kind, change.columns),
@@ -220,11 +257,11 @@ def foresight(using: str, change: Change, starts: bool) -> Foresight | None:
     return once(key, lambda: find_foresight(using, change, starts))
 
 
-def find_foresight(using: str, change: Change, starts: bool) -> Foresight | None:
+def find_foresight(using: str, change: Change, starts: Starts) -> Foresight | None:
     tracing = Tracing(change.model)
     try:
-        if starts:
-            tracing.start(using, change)
+        if starts is not Starts.NOTHING:
+            tracing.start(using, change, is_one=starts is Starts.ROW)
         tracing.follow(change)
     except UnforeseenError:
         return None
@@ -267,17 +304,17 @@ class Tracing:
             self.lead(near, hop.model, key_of(hop, hop.model), as_written)
             near = hop.model
 
-    def start(self, using: str, change: Change) -> None:
-        """What new rows begin with, which is read of rows that they refer to."""
-        found = [
-            each.maintenance
-            for each in initial.beginnings(using, change)
-            if each.rows or each.late or each.late_if_unordered
-        ]
-        for path in initial.ahead(found):
-            self.along(None, path.hops, as_written=True)
-            self.copied |= dict.fromkeys(hop.model for hop in path.hops)
-            self.needed.update(hop.model for hop in path.hops[1:])
+    def start(self, using: str, change: Change, is_one: bool) -> None:
+        """What new rows begin with, which is read of rows that they refer to. One row next to a new
+        one is locked when it is read, before the INSERT.
+        """
+        for each in initial.beginnings(using, change):
+            if each.rows or each.late or each.late_if_unordered:
+                first = int(is_one and not each.late)
+                for path in initial.ahead([each.maintenance]):
+                    self.along(None, path.hops, as_written=True)
+                    self.copied |= dict.fromkeys(hop.model for hop in path.hops)
+                    self.needed.update(hop.model for hop in path.hops[first:])
 
     def follow(self, change: Change, near: Model | None = None) -> None:
         """From the rows of a change: those of a table, or the written row."""

@@ -8,7 +8,7 @@ Everything else, and what is not certain, is evaluated by the database after the
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -20,7 +20,7 @@ from django.db.models.constants import LOOKUP_SEP
 from django.db.models.sql import Query
 
 from syncfields.declare.ownership import warn
-from syncfields.declare.paths import Path, column, hop_along
+from syncfields.declare.paths import Hop, Path, column, hop_along
 from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.changes import NOTHING, Change, Held
 from syncfields.maintenance.copies import Copy
@@ -29,7 +29,7 @@ from syncfields.plan import newborn, registry
 from syncfields.sql import locks
 from syncfields.sql.fields import PLAIN, RELATIONS, is_plain, is_rounded, is_unclear, takes_none
 from syncfields.sql.locks import lock_far, locking, must_write
-from syncfields.sql.statements import once
+from syncfields.sql.statements import Statement, once
 from syncfields.sql.trees import Typed, nodes, references, replaced, rows
 
 LONG_AGO = dt.datetime(2000, 1, 1, tzinfo=dt.timezone.utc)
@@ -104,30 +104,78 @@ def start_of_counting(field: Any) -> Any:
     return 0 if default in ("", None) and not field.null else default
 
 
-def assign(
-    using: str, change: Change, instances: Sequence[Model], held: Held = NOTHING
-) -> list[Maintenance]:
+class Start:
+    """The first values of new rows. Those that nothing needs to be read for are given at once."""
+
+    def __init__(self, using: str, change: Change, instances: Sequence[Model]) -> None:
+        self.using = using
+        self.change = change
+        self.instances = instances
+        self.late: list[Maintenance] = []
+        """What must be evaluated after the INSERT."""
+        self.reading: list[Reading] = []
+        for each in beginnings(using, change):
+            for name, value in each.constants:
+                give(each.maintenance, name, value, change, instances)
+                if value is not None and is_unclear(column(change.model, name), value):
+                    self.late.append(each.maintenance)
+            reads = bool(each.rows) and (each.picky or len(instances) == 1)
+            if reads:
+                self.reading += each.rows
+            if is_late(each, change.unordered, reads):
+                self.late.append(each.maintenance)
+
+        self.asking: Asking | None = None
+
+    def asked(self, locked: Collection[type[Model]]) -> Statement | None:
+        """What a row begins with, read of rows of these tables, which are locked; None where that
+        is nothing, or not all.
+        """
+        if not self.reading or len(self.instances) > 1:
+            return None
+        self.asking = self.ask(self.instances[0], are_locked=True)
+        return self.asking.statement() if self.asking.models <= set(locked) else None
+
+    def ask(self, instance: Model, are_locked: bool) -> Asking:
+        return Asking(self.using, self.change, self.reading, instance, are_locked)
+
+    def finish(self, held: Held = NOTHING) -> list[Maintenance]:
+        """Give the other values, too; returns what must be evaluated after the INSERT."""
+        late = [*self.late]
+        for instance in self.instances if self.reading else ():
+            late += self.read(instance, held)
+        late = list(dict.fromkeys(late))
+        read_of_fixture = [each for each, _, _ in self.reading] if self.change.loaded else []
+        for maintenance in dict.fromkeys([*late, *read_of_fixture]):
+            hold_places(maintenance, self.instances)
+        return late
+
+    def read(self, instance: Model, held: Held) -> list[Maintenance]:
+        """Give a row what it begins with, as far as it is made of itself and of rows next to it.
+
+        Returns those whose value is not final: what they read could not be locked on the way, or
+        may not be what will be stored.
+        """
+        model, makers = self.change.model, {name: each for each, name, _ in self.reading}
+        if self.asking is not None and held.complete and held.answer is not None:
+            asking, results = self.asking, self.asking.answered(held.answer)
+        else:
+            for path in ahead(makers.values()) if not held.complete else ():
+                lock_far(path, self.using, vars(instance))
+            asking = self.ask(instance, held.complete)
+            results = asking.evaluated()
+        late = [*asking.late]
+        late += [makers[name] for name in results if is_unclear(column(model, name), results[name])]
+        for name, result in results.items():
+            provisional = self.change.loaded or makers[name] in late
+            if can_be_given(column(model, name), result, provisional):
+                give(makers[name], name, result, self.change, [instance])
+        return late
+
+
+def assign(using: str, change: Change, instances: Sequence[Model]) -> list[Maintenance]:
     """Give new instances their first values; returns what must be evaluated after the INSERT."""
-    late: list[Maintenance] = []
-    reading: list[Reading] = []
-    for each in beginnings(using, change):
-        for name, value in each.constants:
-            give(each.maintenance, name, value, change, instances)
-            if value is not None and is_unclear(column(change.model, name), value):
-                late.append(each.maintenance)
-        reads = bool(each.rows) and (each.picky or len(instances) == 1)
-        if reads:
-            reading += each.rows
-        if is_late(each, change.unordered, reads):
-            late.append(each.maintenance)
-    if reading:
-        for instance in instances:
-            late += read(using, change, reading, instance, held)
-    late = list(dict.fromkeys(late))
-    read_of_fixture = [each for each, _, _ in reading] if change.loaded else []
-    for maintenance in dict.fromkeys([*late, *read_of_fixture]):
-        hold_places(maintenance, instances)
-    return late
+    return Start(using, change, instances).finish()
 
 
 def is_late(beginning: Beginning, unordered: bool, reads: bool) -> bool:
@@ -186,11 +234,15 @@ def first_of(using: str, maintenance: Maintenance, name: str, constant: Any) -> 
 
 
 def evaluated(using: str, query: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    (row,) = compiled(using, query, values).results_iter()
+    return dict(zip(values, row, strict=False))
+
+
+def compiled(using: str, query: Any, values: Mapping[str, Any]) -> Any:
     for name, value in values.items():
         query.add_annotation(with_types(value), f"_syncfields_{name}")
     query.set_annotation_mask([f"_syncfields_{name}" for name in values])
-    (row,) = query.get_compiler(using).results_iter()
-    return dict(zip(values, row, strict=False))
+    return query.get_compiler(using)
 
 
 def with_types(tree: Any) -> Any:
@@ -206,44 +258,56 @@ def is_null(node: Any) -> bool:
 # What is made of the row itself, and of rows next to it -----------------------------------------
 
 
-def read(
-    using: str, change: Change, reading: Sequence[Reading], instance: Model, held: Held
-) -> list[Maintenance]:
-    """Evaluate row expressions for a row that is not there yet, all in one SELECT.
+class Asking:
+    """Row expressions for a row that is not there yet, to be evaluated in one SELECT."""
 
-    Returns those whose value is not final: what they read could not be locked on the way, or may
-    not be what will be stored.
-    """
-    model, late = change.model, []
-    query: Any = Query(None)
-    values: dict[str, Any] = {}
-    makers: dict[str, Maintenance] = {}
-    for path in ahead([maintenance for maintenance, _, _ in reading]):
-        if not held.complete:
-            lock_far(path, using, vars(instance))
-    for maintenance, name, value in reading:
-        found = {
-            each: known(using, change, each, instance, compares(value), held)
-            for each in set(references(value, model))
-        }
-        if not all(certain for _, certain in found.values()):
-            late.append(maintenance)
-        if any(meant is None for meant, _ in found.values()):
-            continue
-        for each, (meant, _) in found.items():
-            # The names stand for what the row will have; resolving them meets these first.
-            query.annotations[each] = with_types(meant).resolve_expression(query)
-        # As if it were read from the field that it is stored in.
-        values[name] = ExpressionWrapper(value, output_field=column(model, name))
-        makers[name] = maintenance
-    results = evaluated(using, query, values) if values else {}
-    late += [
-        makers[name] for name, each in results.items() if is_unclear(column(model, name), each)
-    ]
-    for name, result in results.items():
-        if can_be_given(column(model, name), result, change.loaded or makers[name] in late):
-            give(makers[name], name, result, change, [instance])
-    return late
+    def __init__(
+        self,
+        using: str,
+        change: Change,
+        reading: Sequence[Reading],
+        instance: Model,
+        are_locked: bool,
+    ) -> None:
+        """``are_locked``: whether the rows are locked already that they lead to."""
+        self.using = using
+        self.query: Any = Query(None)
+        self.values: dict[str, Any] = {}
+        self.late: list[Maintenance] = []
+        """Those of which it is not certain that what they name will stay as it is."""
+        self.models: set[type[Model]] = set()
+        """The tables that are read."""
+        model = change.model
+        for maintenance, name, value in reading:
+            compared, names = compares(value), set(references(value, model))
+            found = {
+                each: known(using, change, each, instance, compared, are_locked) for each in names
+            }
+            if not all(certain for _, certain in found.values()):
+                self.late.append(maintenance)
+            if any(meant is None for meant, _ in found.values()):
+                continue
+            for each, (meant, _) in found.items():
+                # The names stand for what the row will have; resolving them meets these first.
+                self.query.annotations[each] = with_types(meant).resolve_expression(self.query)
+                self.models |= named(model, each).models
+            # As if it were read from the field that it is stored in.
+            self.values[name] = ExpressionWrapper(value, output_field=column(model, name))
+
+    def evaluated(self) -> dict[str, Any]:
+        """The values, by attribute name."""
+        return evaluated(self.using, self.query, self.values) if self.values else {}
+
+    def statement(self) -> Statement | None:
+        """As a part of another statement; ``answered()`` takes what that returns."""
+        if not self.values:
+            return None
+        compiler = compiled(self.using, self.query, self.values)
+        text, params = compiler.as_sql()
+        return Statement(self.using, text, params, compiler, compiler.col_count)
+
+    def answered(self, answer: Sequence[Any]) -> dict[str, Any]:
+        return dict(zip(self.values, answer, strict=True))
 
 
 def can_be_given(field: Any, value: Any, provisional: bool) -> bool:
@@ -266,46 +330,75 @@ def compares(value: Any) -> bool:
     return any(isinstance(node, (Q, Lookup)) for node in nodes(value))
 
 
+@dataclass(frozen=True, slots=True)
+class Name:
+    """What a name stands for, seen from a new row."""
+
+    hops: tuple[Hop, ...]
+    """The relations to the row that has it, except where a key says itself what it names."""
+    last: Any
+    transforms: tuple[str, ...]
+
+    @property
+    def models(self) -> set[type[Model]]:
+        return {hop.model for hop in self.hops}
+
+    @property
+    def rest(self) -> str:
+        """The name, as the row next to the new one sees it."""
+        names = (hop.name for hop in self.hops[1:])
+        return LOOKUP_SEP.join([*names, self.last.attname, *self.transforms])
+
+
+def named(model: type[Model], reference: str) -> Name:
+    def find() -> Name:
+        names = reference.split(LOOKUP_SEP)
+        infos, last, _, transforms = Query(model).names_to_path(names, model._meta)
+        hops = [hop_along(info.join_field) for info in infos]
+        if hops and infos[-1].join_field is last:
+            del hops[-1]
+        return Name(tuple(hops), last, tuple(transforms))
+
+    return once(("named", model, reference), find)
+
+
 def known(
     using: str,
     change: Change,
     reference: str,
     instance: Any,
     compared: bool = False,
-    held: Held = NOTHING,
+    are_locked: bool = False,
 ) -> tuple[Any, bool]:
     """An expression for what a name will stand for, and whether that is certain, and locked until
     COMMIT. None stands for nothing that is known before the row is there.
+
+    ``are_locked``: whether the rows that it leads to are locked already.
     """
-    model = change.model
-    infos, last, _, transforms = Query(model).names_to_path(
-        reference.split(LOOKUP_SEP), model._meta
-    )
-    hops = [hop_along(info.join_field) for info in infos]
-    if not hasattr(last, "attname"):  # A relation that leads backwards.
+    model, name = change.model, named(change.model, reference)
+    if not hasattr(name.last, "attname"):  # A relation that leads backwards.
         return None, False
-    if hops and infos[-1].join_field is last:  # A key says itself what it names.
-        del hops[-1]
-    rest = LOOKUP_SEP.join([*(hop.name for hop in hops[1:]), last.attname, *transforms])
-    if not hops:
-        return (None, False) if transforms else own_column(last, instance, compared)
-    first, *more = hops
+    if not name.hops:
+        if name.transforms:
+            return None, False
+        return own_column(name.last, instance, compared)
+    first, *more = name.hops
     if (
-        not all(hop.forward and type(hop.field) in RELATIONS for hop in hops)
+        not all(hop.forward and type(hop.field) in RELATIONS for hop in name.hops)
         or len(first.columns) > 1
     ):
         return None, False
-    ((near, name),) = first.columns
+    ((near, far),) = first.columns
     own = getattr(instance, near)
-    if hasattr(own, "resolve_expression") or (first.model is model and may_be(instance, name, own)):
+    if hasattr(own, "resolve_expression") or (first.model is model and may_be(instance, far, own)):
         return None, False
-    sources = rows(first.model, using).filter(**{name: own})
-    if held.complete:
+    sources = rows(first.model, using).filter(**{far: own})
+    if are_locked:
         sources = locks.reading(sources)
-    read = (sources if more or held.complete else locking(sources)).values(rest)
+    read = (sources if more or are_locked else locking(sources)).values(name.rest)
     # A lookup takes no query of which Django cannot see that it gives one row.
     value = Subquery(read[:1] if compared else read)
-    if held.complete or not more:
+    if are_locked or not more:
         return value, not must_write(using)
     is_locked = connections[using].features.has_select_for_update
     is_certain = (

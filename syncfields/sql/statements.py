@@ -71,6 +71,19 @@ class Statement:
         other.sql = text
         return other
 
+    def joined(self, other: Statement, table: str = "") -> Statement:
+        """The statement, with the columns behind its own of another one that has no FROM clause.
+        They are not converted.
+
+        ``table``: what it selects from itself, where that is behind the columns.
+        """
+        columns, made = other.sql.removeprefix("SELECT "), copy(self)
+        head, clause, tail = self.sql.partition(f" FROM {table} ") if table else (self.sql, "", "")
+        made.sql = f"{head}, {columns}{clause}{tail}"
+        made.params = [*other.params, *self.params] if table else [*self.params, *other.params]
+        made.given = [(n, each) for n, each in enumerate(made.params) if isinstance(each, Param)]
+        return made
+
     def execute(self, cursor: Any, values: Mapping[str, Any]) -> None:
         params = self.params.copy()
         for number, param in self.given:

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, transaction
 
 from syncfields.maintenance.changes import Change
-from syncfields.programs.foresight import foresight
+from syncfields.programs.foresight import Starts, foresight
 from tests.hub.models import Author, Blog, Comment, Post, Topic
 from tests.hub.truth import TARGETS
 from tests.statements import sent
@@ -28,7 +28,7 @@ def steps(kind, *columns):
     """
     written = frozenset(columns) if kind == "update" else None
     change = Change(Comment, kind, (1,), written, {}, saved=True)
-    found = foresight("default", change, starts=kind == "insert")
+    found = foresight("default", change, Starts.ROW if kind == "insert" else Starts.NOTHING)
     return found and [
         (step.model, {each.column for each in step.named}, {name for _, name in step.led})
         for step in found.steps
