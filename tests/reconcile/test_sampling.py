@@ -13,7 +13,7 @@ from syncfields import reconcile
 from syncfields.reconcile import sampling
 from syncfields.sql.trees import rows
 from tests.menagerie import write_behind
-from tests.testapp.models import Customer, Post, Seat, Shelf, Team
+from tests.testapp.models import Customer, Page, Post, Seat, Shelf, Team
 
 pytestmark = pytest.mark.django_db
 
@@ -72,11 +72,19 @@ def test_the_table_is_not_read():
     assert [each["sql"] for each in sent if "RAND" in each["sql"]] == []
 
 
-def test_keys_that_are_no_numbers():
+def test_keys_that_are_text():
+    for number in range(10):
+        Page.objects.create(slug=f"page-{number}")
+
+    assert len(drawn(Page, 4)) == 4
+
+
+def test_keys_that_are_uuids():
     for number in range(10):
         Customer.objects.create(code=f"c{number}")
 
-    assert len(drawn(Customer, 4)) == 4
+    for _ in range(5):
+        assert len(drawn(Customer, 4)) == 4
 
 
 def test_keys_of_several_columns():
