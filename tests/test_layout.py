@@ -23,7 +23,7 @@ FLOORS = (
     {"capture"},
     {"reconcile"},
     {"admin", "checks", "contexts", "explain", "management", "managers"}
-    | {"operations", "tasks", "testing"},
+    | {"operations", "pytest_plugin", "tasks", "testing"},
     {"apps"},
 )
 """The higher ones ask those below them; those of one floor may ask each other."""
