@@ -45,6 +45,18 @@ class Worker(Own):
     firm_name = synced(models.CharField(max_length=20), F("firm__name"))
 
 
+class Vehicle(Own):
+    pass
+
+
+class Van(Vehicle):
+    n = synced(models.IntegerField(default=0), Count("wheels"))
+
+
+class Wheel(Own):
+    vehicle = models.ForeignKey(Vehicle, models.CASCADE, related_name="wheels")
+
+
 WAYS = {
     "create": lambda model, **values: model.objects.create(**values),
     "bulk_create": lambda model, **values: model.objects.bulk_create([model(**values)]),
@@ -90,3 +102,11 @@ def test_a_fixture_may_have_it_first():
         Firm(pk=99, name="late").save_base(raw=True)
 
     assert_kept()
+
+
+def test_what_refers_to_a_parent_of_several_tables_is_counted():
+    Wheel.objects.create(vehicle_id=99)
+    Van.objects.create(pk=99)
+
+    assert_kept()
+    assert Van.objects.get().n == 1

@@ -63,6 +63,15 @@ class Badge(Own):
     number = number(Coalesce("pk", 0) + F("owner__level"))
 
 
+class Turned(Own):
+    """The key comes last, behind a column that the database fills."""
+
+    owner = models.ForeignKey(Owner, models.CASCADE, related_name="turned")
+    size = models.IntegerField(db_default=500)
+    key = models.BigAutoField(primary_key=True)
+    added = number(F("size") + F("owner__level"))
+
+
 class Node(Own):
     parent = models.ForeignKey("self", models.CASCADE, null=True, related_name="nodes")
     name = models.CharField(max_length=20, default="")
@@ -149,3 +158,13 @@ def test_a_row_that_refers_to_itself(way):
 
     assert_kept()
     assert stored(Node, 5, "parent_name") == {"parent_name": "five"}
+
+
+@pytest.mark.parametrize("key", [None, 77])
+def test_what_the_database_fills_is_read_of_the_row_whose_key_comes_last(key):
+    owner = Owner.objects.create(level=4)
+    Turned.objects.create(owner=owner, key=key)
+    Turned.objects.create(owner=owner)
+
+    assert_kept()
+    assert set(Turned.objects.values_list("added", flat=True)) == {504}

@@ -78,6 +78,16 @@ def test_a_receiver_sees_what_the_row_holds(seen):
     assert (stale.book_count, stale.page_sum) == (1, 7)
 
 
+def test_a_receiver_of_a_save_that_names_no_database(seen):
+    shelf = Shelf.objects.create()
+    stale = Shelf.objects.get(pk=shelf.pk)
+    Book.objects.create(shelf=Shelf.objects.get(pk=shelf.pk), pages=7)
+
+    stale.save_base()
+
+    assert seen[1:] == [(1, 7)]
+
+
 def test_a_new_row_starts_as_it_is_given(seen):
     Shelf(pk=900, book_count=5).save()
     Shelf.objects.create()
