@@ -13,7 +13,9 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.messages",
     "django.contrib.sessions",
+    "django.contrib.staticfiles",
     "syncfields",
+    "syncfields.admin",
     "tests.firsts",
     "tests.grown",
     "tests.hub",
@@ -47,6 +49,7 @@ MIGRATION_MODULES = dict.fromkeys(("admin", "auth", "contenttypes", "sessions"))
 # Fast, and good enough for users that live as long as a test.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 SECRET_KEY = "tests"
+STATIC_URL = "static/"
 USE_TZ = True
 # auth.User.is_staff has a rule, by register(): what W007 says of it is right, and meant.
 SILENCED_SYSTEM_CHECKS = ["syncfields.W007"]

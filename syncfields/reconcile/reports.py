@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +45,13 @@ class Report:
     """The labels of the rules that are left, if it did not come to its end."""
     after: Any = None
     """The last primary key that was done, of the first model that is left."""
+
+    @property
+    def after_text(self) -> str | None:
+        """``after`` as ``start_after`` takes it from a command line: of several columns as JSON."""
+        if isinstance(self.after, (tuple, list)):
+            return json.dumps(self.after, default=str)
+        return None if self.after is None else str(self.after)
 
     @property
     def scanned(self) -> int:

@@ -4,6 +4,8 @@ from django.contrib import admin
 from django.urls import path
 
 from syncfields.admin import SyncedAdminMixin
+from syncfields.admin.admin import SyncedFieldAdmin
+from syncfields.admin.models import SyncedField
 from tests.testapp.models import Blog, Comment, Place, Post, Restaurant, Shelf, TallyHive, Zone
 
 site = admin.AdminSite("trial")
@@ -34,5 +36,6 @@ site.register(Zone, NoActions)
 for model in (Comment, Place, Restaurant, TallyHive):
     site.register(model, type(f"{model.__name__}Admin", (SyncedAdminMixin, admin.ModelAdmin), {}))
 site.register(Post)  # without the mixin
+site.register(SyncedField, SyncedFieldAdmin)
 
 urlpatterns = [path("admin/", site.urls)]

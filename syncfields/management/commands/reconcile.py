@@ -261,7 +261,7 @@ def resume(report: Report, given: Mapping[str, Any] = MappingProxyType({})) -> s
     """
     options = [option for name, value in given.items() for option in told(name, value)]
     if report.after is not None and not given.get("--sample"):
-        options.append(f"--start-after={as_text(report.after)}")
+        options.append(f"--start-after={report.after_text}")
     return shlex.join(["manage.py", "reconcile", *report.left, *options])
 
 
@@ -270,10 +270,6 @@ def told(name: str, value: Any) -> list[str]:
         return [name]
     values = value if isinstance(value, (list, tuple)) else [value] if value else []
     return [f"{name}={each}" for each in values]
-
-
-def as_text(key: Any) -> str:
-    return json.dumps(key, default=str) if isinstance(key, (tuple, list)) else str(key)
 
 
 def as_json(report: Report) -> dict[str, Any]:
