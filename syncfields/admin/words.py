@@ -40,7 +40,9 @@ def spoken(reference: Any) -> str:
 
 def conditions(condition: Any) -> str:
     """Plain comparisons in words."""
-    plain = isinstance(condition, Q) and condition.connector == Q.AND and not condition.negated
+    if not isinstance(condition, Q):  # Django 6.1 has put it into an expression.
+        (condition,) = condition.get_source_expressions()
+    plain = condition.connector == Q.AND and not condition.negated
     if not plain or not all(isinstance(each, tuple) for each in condition.children):
         return shown(condition)
     return " and ".join(f"{spoken(F(name))} is {value!r}" for name, value in condition.children)
