@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from types import MappingProxyType
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from syncfields.declare.paths import Dependency, Model, Path
@@ -96,7 +95,7 @@ class Held:
     """The columns of targets, of which all is locked that follows when they are written."""
     complete: bool
     """Whether all rows were there whose keys were known."""
-    columns: Mapping[tuple[Model, str], Mapping[Any, Any]] = MappingProxyType({})
+    columns: Mapping[tuple[Model, str], Mapping[Any, Any]] = field(default_factory=dict)
     """What they hold in columns that were read, by primary key."""
     answer: Sequence[Any] | None = None
     """What was asked of them, in the statement that locked them."""
