@@ -2,6 +2,7 @@
 # make test       run the tests: on SQLite, and on PostgreSQL and MariaDB where they answer
 # make benchmark  compare with other ways of keeping the same, and write docs/benchmarks.md
 # make docs       build the documentation as a site, in docs/_build
+# make package    build what is published, check it, and install it from scratch
 # make lint       ruff and mypy
 # make checks     Django's system checks and missing migrations, of the tests' apps and the example
 # make clean      remove the virtual environment
@@ -18,13 +19,18 @@ VENV ?= .venv
 ARGS =
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
+# Which of the package's own extras, and which groups of pyproject.toml, each is made with.
 EXTRAS_demo = progress
-EXTRAS_test = test
-EXTRAS_benchmark = benchmark
-EXTRAS_docs = docs
-EXTRAS_lint = test,lint
+EXTRAS_test = progress,postgresql,mysql
+EXTRAS_benchmark = postgresql,mysql
+EXTRAS_lint = $(EXTRAS_test)
+GROUPS_test = --group test
+GROUPS_benchmark = --group benchmark
+GROUPS_docs = --group docs
+GROUPS_lint = --group lint
+GROUPS_package = --group package
 
-.PHONY: help demo test docs benchmark lint ruff-check ruff-format mypy checks clean
+.PHONY: help demo test docs benchmark package lint ruff-check ruff-format mypy checks clean
 
 help:
 	@sed '/^#/!q; s/^#//' Makefile
@@ -43,6 +49,9 @@ benchmark: $(VENV)/.benchmark-$(VERSION)
 	-$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
 		"django-denormalized>=1.0"
 	$(VENV)/bin/python -m tests.benchmarks $(ARGS)
+
+package: $(VENV)/.package-$(VERSION)
+	$(VENV)/bin/python -m tests.published $(ARGS)
 
 lint: ruff-check ruff-format mypy
 
@@ -66,12 +75,13 @@ clean:
 
 # One file for each set of packages says that it is installed; a changed pyproject.toml installs it
 # again. The version is part of its name so that another PYTHON makes a new environment. Where
-# python has no ensurepip (Debian without python3-venv) its pip puts one in.
+# python has no ensurepip (Debian without python3-venv) its pip puts one in. Groups need pip 25.1.
 $(VENV)/.%-$(VERSION): pyproject.toml
 	@test -x $(VENV)/bin/python$(VERSION) -a -x $(VENV)/bin/pip \
 		|| $(PYTHON) -m venv --clear $(VENV) \
 		|| { $(PYTHON) -m venv --clear --without-pip $(VENV) \
 			&& $(PYTHON) -m pip --python $(VENV)/bin/python install --quiet pip; }
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
-		--editable ".[$(EXTRAS_$*)]"
+		--editable ".$(if $(EXTRAS_$*),[$(EXTRAS_$*)])" $(GROUPS_$*)
 	@touch $@

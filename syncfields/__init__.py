@@ -9,6 +9,7 @@ from syncfields.reconcile.repair import areconcile, reconcile
 from syncfields.reconcile.reports import Interrupted, Report, RuleReport
 from syncfields.targets.drift import Drift
 
+__version__ = "0.1.0"
 __all__ = [
     "Drift",
     "Interrupted",

@@ -10,12 +10,11 @@ from django.db import connections, models, router
 
 from syncfields import conf
 from syncfields.checks import hidden_writes, own_writes
+from syncfields.checks.hints import see
 from syncfields.declare.rules import Rule
 from syncfields.exceptions import RuleError
 from syncfields.plan import homes, indexes, registry
 from syncfields.plan.plan import Unused
-
-DOCS = "See docs/checks.md."
 
 
 def check_rules(**kwargs: Any) -> list[CheckMessage]:
@@ -28,7 +27,7 @@ def check_databases() -> Iterator[CheckMessage]:
 
 
 def declared_wrongly(error: RuleError) -> CheckMessage:
-    return Error(error.message, hint=f"{error.hint} {DOCS}", obj=error.obj, id=error.id)
+    return Error(error.message, hint=f"{error.hint} {see(error.id)}", obj=error.obj, id=error.id)
 
 
 def unused(found: Unused) -> CheckMessage:
@@ -37,7 +36,7 @@ def unused(found: Unused) -> CheckMessage:
         f"{found.rule.label} is not kept: nothing refers to {model} as {found.relation} does to "
         f"{found.sibling.model._meta.label}.",
         hint="There are no rows to read, so the field stays at its default. If that is meant, "
-        f"declare a plain field {name} on {model}, or {name} = None. {DOCS}",
+        f"declare a plain field {name} on {model}, or {name} = None. {see('W005')}",
         obj=found.rule.model,
         id="syncfields.W005",
     )
@@ -59,7 +58,7 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
 
 
 def bad_setting(message: str, hint: str) -> CheckMessage:
-    return Error(message, hint=f"{hint} {DOCS}", id="syncfields.E014")
+    return Error(message, hint=f"{hint} {see('E014')}", id="syncfields.E014")
 
 
 def check_sqlite(**kwargs: Any) -> list[CheckMessage]:
@@ -68,7 +67,8 @@ def check_sqlite(**kwargs: Any) -> list[CheckMessage]:
         Warning(
             f"The SQLite database {alias!r} starts transactions as readers.",
             hint="Where several processes write, one that reads before it writes can fail with "
-            f'"database is locked"; set OPTIONS = {{"transaction_mode": "IMMEDIATE"}}. {DOCS}',
+            '"database is locked"; set OPTIONS = {"transaction_mode": "IMMEDIATE"}. '
+            f"{see('W001')}",
             id="syncfields.W001",
         )
         for alias in sorted(homes.written(registry.plan()))
@@ -101,7 +101,7 @@ def hidden(model: type[models.Model], owner: type, name: str) -> CheckMessage:
         f"{owner.__name__}.{name}() writes past Django's own methods, so that its writes of "
         f"{model._meta.label} are not seen.",
         hint=f"Call super().{name}() or another method of Django that writes, or run manage.py "
-        f"reconcile after such writes. {DOCS}",
+        f"reconcile after such writes. {see('W002')}",
         obj=model,
         id="syncfields.W002",
     )
@@ -125,7 +125,7 @@ def view(model: type[models.Model], rule: Rule) -> CheckMessage:
         f"{rule.label} reads {model._meta.label}, which is a view: writes of the tables behind it "
         "are not seen.",
         hint="Let the rule read those tables, or run manage.py reconcile after they were written. "
-        f"{DOCS}",
+        f"{see('W004')}",
         obj=model,
         id="syncfields.W004",
     )
@@ -144,7 +144,7 @@ def unindexed(lookup: indexes.Lookup, labels: list[str]) -> CheckMessage:
     return Warning(
         f"{', '.join(labels)}: rows of {lookup.model._meta.label} are looked up by "
         f"{' and '.join(lookup.columns)}, and no index begins so.",
-        hint=f"A write would cost the more the more rows there are; {advice}. {DOCS}",
+        hint=f"A write would cost the more the more rows there are; {advice}. {see('W003')}",
         obj=lookup.model,
         id="syncfields.W003",
     )
@@ -166,7 +166,7 @@ def own_writes_of(model: type[models.Model], owner: type, names: list[str]) -> C
         f"{methods}.",
         hint="Use bulk_create(update_conflicts=True), update_or_create() or update() instead, or "
         "run manage.py reconcile after such writes; where there are none, silence this check. "
-        f"{DOCS}",
+        f"{see('W006')}",
         obj=model,
         id="syncfields.W006",
     )
@@ -182,7 +182,7 @@ def editable(rule: Rule) -> CheckMessage:
         "stored.",
         hint="Leave editable=True out of synced(), or set editable=False on a field that "
         "register() names; where its model cannot be edited, show it read-only "
-        f"(SyncedAdminMixin), and silence this check. {DOCS}",
+        f"(SyncedAdminMixin), and silence this check. {see('W007')}",
         obj=rule.model,
         id="syncfields.W007",
     )

@@ -9,6 +9,7 @@ from django.db.models import sql
 from django.db.models.sql import InsertQuery
 
 from syncfields.checks import declarations, own_writes
+from syncfields.checks.hints import see
 from tests.testapp.models import Book, Shelf
 
 
@@ -110,7 +111,7 @@ def test_w006_methods_that_write_by_a_query_of_their_own(managed, manager, culpr
             f"{culprit} writes testapp.Book by queries of its own, which are not seen: {names}.",
             hint="Use bulk_create(update_conflicts=True), update_or_create() or update() instead, "
             "or run manage.py reconcile after such writes; where there are none, silence this "
-            "check. See docs/checks.md.",
+            f"check. {see('W006')}",
             obj=Book,
             id="syncfields.W006",
         )

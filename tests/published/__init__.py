@@ -1,0 +1,1 @@
+"""What is published: built, checked, installed from scratch, and used."""
