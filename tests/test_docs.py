@@ -19,7 +19,7 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 DOTTED = re.compile(r"`(syncfields(?:\.[A-Za-z_]\w*)+)(?:\(\))?`")
-LOGGERS = {"syncfields.drift", "syncfields.ownership"}
+LOGGERS = {"syncfields.drift", "syncfields.ownership", "syncfields.reconcile"}
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 

@@ -22,7 +22,7 @@ FLOORS = (
     {"keep"},
     {"capture"},
     {"reconcile"},
-    {"admin", "checks", "contexts", "explain", "management", "managers"}
+    {"admin", "checks", "contexts", "explain", "health", "management", "managers"}
     | {"operations", "pytest_plugin", "tasks", "testing"},
     {"apps"},
 )

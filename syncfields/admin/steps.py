@@ -19,6 +19,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
 from syncfields import conf
+from syncfields.health import in_one_line
 from syncfields.reconcile.repair import reconcile
 from syncfields.reconcile.reports import Interrupted, Report, RuleReport
 from syncfields.reconcile.selection import plan_tasks
@@ -65,10 +66,6 @@ def step(labels: Sequence[str], check: bool, after: str | None, site: str) -> di
         return {"error": in_one_line(error)}
     note(report, going_on=after is not None)
     return told(report, site)
-
-
-def in_one_line(error: BaseException | None) -> str:
-    return " ".join(str(error).split())
 
 
 def told(report: Report, site: str) -> dict[str, Any]:

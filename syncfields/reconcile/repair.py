@@ -9,6 +9,8 @@ next are locked at once, and evaluated only once.
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -38,6 +40,7 @@ from syncfields.transactions import pending, scope
 from syncfields.transactions.atomic import together
 from syncfields.transactions.turns import carried_out
 
+logger = logging.getLogger("syncfields.reconcile")
 BATCH_SIZE = 10_000
 # Of rows that differ, as many are locked together.
 LOCKED = 2_000
@@ -131,7 +134,14 @@ class Run:
         return Report(tuple(self.reports.values()), self.check, self.left, self.after)
 
     def carry_out(self, pace: Pace) -> Iterator[None]:
-        """Reconcile model after model, and chunk by chunk."""
+        """Reconcile model after model, and chunk by chunk; tell the log of it."""
+        begun = time.monotonic()
+        try:
+            yield from self.carry_out_each(pace)
+        finally:
+            self.log(time.monotonic() - begun)
+
+    def carry_out_each(self, pace: Pace) -> Iterator[None]:
         tasks = self.tasks()
         for number, task in enumerate(tasks):
             position = task.key(self.start_after) if number == 0 else None
@@ -149,6 +159,17 @@ class Run:
                     raise
                 self.leave(tasks[number:], position)
                 raise Interrupted(self.left, position, self.report()) from reason
+
+    def log(self, seconds: float) -> None:
+        for each in self.reports.values():
+            numbers = {name: getattr(each, name) for name in ("scanned", "drifted", "repaired")}
+            finished = each.label not in self.left
+            extra = {"rule": each.label, "check": self.check, "finished": finished, **numbers}
+            logger.info(
+                "%s: %d of %d value(s) have drifted, %d repaired, in a run of %.1f s",
+                *(each.label, each.drifted, each.scanned, each.repaired, seconds),
+                extra=extra | {"seconds": seconds},
+            )
 
     def tasks(self) -> list[Task]:
         """What is to be done, with a report for each rule; what waits is written."""

@@ -248,5 +248,6 @@ def had_drifted(drift: Drift, amount: Any, certain: bool) -> bool:
 
 def report(using: str, target: Model, name: str, drifts: list[Drift]) -> None:
     label = registry.plan().owned[target][name].label
-    logger.warning("%s had drifted, and was repaired: %r", label, drifts)
+    extra = {"rule": label, "database": using, "drifts": drifts}
+    logger.warning("%s had drifted, and was repaired: %r", label, drifts, extra=extra)
     signals.drift_found.send(sender=target, rule=label, using=using, drifts=drifts)
