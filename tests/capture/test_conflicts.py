@@ -6,9 +6,11 @@ import uuid
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import connection
+from django.db import connection, models
+from django.db.models import OuterRef, Subquery
 
-from syncfields import unsynced
+from syncfields import synced, unsynced
+from tests.ownmodels import assert_kept, kept, models_of, own_apps, rules_of, tables
 from tests.statements import sent
 from tests.testapp import models as zoo
 from tests.testapp.models import Comment
@@ -17,6 +19,71 @@ from tests.truth import assert_truth
 pytestmark = pytest.mark.django_db
 
 User = get_user_model()
+APPS = own_apps("conflicts")
+
+
+class Own(models.Model):
+    class Meta:
+        abstract = True
+        apps = APPS
+        app_label = "conflicts"
+
+
+class Owner(Own):
+    name = models.CharField(max_length=20, default="")
+
+
+class Numbered(Own):
+    """A target that is evaluated when it is there, and found again by what is unique."""
+
+    owner = models.ForeignKey(Owner, models.CASCADE, related_name="+")
+    number = models.IntegerField(null=True)
+    name = synced(
+        models.CharField(max_length=20, null=True),
+        lambda: Subquery(Owner.objects.filter(pk=OuterRef("owner_id")).values("name")[:1]),
+        depends_on=["owner"],
+    )
+
+    class Meta(Own.Meta):
+        abstract = True
+
+
+class ByField(Numbered):
+    number = models.IntegerField(unique=True)
+
+
+class ByColumns(Numbered):
+    class Meta(Own.Meta):
+        unique_together = [("owner", "number")]
+
+
+class ByConstraint(Numbered):
+    class Meta(Own.Meta):
+        constraints = [
+            models.CheckConstraint(condition=models.Q(number__gt=0), name="conflicts_positive"),
+            models.UniqueConstraint(fields=["owner", "number"], name="conflicts_number"),
+        ]
+
+
+@pytest.fixture(scope="module")
+def own_tables(django_db_setup, django_db_blocker):
+    with tables(django_db_blocker, models_of(APPS)):
+        yield
+
+
+@pytest.mark.parametrize("model", [ByField, ByColumns, ByConstraint])
+def test_new_targets_are_found_by_what_is_unique(monkeypatch, own_tables, model):
+    monkeypatch.setattr(type(connection.features), "can_return_rows_from_bulk_insert", False)
+    with kept(rules_of(APPS)):
+        owner = Owner.objects.create(name="ann")
+        model.objects.create(owner=owner, number=1)
+
+        model.objects.bulk_create(
+            [model(owner=owner, number=number) for number in (1, 2, 3)], ignore_conflicts=True
+        )
+
+        assert model.objects.count() == 3
+        assert_kept()
 
 
 def comment(post, **values):
@@ -180,6 +247,17 @@ def test_a_database_that_does_not_return_the_keys(monkeypatch, posts, comments, 
         [zoo.Passport(holder=user) for user in User.objects.all()], **options
     )
 
+    assert_truth()
+
+
+def test_targets_over_two_hops_where_the_database_does_not_return_the_keys(monkeypatch):
+    blog = zoo.Blog.objects.create(pk=1000)  # No post has that key.
+    post = zoo.Post.objects.create(blog=blog)
+    monkeypatch.setattr(type(connection.features), "can_return_rows_from_bulk_insert", False)
+
+    Comment.objects.bulk_create([comment(post), comment(post)], ignore_conflicts=True)
+
+    assert zoo.Blog.objects.get().comment_count == 2
     assert_truth()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from django.db import models
 from django.db.models import (
     Aggregate,
     Avg,
@@ -26,6 +27,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce, Length
 from django.db.models.lookups import GreaterThan
+from django.test.utils import isolate_apps
 
 from syncfields.declare.rules import Declaration, Rule
 from syncfields.plan.compiler import compile_rule
@@ -33,6 +35,7 @@ from tests.testapp.models import Blog, Comment, Order, Post, Reaction
 
 COMMENTS = Comment.objects.filter(post=OuterRef("pk"))
 LIKED = COMMENTS.alias(liked=FilteredRelation("reactions", condition=Q(reactions__kind="like")))
+HALF = F("comments__score") * Value(Decimal("0.5"))
 REACTED = Exists(Reaction.objects.filter(comment=OuterRef("comments__pk")))
 
 
@@ -49,6 +52,17 @@ class OwnAggregate(Aggregate):
 
     function = "COUNT"
     output_field = IntegerField()
+
+
+class Doubled(IntegerField):
+    """Stored as twice the number."""
+
+    def get_prep_value(self, value):
+        value = super().get_prep_value(value)
+        return value and value * 2
+
+    def from_db_value(self, value, expression, connection):
+        return value and value // 2
 
 
 @pytest.mark.parametrize(
@@ -73,6 +87,7 @@ class OwnAggregate(Aggregate):
         (Count("comments", filter=Q(GreaterThan(Own("comments__text"), 3))), ["recompute"]),
         (Count("comments", filter=Q(comments__score__gt=F("comments__author__pk"))), ["delta"]),
         (Max("comments__score", default=0), ["recompute"]),
+        (Sum(HALF, output_field=IntegerField(), default=0), ["recompute"]),
         (Avg("comments__score", output_field=IntegerField(), default=0), ["recompute"]),
     ],
 )
@@ -92,6 +107,26 @@ def test_a_sum_is_not_kept_by_differences_in_a_column_of_floats():
     assert [
         each.kind for each in compiled(Sum("comments__score", default=0), name="score_average")
     ] == ["recompute"]
+
+
+def test_a_count_is_not_kept_by_differences_in_a_column_that_is_encoded():
+    with isolate_apps("tests.testapp"):
+
+        class Tin(models.Model):
+            n = Doubled(default=0)
+
+            class Meta:
+                app_label = "testapp"
+
+        class Bean(models.Model):
+            tin = models.ForeignKey(Tin, models.CASCADE, related_name="beans")
+
+            class Meta:
+                app_label = "testapp"
+
+    (found,) = compiled(Count("beans", output_field=Doubled()), Tin, "n")
+
+    assert found.kind == "recompute"
 
 
 def test_what_is_made_of_rows_next_to_the_target_is_a_copy():
