@@ -17,6 +17,7 @@ from django.db.models.sql import Query
 
 Model = type[models.Model]
 # on_delete kinds that Django's collector leaves to the database, or to nobody.
+CASCADES = (models.CASCADE, getattr(models, "DB_CASCADE", models.CASCADE))
 UNCOLLECTED = getattr(deletion, "SKIP_COLLECTION", frozenset({models.DO_NOTHING}))
 
 
@@ -73,6 +74,19 @@ class Hop:
     def collected(self) -> bool:
         """Whether a delete of the far end reaches the near end as a write of its own."""
         return self.field.remote_field.on_delete not in UNCOLLECTED
+
+    @property
+    def takes_along(self) -> bool:
+        """Whether a row at the near end is not deleted without those at the far end: Django, or the
+        database, collects them, and a constraint refuses it where one has come since.
+        """
+        return (
+            not self.forward
+            and isinstance(self.field, models.ForeignKey)
+            and self.field.remote_field.on_delete in CASCADES
+            and not self.outlives_target
+            and bool(self.field.model._meta.managed)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,7 @@ class Keeping:
         self.row: Row | None = None
         self.ways: Mapping[Maintenance, Direct] = {}
         self.followed: Sequence[tuple[Maintenance, Path]] = ()
+        self.led_elsewhere: Sequence[tuple[Maintenance, Path]] = ()
         self.gone = gone
         self.repairs = scope.repairing_drift()
         self.held = held
@@ -85,6 +86,10 @@ class Keeping:
             self.take_short_ways(self.changes[0])
         if not (len(self.changes) == 1 and self.is_held(self.changes[0])):
             lock_sources(self.connection, self.changes, self.maintenances)
+        if self.led_elsewhere and self.is_locked(self.changes[0]):
+            self.followed = [*self.followed, *self.led_elsewhere]
+            found = dict(self.led_elsewhere)
+            self.maintenances = [each for each in self.maintenances if each not in found]
         if not self.maintenances:
             return
         if self.repairs:
@@ -109,6 +114,10 @@ class Keeping:
         change.foreseen = self.held.complete
         return self.held is not NOTHING
 
+    def is_locked(self, change: Change) -> bool:
+        """Whether nobody else can write what the change leads to."""
+        return change.foreseen or not self.connection.features.has_select_for_update
+
     def take_short_ways(self, change: Change) -> None:
         """Read a single row at once with all that is known of it; what did not change is left."""
         inserts = change.kind == "insert"
@@ -127,6 +136,7 @@ class Keeping:
             return
         found = route(change)
         self.ways, self.followed, self.maintenances = found.ways, found.followed, found.others
+        self.led_elsewhere = found.led_elsewhere
 
     def after(self, effects: Effects | None = None) -> None:
         if effects is not None:

@@ -18,7 +18,7 @@ class Copy(Recompute):
 
     def followed(self, change: Change) -> Path | None:
         """The path by which one UPDATE finds the targets that follow a changed row, if it can."""
-        if change.kind != "update" or self.moves_targets(change) or self.leads_elsewhere(change):
+        if change.kind != "update" or self.moves_targets(change):
             return None
         paths = [each.path for each in self.dependencies if change.concerns(each)]
         return paths[0] if len(paths) == 1 and len(paths[0].hops) == 1 else None

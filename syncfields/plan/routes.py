@@ -27,8 +27,10 @@ class Route:
     """Those with a short way for a single row."""
     followed: tuple[tuple[Maintenance, Path], ...]
     """Those of which one UPDATE finds and evaluates the targets of a single row."""
+    led_elsewhere: tuple[tuple[Maintenance, Path], ...]
+    """Those of which it does so where what they lead to now is locked."""
     others: tuple[Maintenance, ...]
-    """All the rest."""
+    """All the rest, with those that are led elsewhere."""
     summed: Model | None
     """The target model whose counts and sums are all that is kept, if no rule reads them."""
 
@@ -44,19 +46,24 @@ def find_route(change: Change) -> Route:
     plan = registry.plan()
     watching = dict.fromkeys(w.maintenance for w in plan.sources.get(change.model, ()))
     maintenances = tuple(each for each in watching if each.concerned([change]))
-    followed = tuple(
+    found = [
         (each, path)
         for each in maintenances
         if isinstance(each, Copy) and not is_read(each)
         for path in [each.followed(change)]
         if path is not None
-    )
+    ]
+    elsewhere = {
+        each for each, _ in found if isinstance(each, Copy) and each.leads_elsewhere(change)
+    }
+    followed = tuple((each, path) for each, path in found if each not in elsewhere)
+    led_elsewhere = tuple((each, path) for each, path in found if each in elsewhere)
     left = [each for each in maintenances if each not in dict(followed)]
     directs = plan.directs.get(change.model, {})
     ways = {each: directs[each] for each in left if each in directs}
     others = tuple(each for each in left if each not in ways)
     summed = only_summed(maintenances) if len(ways) == len(maintenances) else None
-    return Route(maintenances, ways, followed, others, summed)
+    return Route(maintenances, ways, followed, led_elsewhere, others, summed)
 
 
 def only_summed(maintenances: Sequence[Maintenance]) -> Model | None:

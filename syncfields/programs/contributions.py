@@ -24,7 +24,7 @@ from django.db.models.expressions import Col
 from django.db.models.sql.constants import LOUTER
 from django.db.models.sql.datastructures import Join
 
-from syncfields.declare.paths import Dependency, Model, Path, column
+from syncfields.declare.paths import Dependency, Hop, Model, Path, column
 from syncfields.maintenance.base import Effects, Maintenance
 from syncfields.maintenance.changes import Change
 from syncfields.maintenance.delta import Delta
@@ -326,7 +326,10 @@ def find_sides(changes: Sequence[Change], maintenances: Sequence[Maintenance]) -
             for change in changes
             if change.concerns(dependency)
         ]
-        models = {dependency.path: dependency.model for _, dependency in concerned}
+        counting = (
+            without_covered(concerned) if type(maintenance) in (Delta, Extreme) else concerned
+        )
+        models = {dependency.path: dependency.model for _, dependency in counting}
         if any(is_missed_before_or_after(maintenance, *each) for each in concerned):
             anew.append(maintenance)
         elif len(models) == 1 and (found := way(maintenance, *models.values())) is not None:
@@ -334,6 +337,30 @@ def find_sides(changes: Sequence[Change], maintenances: Sequence[Maintenance]) -
         else:
             others.append(maintenance)
     return Sides(tuple(ways), tuple(read_together(others)), tuple(anew))
+
+
+Concerned = tuple[Change, Dependency]
+
+
+def without_covered(concerned: Sequence[Concerned]) -> list[Concerned]:
+    """Without rows that are deleted with all the rows of a table further on that refer to them:
+    these say what there was to count.
+    """
+    return [
+        (change, dependency)
+        for change, dependency in concerned
+        if not any(
+            change.kind == other.kind == "delete"
+            and further.path.starts_with(dependency.path)
+            and takes_along(further.path.hops[len(dependency.path.hops) :])
+            for other, further in concerned
+        )
+    ]
+
+
+def takes_along(hops: Sequence[Hop]) -> bool:
+    """Whether rows at the near end are not deleted without those at the far end."""
+    return bool(hops) and all(hop.takes_along for hop in hops)
 
 
 def is_missed_before_or_after(
