@@ -73,6 +73,8 @@ class Keeping:
         self.maintenances = concerned(changes) if maintenances is None else maintenances
         self.known: list[set[Any]] = []
         self.contributions: Contributions | None = None
+        self.answer: tuple[Any, ...] | None = None
+        """What the row has contributed, where it was found when all was locked."""
         self.row: Row | None = None
         self.ways: Mapping[Maintenance, Direct] = {}
         self.followed: Sequence[tuple[Maintenance, Path]] = ()
@@ -95,8 +97,9 @@ class Keeping:
         if self.repairs:
             self.known = [each.targets(self.changes, self.using) for each in self.maintenances]
         else:
-            self.contributions = Contributions(self.using, self.changes, self.maintenances)
-            self.contributions.before()
+            if self.contributions is None or self.led_elsewhere:
+                self.contributions = Contributions(self.using, self.changes, self.maintenances)
+            self.contributions.before(self.answer)
 
     def is_held(self, change: Change) -> bool:
         """Whether all that the write of a row, or of new ones, will touch is locked, by now; or of
@@ -105,12 +108,15 @@ class Keeping:
         if self.held.has_all_of(change):
             change.locked = change.foreseen = True
             return True
-        if not (self.row is not None or change.kind == "insert"):
+        if self.repairs or not (self.row is not None or change.kind == "insert"):
             return False
         if not (self.ways or self.maintenances):
             return False
         if self.held is NOTHING:
-            self.held = foresight.lock(self.connection, change) or NOTHING
+            self.contributions = Contributions(self.using, self.changes, self.maintenances)
+            held = foresight.lock(self.connection, change, asking=self.contributions)
+            self.held = held or NOTHING
+            self.answer = self.held.answer if self.held.complete else None
         change.foreseen = self.held.complete
         return self.held is not NOTHING
 

@@ -97,7 +97,7 @@ class Held:
     """Whether all rows were there whose keys were known."""
     columns: Mapping[tuple[Model, str], Mapping[Any, Any]] = field(default_factory=dict)
     """What they hold in columns that were read, by primary key."""
-    answer: Sequence[Any] | None = None
+    answer: tuple[Any, ...] | None = None
     """What was asked of them, in the statement that locked them."""
 
     def with_written(self, changes: Iterable[Change], models: Collection[Model]) -> Held:

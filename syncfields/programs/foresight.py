@@ -18,10 +18,10 @@ generic relations, rows that are found by the keys that they hold.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 from django.db import connections
 from django.db.models.constants import LOOKUP_SEP
@@ -94,11 +94,24 @@ class Foresight:
     """The columns of targets, of which all is locked that follows when they are written."""
 
 
-def lock(connection: Any, change: Change, start: initial.Start | None = None) -> Held | None:
+class Asking(Protocol):
+    """What is to be read of the rows that are locked."""
+
+    def asked(self, locked: Collection[Model]) -> Statement | None:
+        """A SELECT of one row, where all of these tables that it reads are read of locked rows."""
+
+
+def lock(
+    connection: Any,
+    change: Change,
+    start: initial.Start | None = None,
+    asking: Asking | None = None,
+) -> Held | None:
     """Lock all that the write of a row, or of new rows, will touch, these themselves apart. None,
     and nothing is locked, where that is not to be foreseen, or not needed.
 
     ``start``: what the synced fields of new rows begin with is read, and locked with it.
+    ``asking``: what else is to be read of them, which is answered where it can be.
     """
     using = connection.alias
     if not connection.features.has_select_for_update or must_write(using):
@@ -115,7 +128,7 @@ def lock(connection: Any, change: Change, start: initial.Start | None = None) ->
     if not any(keys.values()):
         return None
     if connection.vendor == "postgresql":
-        held = lock_chained(using, found, keys, start)
+        held = lock_chained(using, found, keys, asking if start is None else start)
     else:
         held = lock_each(using, found, keys, start)
     are_there = all(pks <= {*held.rows[model]} for model, pks in keys.items())
@@ -170,7 +183,7 @@ def lock_each(
                 asked = start.asked(taken.keys())
             if asked is not None:
                 table = connections[using].ops.quote_name(step.model._meta.db_table)
-                statement = statement.joined(asked, table)
+                statement = statement.around(asked, table)
             rows = statement.rows()
             if asked is not None and rows:
                 answer = asked.converted(rows[0][1 + len(names) :], connections[using])
@@ -187,15 +200,15 @@ def leading_on(steps: Sequence[Step], model: Model) -> list[str]:
 
 
 def lock_chained(
-    using: str, found: Foresight, keys: Mapping[Model, set[Any]], start: initial.Start | None
+    using: str, found: Foresight, keys: Mapping[Model, set[Any]], asking: Asking | None
 ) -> Held:
-    """One statement for all, which says as well what a new row begins with."""
+    """One statement for all, which answers as well what is asked of the rows."""
     steps = found.steps
     key = ("locks", using, steps)
     statement = once(key, lambda: Statement(using, *chain(using, steps)))
-    asked = start.asked({step.model for step in steps}) if start is not None else None
+    asked = asking.asked({step.model for step in steps}) if asking is not None else None
     if asked is not None:
-        statement = statement.joined(asked)
+        statement = statement.beside(asked)
     given = {str(number): list(keys[step.model]) for number, step in enumerate(steps)}
     for _ in range(2):
         row = statement.row(**given) or ()

@@ -71,16 +71,31 @@ class Statement:
         other.sql = text
         return other
 
-    def joined(self, other: Statement, table: str = "") -> Statement:
-        """The statement, with the columns behind its own of another one that has no FROM clause.
-        They are not converted.
+    def bound(self, **values: Any) -> Statement:
+        """The statement with these values, to become a part of another one."""
+        made, connection = copy(self), connections[self.using]
+        made.params, made.given = [*self.params], []
+        for number, param in self.given:
+            made.params[number] = param.adapted(values[param.name], connection)
+        return made
 
-        ``table``: what it selects from itself, where that is behind the columns.
+    def beside(self, other: Statement) -> Statement:
+        """The statement, which has no FROM clause and gives one row, with the columns behind its
+        own of the one row of another one, or NULLs. They are not converted.
         """
-        columns, made = other.sql.removeprefix("SELECT "), copy(self)
-        head, clause, tail = self.sql.partition(f" FROM {table} ") if table else (self.sql, "", "")
-        made.sql = f"{head}, {columns}{clause}{tail}"
-        made.params = [*other.params, *self.params] if table else [*self.params, *other.params]
+        text = (
+            f"{self.sql}, other.* FROM (SELECT 1) AS one LEFT JOIN ({other.sql}) AS other ON TRUE"
+        )
+        return Statement(self.using, text, [*self.params, *other.params])
+
+    def around(self, other: Statement, table: str) -> Statement:
+        """The statement, which selects from a table, with the columns behind its own of another one
+        that has no FROM clause. They are not converted.
+        """
+        made = copy(self)
+        head, clause, tail = self.sql.partition(f" FROM {table} ")
+        made.sql = f"{head}, {other.sql.removeprefix('SELECT ')}{clause}{tail}"
+        made.params = [*other.params, *self.params]
         made.given = [(n, each) for n, each in enumerate(made.params) if isinstance(each, Param)]
         return made
 

@@ -15,7 +15,7 @@ from syncfields.maintenance.changes import Change
 from syncfields.maintenance.recompute import Recompute
 from syncfields.plan import registry
 from syncfields.plan.compiler import compile_rule
-from syncfields.programs.contributions import read, way
+from syncfields.programs.ways import read, way
 from tests import menagerie
 from tests.hub import models as hub
 from tests.ownmodels import assert_kept, kept, models_of, own_apps, tables
