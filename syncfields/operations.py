@@ -13,8 +13,8 @@ from django.db.migrations.state import ProjectState
 
 from syncfields.declare.expressions import Tally
 from syncfields.management.progress import of_migrate
+from syncfields.reconcile.chunks import BATCH_SIZE
 from syncfields.reconcile.historical import fill
-from syncfields.reconcile.repair import BATCH_SIZE
 
 
 class Backfill(Operation):

@@ -1,9 +1,5 @@
-"""Find drift and repair it, under live traffic, from the same plan that the writes use.
-
-A scan without locks finds candidates chunk by chunk, in the order of the primary key; the database
-compares, so that only drifted rows travel. Candidates are then locked, evaluated again in a later
-statement, and only what still differs is written. Where most of a chunk was wrong, all rows of the
-next are locked at once, and evaluated only once.
+"""Find drift and repair it, under live traffic, from the same plan that the writes use: model after
+model, and of each chunk after chunk, by ``chunks.py``.
 """
 
 from __future__ import annotations
@@ -11,8 +7,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import BrokenExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, repeat
@@ -23,36 +20,24 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.utils.asyncio import async_unsafe
 
 from syncfields.exceptions import NotMigrated
-from syncfields.keep import engine
-from syncfields.maintenance.changes import Change
 from syncfields.plan import homes, registry
-from syncfields.plan.routes import concerned
+from syncfields.reconcile.chunks import BATCH_SIZE, Chunk, Found, chunks, each_in_turn
 from syncfields.reconcile.pace import Pace, TimeIsUp
-from syncfields.reconcile.reports import EXAMPLES, Interrupted, Report, RuleReport
+from syncfields.reconcile.reports import Interrupted, Report, RuleReport
 from syncfields.reconcile.sampling import sampled
 from syncfields.reconcile.selection import Selection, Task, Where, plan_tasks
-from syncfields.sql.locks import lock, lock_unread, take
-from syncfields.sql.scans import Rows
-from syncfields.targets import announcing, drift, evaluating
-from syncfields.targets.drift import Drift
-from syncfields.targets.updates import sorted_pks
-from syncfields.transactions import pending, scope
-from syncfields.transactions.atomic import together
+from syncfields.reconcile.workers import working
+from syncfields.transactions import pending
 from syncfields.transactions.turns import carried_out
 
 logger = logging.getLogger("syncfields.reconcile")
-BATCH_SIZE = 10_000
-# Of rows that differ, as many are locked together.
-LOCKED = 2_000
-LOCKED_AT_ONCE = 10_000  # where one statement evaluates and repairs them
 FIRST = 200
 """Rows of the first chunk, where it tells whether most are wrong."""
-ATTEMPTS = 3
 END = object()
 NOT_RECONCILABLE = "not reconcilable: counts events"
-Found = list[tuple[str, int, list[Drift]]]
-"""By attribute name, how many rows had drifted, and some of them."""
 Progress = Callable[[str, int, int], None]
+Do = Callable[[Task, Iterable[Chunk], bool], Iterator[tuple[Chunk, Found]]]
+"""What reconciles chunks, in the order in which they come."""
 
 
 @async_unsafe("In async code call areconcile().")
@@ -67,6 +52,7 @@ def reconcile(
     sample: int | None = None,
     max_seconds: float | None = None,
     sleep: float = 0,
+    workers: int = 1,
 ) -> Report:
     """Recompute synced fields, and repair those that drifted.
 
@@ -79,13 +65,15 @@ def reconcile(
     ``where`` keeps to the target rows that a ``Q`` describes, or a function that is called with
     each target model and returns one. ``sample`` keeps to so many rows of each model, drawn at
     random. After ``max_seconds`` no further chunk is begun: the report says what is ``left``.
-    ``sleep`` is the pause between two chunks, in seconds.
+    ``sleep`` is the pause between two chunks, in seconds. ``workers`` is the number of processes
+    that reconcile chunks; more than one are started anew, and only where no transaction is open.
 
     Raises ``BrokenRules`` where a selected rule has an error, ``LookupError`` for a label that
     names no rule, ``NotMigrated`` where the tables are missing, and ``Interrupted`` where it is
     stopped.
     """
-    run = Run(selection, check, batch_size, using, progress, start_after, where, sample)
+    given = selection, check, batch_size, using, progress, start_after, where, sample
+    run = Run(*given, workers=workers)
     for _ in run.carry_out(Pace(max_seconds, sleep)):
         pass
     return run.report()
@@ -126,6 +114,8 @@ class Run:
     start_after: Any
     where: Where | None
     sample: int | None
+    workers: int = 1
+    do: Do = each_in_turn
     reports: dict[str, RuleReport] = field(default_factory=dict)
     left: tuple[str, ...] = ()
     after: Any = None
@@ -136,10 +126,11 @@ class Run:
     def carry_out(self, pace: Pace) -> Iterator[None]:
         """Reconcile model after model, and chunk by chunk; tell the log of it."""
         begun = time.monotonic()
-        try:
+        with ExitStack() as stack:
+            stack.callback(lambda: self.log(time.monotonic() - begun))
+            if self.workers > 1:
+                self.do = stack.enter_context(working(self.workers)).each
             yield from self.carry_out_each(pace)
-        finally:
-            self.log(time.monotonic() - begun)
 
     def carry_out_each(self, pace: Pace) -> Iterator[None]:
         tasks = self.tasks()
@@ -152,7 +143,7 @@ class Run:
             except TimeIsUp:
                 self.leave(tasks[number:], position)
                 return
-            except (KeyboardInterrupt, DatabaseError, InterfaceError) as reason:
+            except (KeyboardInterrupt, BrokenExecutor, DatabaseError, InterfaceError) as reason:
                 if isinstance(reason, DatabaseError):
                     refuse_unmigrated(task, reason)
                 if isinstance(reason, DatabaseError) and not isinstance(reason, OperationalError):
@@ -189,13 +180,15 @@ class Run:
         if self.sample is not None and task.values:
             task = replace(task, queryset=sampled(task.queryset, self.sample))
         size = self.batch_size or BATCH_SIZE
-        return run(task, self.reports, self.check, size, self.progress, position, pace)
+        return run(task, self.reports, self.check, size, self.progress, position, pace, self.do)
 
     def leave(self, tasks: Iterable[Task], after: Any) -> None:
         self.left = tuple(rule.label for each in tasks for rule in each.rules)
         self.after = after
 
     def refuse_nonsense(self) -> None:
+        if self.workers < 1:
+            raise ValueError("At least 1 worker is needed.")
         if self.sample is not None and self.sample < 1:
             raise ValueError("A sample has at least 1 row.")
         if self.sample is not None and self.start_after is not None:
@@ -222,6 +215,7 @@ def run(
     progress: Progress | None,
     after: Any,
     pace: Pace | None = None,
+    do: Do = each_in_turn,
 ) -> Iterator[Any]:
     """Reconcile chunk by chunk; yields the last primary key of each chunk that is done."""
     labels = {rule.field.attname: rule.label for rule in task.rules}
@@ -229,111 +223,20 @@ def run(
         return
     remaining = task.queryset if after is None else task.queryset.filter(pk__gt=after)
     total, done = remaining.count() if progress else 0, 0
-    handle, adapts = look if check else repair_candidates, task.at_once and not check
-    first = min(FIRST, batch_size) if adapts else batch_size
-    for chunk in chunks(task, chain([first], repeat(batch_size)), after):
-        if pace is not None:
-            pace.wait()
-        found = persistently(partial(handle, task, chunk.rows), task.queryset.db)
+    first = min(FIRST, batch_size) if task.at_once and not check else batch_size
+    chosen = chunks(task, chain([first], repeat(batch_size)), after)
+    for chunk, found in do(task, chosen if pace is None else paced(chosen, pace), check):
         done += chunk.number
         for label in labels.values():
             reports[label].scanned += chunk.number
         for name, number, drifts in found:
             reports[labels[name]].note_drift(number, drifts, repaired=not check)
-        if adapts:
-            most = max((number for _, number, _ in found), default=0) > chunk.number / 2
-            handle = repair_all if most else repair_candidates
         if progress:
             progress(task.model._meta.label, done, max(total, done))
         yield chunk.last
 
 
-def reconcile_chunk(task: Task, chosen: Rows, check: bool) -> Found:
-    """Reconcile some rows of a task, by themselves."""
-    return persistently(partial(look if check else repair_candidates, task, chosen), chosen.using)
-
-
-def persistently(attempt: Callable[[], Found], using: str) -> Found:
-    """A chunk, tried again where a writer was in its way: a deadlock, a lock not granted in time.
-
-    Only where the chunk is a transaction of its own.
-    """
-    for _ in range(0 if connections[using].in_atomic_block else ATTEMPTS - 1):
-        with suppress(OperationalError):
-            return attempt()
-    return attempt()
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Rows that are looked at together, by their primary keys."""
-
-    rows: Rows
-    last: Any
-    number: int
-
-
-def chunks(task: Task, sizes: Iterable[int], after: Any) -> Iterator[Chunk]:
-    whole, using = not task.queryset.query.where, task.queryset.db
-    for limit in sizes:
-        left = task.queryset if after is None else task.queryset.filter(pk__gt=after)
-        keys = left.order_by("pk").values_list("pk", flat=True)
-        if not whole:
-            pks = list(keys[:limit])
-            number, last = len(pks), pks[-1] if pks else None
-            chosen = Rows(task.model, using, pks)
-        else:  # Not all keys need be known.
-            ends = list(keys[limit - 1 : limit])
-            number = limit if ends else left.count()
-            (last,) = ends or keys.reverse()[:1] or [None]
-            chosen = Rows(task.model, using, after=after, last=last)
-        if last is not None:
-            yield Chunk(chosen, last, number)
-        if number < limit:
-            return
-        after = last
-
-
-def look(task: Task, chunk: Rows) -> Found:
-    """The drift among some rows."""
-    found = (drifts for scan in task.scans for _, drifts in drift.differing(scan, chunk))
-    return summary(drift.by_field(found))
-
-
-def summary(found: Mapping[str, list[Drift]]) -> Found:
-    return [(name, len(drifts), drifts[:EXAMPLES]) for name, drifts in found.items()]
-
-
-def repair_candidates(task: Task, chunk: Rows) -> Found:
-    """Find the drift among some rows, and repair what is still there once they are locked."""
-    keys = sorted_pks({pk for scan in task.scans for pk in drift.candidates(scan, chunk)})
-    found: Found = []
-    for batch in evaluating.batches(keys, LOCKED_AT_ONCE if task.at_once else LOCKED):
-        many = task.at_once and len(batch) > drift.FEW
-        found += repaired(task, Rows(task.model, chunk.using, batch), many)
-    return found
-
-
-def repair_all(task: Task, chunk: Rows) -> Found:
-    """Lock all of some rows, and repair the drift among them."""
-    return repaired(task, chunk, at_once=True)
-
-
-def repaired(task: Task, chosen: Rows, at_once: bool) -> Found:
-    """Lock rows, and repair their drift."""
-
-    def repair() -> Found:
-        if at_once and not announcing.is_heard(task.model):  # It does not say which rows.
-            return list(drift.repair_at_once(task.scans, chosen, EXAMPLES))
-        found = drift.repair(task.scans, task.values, chosen, locked=True, exact=False)
-        return summary(found)
-
-    with scope.repairs(), together(connections[chosen.using]):
-        change = Change(task.model, "update", (), frozenset(task.values), locked=True)
-        if chosen.pks is not None:
-            change.pks = lock(task.model, chosen.using, chosen.pks)
-        elif concerned([change]):
-            change.pks = take(chosen.queryset())
-        else:
-            lock_unread(chosen.queryset())
-        return engine.perform(chosen.using, [change], repair)
+def paced(chosen: Iterable[Chunk], pace: Pace) -> Iterator[Chunk]:
+    for chunk in chosen:
+        pace.wait()
+        yield chunk

@@ -21,7 +21,7 @@ from django.db import DatabaseError, InterfaceError
 from django.db.models import QuerySet
 
 from syncfields import conf
-from syncfields.reconcile.repair import BATCH_SIZE, chunks, reconcile_chunk
+from syncfields.reconcile.chunks import BATCH_SIZE, chunks, reconcile_chunk
 from syncfields.reconcile.selection import Selection, Task, plan_tasks
 from syncfields.sql.scans import Rows
 

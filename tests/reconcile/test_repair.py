@@ -105,7 +105,7 @@ def test_drift_of_everything_at_once_is_repaired():
 def test_few_rows_and_many_are_repaired_alike(data, monkeypatch):
     """One row after the other by ``bulk_update()``, or all of them by one statement."""
     # By its module's name one would get the function.
-    monkeypatch.setattr(sys.modules["syncfields.reconcile.repair"], "EXAMPLES", 1000)
+    monkeypatch.setattr(sys.modules["syncfields.reconcile.chunks"], "EXAMPLES", 1000)
 
     def repaired(few):
         monkeypatch.setattr("syncfields.targets.drift.FEW", few)

@@ -21,7 +21,8 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from syncfields.exceptions import BrokenRules, NotMigrated
 from syncfields.management.lookups import condition
 from syncfields.management.progress import Bar
-from syncfields.reconcile.repair import BATCH_SIZE, reconcile
+from syncfields.reconcile.chunks import BATCH_SIZE
+from syncfields.reconcile.repair import reconcile
 from syncfields.reconcile.reports import Interrupted, Report, RuleReport
 
 # What --check found. Python itself exits with 1 after an error, so that errors get another code.
@@ -92,6 +93,13 @@ class Command(BaseCommand):
             help="Pause between two chunks, for the sake of others.",
         )
         parser.add_argument(
+            "--workers",
+            type=int,
+            default=1,
+            metavar="N",
+            help="Processes that reconcile chunks at the same time (default: %(default)s).",
+        )
+        parser.add_argument(
             "--no-progress", action="store_true", help="Show no progress bar on a terminal."
         )
 
@@ -123,11 +131,12 @@ class Command(BaseCommand):
         sample: int | None = None,
         max_seconds: float | None = None,
         sleep: float = 0,
+        workers: int = 1,
         no_progress: bool = False,
         verbosity: int = 1,
         **options: Any,
     ) -> None:
-        refuse_nonsense(batch_size, database, sample, max_seconds, sleep)
+        refuse_nonsense(batch_size, database, sample, max_seconds, sleep, workers)
         quiet = no_progress or format != "text" or not verbosity
         progress = None if quiet else Bar(self.stderr, lines=verbosity > 1)
         self.started = time.monotonic()
@@ -139,6 +148,7 @@ class Command(BaseCommand):
             "--sample": sample,
             "--max-seconds": max_seconds,
             "--sleep": sleep,
+            "--workers": workers if workers != 1 else None,
         }
         try:
             with ending_between_chunks():
@@ -153,8 +163,16 @@ class Command(BaseCommand):
                     sample=sample,
                     max_seconds=max_seconds,
                     sleep=sleep,
+                    workers=workers,
                 )
-        except (BrokenRules, NotMigrated, LookupError, ValueError, FieldError) as error:
+        except (
+            BrokenRules,
+            NotMigrated,
+            LookupError,
+            RuntimeError,
+            ValueError,
+            FieldError,
+        ) as error:
             raise CommandError(str(error)) from error
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
@@ -242,7 +260,10 @@ def refuse_nonsense(
     sample: int | None,
     max_seconds: float | None,
     sleep: float,
+    workers: int,
 ) -> None:
+    if workers < 1:
+        raise CommandError("--workers must be at least 1.")
     if batch_size < 1:
         raise CommandError("--batch-size must be at least 1.")
     if database is not None and database not in connections:
