@@ -55,6 +55,10 @@ def forget(
     """
     for change in changes:
         follow(using, instance, views(change), gone)
+        if change.kind != "delete":
+            for model, names in coming_back(change):
+                if isinstance(instance, model):
+                    dropped.drop(instance, names, using)
 
 
 def forget_among(using: str, known: Any, changes: Sequence[Change]) -> None:
@@ -124,14 +128,23 @@ def views(change: Change) -> tuple[View, ...]:
 
 def find_views(change: Change) -> tuple[View, ...]:
     found: dict[tuple[tuple[Step, ...], type[models.Model]], set[str]] = defaultdict(set)
+    for hops, target, names in concerned(change):
+        for steps in ways_back(hops):
+            for way in (steps, *((*steps, step) for step in kin(target))):
+                found[way, target].update(names)
+    return tuple(view(*key, frozenset(names)) for key, names in found.items())
+
+
+def concerned(
+    change: Change,
+) -> Iterator[tuple[Sequence[Hop], type[models.Model], frozenset[str]]]:
+    """What a write leads to: the path from a target, its model, and the fields that are written."""
     for watch in registry.plan().sources.get(change.model, ()):
         if watch.maintenance.concerned([change]):
-            rules, target = watch.maintenance.rules, watch.maintenance.target
+            rules = watch.maintenance.rules
             names = {rule.field.attname for rule in rules} | {r.declaration.touch for r in rules}
-            for steps in ways_back(watch.dependency.path.hops):
-                for way in (steps, *((*steps, step) for step in kin(target))):
-                    found[way, target].update(filter(None, names))
-    return tuple(view(*key, frozenset(names)) for key, names in found.items())
+            path, target = watch.dependency.path, watch.maintenance.target
+            yield path.hops, target, frozenset(filter(None, names))
 
 
 def view(steps: tuple[Step, ...], model: type[models.Model], names: frozenset[str]) -> View:
@@ -139,6 +152,33 @@ def view(steps: tuple[Step, ...], model: type[models.Model], names: frozenset[st
     is_read = any(w.maintenance.concerned([change]) for w in registry.plan().sources.get(model, ()))
     tracked = hasattr(model, tracking.NAME)
     return View(steps, model, names, change if is_read else None, tracked)
+
+
+def coming_back(change: Change) -> Iterable[tuple[type[models.Model], frozenset[str]]]:
+    """The fields of the written row itself that may be old: it feeds other rows, and those feed it.
+
+    A row that is inserted is given its first values before, or evaluated at once: what one step
+    alone leads to is known.
+    """
+    how = (change.unordered, change.saved, change.loaded)
+    key = ("coming back", change.model, change.kind, change.columns, how)
+    return once(key, lambda: find_coming_back(change))
+
+
+def find_coming_back(change: Change) -> Iterable[tuple[type[models.Model], frozenset[str]]]:
+    found: dict[type[models.Model], frozenset[str]] = defaultdict(frozenset)
+    ahead, been = [(change, False)], set()
+    while ahead:
+        write, turned = ahead.pop()
+        for hops, target, names in concerned(write):
+            # Ways that only go up, from rows to those that they refer to, do not come back.
+            comes_down = turned or any(hop.forward for hop in hops)
+            if comes_down and not (write is change and change.kind == "insert"):
+                found[target] |= names
+            if (target, names, comes_down) not in been:
+                been.add((target, names, comes_down))
+                ahead.append((Change(target, "update", (), names), comes_down))
+    return tuple(found.items())
 
 
 def kin(model: type[models.Model]) -> Iterator[Step]:

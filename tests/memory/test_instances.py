@@ -67,6 +67,9 @@ class Order(Own):
     labels = models.ManyToManyField(Label, related_name="orders")
     label_count = number(Count("labels"))
     weight = number(Sum("labels__weight"))
+    # What it feeds itself, one step and two steps away.
+    shared = synced(models.IntegerField(null=True), F("customer__total"))
+    shared_further = synced(models.IntegerField(null=True), F("customer__region__total"))
 
 
 class Stranger(Own):
@@ -369,6 +372,18 @@ def create_for_the_parent_of_a_multi_table_model(w):
 def save_a_child_of_a_multi_table_model(w):
     w.inn.name = "wolf"
     w.inn.save()
+
+
+@write()
+def create_by_keys(w):
+    return [Order.objects.create(customer_id=w.customer.pk, amount=9)]
+
+
+@write()
+def bulk_create_by_keys(w):
+    return Order.objects.bulk_create(
+        [Order(customer_id=w.customer.pk, amount=amount) for amount in (8, 9)]
+    )
 
 
 @pytest.mark.parametrize("way", WRITES)
