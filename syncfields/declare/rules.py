@@ -54,7 +54,7 @@ class Rule:
     field_name: str
     declaration: Declaration
     made_of_it: Any = NOTHING
-    """What the declared function has made, where the expression is one."""
+    """What the declared function has made, or what was made of the declared expression since."""
 
     @property
     def expression(self) -> Any:
@@ -77,6 +77,10 @@ class Rule:
                 "what annotate() takes; it must not query the database.",
                 obj=self.model,
             ) from error
+        return self.meaning(expression)
+
+    def meaning(self, expression: Any) -> Rule:
+        """The same rule, by another expression than the declared one."""
         return replace(self, made_of_it=expression)
 
     @property

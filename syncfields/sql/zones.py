@@ -10,7 +10,6 @@ project's ``LANGUAGE_CODE``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import wraps
 from typing import Any
 
@@ -76,9 +75,7 @@ def settled(rule: Rule) -> Rule:
         expression = in_zone(rule.model, given)
     else:
         return rule
-    if expression is given:
-        return rule
-    return replace(rule, declaration=replace(rule.declaration, expression=expression))
+    return rule if expression is given else rule.meaning(expression)
 
 
 def settled_tally(rule: Rule, tally: Tally) -> Tally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 
 import pytest
 from django.db import models
@@ -100,10 +101,12 @@ def rules_of(calendar, event, entry):
     }
 
 
-@pytest.fixture
-def in_berlin(calendar):
+@pytest.fixture(params=["given", "made by functions"])
+def in_berlin(calendar, request):
     """The rules are kept in a project of Berlin: all but that of ``label``."""
     rules = [(*of, each) for of, each in rules_of(*calendar).items() if of[1] != "label"]
+    if request.param == "made by functions":
+        rules = [(*of, lambda each=each: each) for *of, each in rules]
     tally = (calendar[0], "at_night", Tally("events", when=Q(at__hour__lt=6)))
     with override_settings(TIME_ZONE="Europe/Berlin"), kept([*rules, tally]):
         yield calendar
@@ -199,8 +202,11 @@ def test_without_zones_there_is_nothing_to_settle(in_berlin):
     assert wrong(in_berlin, rules_of(*in_berlin)) == []
 
 
-def test_text_is_in_the_language_of_the_project(calendar):
+@pytest.mark.parametrize("is_made", [False, True])
+def test_text_is_in_the_language_of_the_project(calendar, is_made):
     rule = rules_of(*calendar)[calendar[0], "label"]
+    if is_made:
+        rule = partial(rules_of(*calendar).get, (calendar[0], "label"))
     with translation.override("de"), kept([(calendar[0], "label", rule)]):
         made = calendar[0].objects.create()
         calendar[1].objects.create(pk=7, calendar=made)
