@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import OperationalError, connection, transaction
 
-from syncfields.explain.sent import is_of_transaction
+from tests.refusing import DEADLOCK, GONE, refused
 from tests.statements import number_of_statements
 from tests.testapp.models import Beat, Book, Card, Monitor, Place, Profile, Restaurant, Shelf, Zone
 from tests.truth import assert_truth
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-DEADLOCK, GONE = (1213, "Deadlock found"), (2013, "Lost connection")
-
-
-@contextmanager
-def refused(number, *reason):
-    """The database refuses one statement, the one of that number, transaction commands apart."""
-    statements = iter(range(number + 1))
-
-    def refuse(execute, sql, params, many, context):
-        if not is_of_transaction(sql) and next(statements, None) == number:
-            raise OperationalError(*reason)
-        return execute(sql, params, many, context)
-
-    with connection.execute_wrapper(refuse):
-        yield
 
 
 def a_new_book():

@@ -7,10 +7,11 @@ import datetime as dt
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth import get_user_model
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.models import Case, F, OuterRef, Q, Subquery, Value, When
 
-from tests.statements import sent
+from tests.refusing import DEADLOCK, refused
+from tests.statements import number_of_statements, sent
 from tests.testapp import models as zoo
 from tests.testapp.models import Blog, Book, Comment, Post, Publisher, Reaction, Shelf
 from tests.truth import assert_truth
@@ -330,3 +331,19 @@ def test_async_many_to_many_counts_as_its_elder():
 
     assert zoo.Playlist.objects.get().minutes == 60
     assert_truth()
+
+
+@pytest.mark.parametrize("make", [Shelf, lambda: Book(shelf=Shelf.objects.create())])
+@pytest.mark.django_db(transaction=True)
+def test_new_rows_that_a_deadlock_has_refused_are_not_inserted_again(make):
+    """Their instances are no longer what they were."""
+    plain = [make(), make()]
+    model = type(plain[0])
+    for number in range(number_of_statements(lambda: model.objects.bulk_create(plain))):
+        rows, known = [make(), make()], model.objects.count()
+
+        with refused(number, *DEADLOCK), pytest.raises(OperationalError):
+            model.objects.bulk_create(rows)
+
+        assert model.objects.count() == known
+        assert_truth()
