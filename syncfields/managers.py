@@ -6,7 +6,7 @@ so where the model is read, and reconcile the rows they select.
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import models
 
@@ -31,5 +31,20 @@ class SyncQuerySet(models.QuerySet[Row]):
         return await areconcile(self, check=check)
 
 
-class SyncManager(models.Manager.from_queryset(SyncQuerySet)[Row]):  # type: ignore[misc]
-    """The manager of ``SyncQuerySet``."""
+if TYPE_CHECKING:
+    # from_queryset() makes a class that no type checker knows.
+    class SyncManager(models.Manager[Row]):
+        """The manager of ``SyncQuerySet``."""
+
+        def get_queryset(self) -> SyncQuerySet[Row]: ...
+        def all(self) -> SyncQuerySet[Row]: ...
+        def filter(self, *args: Any, **kwargs: Any) -> SyncQuerySet[Row]: ...
+        def exclude(self, *args: Any, **kwargs: Any) -> SyncQuerySet[Row]: ...
+        def using(self, alias: str | None) -> SyncQuerySet[Row]: ...
+        def reconcile(self, *, check: bool = False) -> Report: ...
+        async def areconcile(self, *, check: bool = False) -> Report: ...
+
+else:
+
+    class SyncManager(models.Manager.from_queryset(SyncQuerySet)):
+        """The manager of ``SyncQuerySet``."""

@@ -1,0 +1,81 @@
+"""A declared field has the type of the field; managers and querysets know their model."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.db import models
+from django.db.models import Count, F, Max
+from typing_extensions import assert_type
+
+import syncfields
+from syncfields import (
+    Interrupted,
+    Report,
+    SyncManager,
+    SyncQuerySet,
+    Tally,
+    areconcile,
+    coalesce,
+    reconcile,
+    register,
+    synced,
+    unsynced,
+)
+from syncfields.health import Health, health
+from syncfields.testing import aassert_in_sync, assert_in_sync
+
+
+class Post(models.Model):
+    title = models.CharField(max_length=100)
+    comment_count = synced(models.PositiveIntegerField(default=0), Count("comments"))
+    last_comment_at = synced(models.DateTimeField(null=True), Max("comments__created"))
+    author_name = synced(models.CharField(max_length=100), F("author__name"), touch="title")
+    views = synced(models.IntegerField(default=0), Tally("visits", on="create"))
+
+    class Meta:
+        app_label = "typed"
+
+
+def fields(post: Post) -> None:
+    assert_type(post.comment_count, int)
+    assert_type(post.last_comment_at, dt.datetime | None)
+    assert_type(post.author_name, str)
+
+
+def managers(objects: SyncManager[Post]) -> None:
+    assert_type(objects.get(), Post)
+    assert_type(objects.reconcile(), Report)
+    assert_type(objects.filter(title=""), SyncQuerySet[Post])
+    assert_type(objects.exclude(title="").reconcile(check=True), Report)
+
+
+def functions() -> None:
+    report = reconcile("shop", Post, Post._default_manager.filter(pk=1), check=True, batch_size=100)
+    assert_type(report, Report)
+    assert_type(report.rules[0].label, str)
+    assert_type(health(Post), Health)
+    assert_in_sync(Post)
+    register(Post, comment_count=Count("comments"))
+    with coalesce(), unsynced(reconcile=True):
+        pass
+    try:
+        reconcile()
+    except Interrupted as stop:
+        assert_type(stop.report, Report)
+
+
+async def asynchronously() -> None:
+    assert_type(await areconcile(Post), Report)
+    await aassert_in_sync()
+    async with coalesce(), unsynced():
+        pass
+
+
+@unsynced()
+def load(number: int) -> str:
+    return str(number)
+
+
+assert_type(load(1), str)
+assert_type(syncfields.__version__, str)
