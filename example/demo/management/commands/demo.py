@@ -51,8 +51,8 @@ class Command(BaseCommand):
         self.work_in_processes(processes, writes, seed)
         self.title("Checking again")
         self.run("reconcile", "--check")
-        self.show_writes(written)
         self.show_pages()
+        self.show_writes(written)
         self.finish(perf_counter() - start)
 
     def load(self) -> None:
@@ -117,19 +117,19 @@ class Command(BaseCommand):
             raise CommandError("A process failed: its traceback is above.")
         self.stdout.write(f"All done in {perf_counter() - start:.1f} s.")
 
-    def show_writes(self, written: list[tuple[str, int, int]]) -> None:
-        self.title("What a write cost, in SQL statements")
-        self.stdout.write(f"{'':28}{'its own':>10}{'syncfields':>12}")
-        for name, own, statements in written:
-            self.stdout.write(f"{name:28}{own:>10}{f'+{statements - own}':>12}")
-
     def show_pages(self) -> None:
-        self.title("What a page costs, in milliseconds")
+        self.title("What a page gains: its milliseconds")
         self.stdout.write(f"{'':48}{'stored':>10}{'computed':>10}")
         for page in costs.pages():
             stored = page.milliseconds(page.stored)
             computed = page.milliseconds(page.computed)
             self.stdout.write(f"{page.title:48}{stored:>10.1f}{computed:>10.1f}")
+
+    def show_writes(self, written: list[tuple[str, int, int]]) -> None:
+        self.title("What a write costs: its SQL statements")
+        self.stdout.write(f"{'':28}{'its own':>10}{'syncfields':>12}")
+        for name, own, statements in written:
+            self.stdout.write(f"{name:28}{own:>10}{f'+{statements - own}':>12}")
 
     def finish(self, seconds: float) -> None:
         users = get_user_model()._default_manager
@@ -140,7 +140,8 @@ class Command(BaseCommand):
         self.stdout.write(
             "See for yourself, as user demo with password demo:\n"
             f"  {manage} runserver\n"
-            "Change a row in the admin, then:\n"
+            'Change a row in the admin. Its page "Synced fields" says whether all is right,\n'
+            "and so does:\n"
             f"  {manage} reconcile --check"
         )
 
