@@ -1,5 +1,6 @@
 # make demo       load two public databases, find and repair their drift, work on them
 # make test       run the tests: on SQLite, and on PostgreSQL and MariaDB where they answer
+# make newest     run the tests that ask most of a database on a current PostgreSQL, from a wheel
 # make benchmark  compare with other ways of keeping the same, and write docs/benchmarks.md
 # make docs       build the documentation as a site, in docs/_build
 # make package    build what is published, check it, and install it from scratch
@@ -24,13 +25,15 @@ EXTRAS_demo = progress
 EXTRAS_test = progress,postgresql,mysql
 EXTRAS_benchmark = postgresql,mysql
 EXTRAS_lint = $(EXTRAS_test)
+EXTRAS_newest = $(EXTRAS_test)
 GROUPS_test = --group test
 GROUPS_benchmark = --group benchmark
 GROUPS_docs = --group docs
 GROUPS_lint = --group lint
+GROUPS_newest = --group newest
 GROUPS_package = --group package
 
-.PHONY: help demo test docs benchmark package lint ruff-check ruff-format mypy checks clean
+.PHONY: help demo test newest docs benchmark package lint ruff-check ruff-format mypy checks clean
 
 help:
 	@sed '/^#/!q; s/^#//' Makefile
@@ -40,6 +43,9 @@ demo: $(VENV)/.demo-$(VERSION)
 
 test: $(VENV)/.test-$(VERSION)
 	$(VENV)/bin/python -m tests $(ARGS)
+
+newest: $(VENV)/.newest-$(VERSION)
+	$(VENV)/bin/python -m tests.newest $(ARGS)
 
 docs: $(VENV)/.docs-$(VERSION)
 	$(VENV)/bin/python -m sphinx --fail-on-warning --keep-going -q docs docs/_build $(ARGS)
