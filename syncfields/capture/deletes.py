@@ -34,7 +34,7 @@ from syncfields.sql.locks import lock, lock_and_read, lock_collected, lock_out
 from syncfields.sql.trees import rows, rows_with
 from syncfields.targets.updates import sorted_pks
 from syncfields.transactions import scope
-from syncfields.transactions.atomic import together
+from syncfields.transactions.atomic import persistently, together
 
 MEMORY_LIMIT = 100
 DATABASE_CASCADE = getattr(models, "DB_CASCADE", None)
@@ -101,15 +101,40 @@ def collected(original: Callable[..., Any]) -> Callable[..., Any]:
             result = delete_one(self, instance, lambda: original(self))
             if result is not None:
                 return result
-        with together(connections[self.using]):
-            gone: list[Any] = []
-            changes = list(changes_of(self, gone))
-            if (suspension := scope.suspended()) is not None:
-                maintenances = routes.concerned(changes)
-                return suspension.watch(self.using, maintenances, changes, lambda: original(self))
-            return delete_and_keep(self, changes, gone, lambda: original(self))
+        connection = connections[self.using]
+        attempt = partial(collect_and_keep, self, lambda: original(self))
+        if any(map(self._has_signal_listeners, self.data)):
+            with together(connection):  # Once only: receivers are called within.
+                return attempt()
+        return persistently(connection, attempt, [Collected(self)])
 
     return delete
+
+
+def collect_and_keep(collector: Any, delete: Callable[[], Any]) -> Any:
+    gone: list[Any] = []
+    changes = list(changes_of(collector, gone))
+    if (suspension := scope.suspended()) is not None:
+        maintenances = routes.concerned(changes)
+        return suspension.watch(collector.using, maintenances, changes, delete)
+    return delete_and_keep(collector, changes, gone, delete)
+
+
+class Collected:
+    """What a collector has found, which deleting it changes."""
+
+    def __init__(self, collector: Any) -> None:
+        self.collector = collector
+
+    def state(self) -> Any:
+        known = {model: list(found) for model, found in self.collector.data.items()}
+        return known, list(self.collector.fast_deletes), keys_of_instances(self.collector)
+
+    def restore(self, state: Any, /) -> None:
+        self.collector.data, self.collector.fast_deletes, keys = state
+        for queryset in self.collector.fast_deletes:
+            vars(queryset).pop(COLLECTED, None)
+        give_back(keys)
 
 
 @contextmanager
@@ -117,18 +142,26 @@ def giving_back_keys(collector: Any) -> Iterator[None]:
     """Django takes the keys from the instances when it has deleted the rows. They are there again
     if what follows from that fails.
     """
-    keys = [
+    keys = keys_of_instances(collector)
+    try:
+        yield
+    except BaseException:
+        give_back(keys)
+        raise
+
+
+def keys_of_instances(collector: Any) -> list[tuple[Any, str, Any]]:
+    return [
         (instance, attname, getattr(instance, attname))
         for model, instances in collector.data.items()
         for attname in [model._meta.pk.attname]
         for instance in instances
     ]
-    try:
-        yield
-    except BaseException:
-        for instance, attname, key in keys:
-            setattr(instance, attname, key)
-        raise
+
+
+def give_back(keys: Iterable[tuple[Any, str, Any]]) -> None:
+    for instance, attname, key in keys:
+        setattr(instance, attname, key)
 
 
 def delete_one(collector: Any, instance: Any, delete: Callable[[], Any]) -> Any:

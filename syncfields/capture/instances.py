@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import nullcontext, suppress
+from functools import partial
 from typing import Any
 
 from django.db import connections, models, router
+from django.db.models.signals import post_save, pre_save
 
 from syncfields.capture import brackets, receivers, refusals
 from syncfields.capture.brackets import Bracket
@@ -22,8 +24,10 @@ from syncfields.exceptions import SyncedFieldError
 from syncfields.keep import engine
 from syncfields.maintenance.changes import Change
 from syncfields.memory import dropped, instances, tracking
+from syncfields.memory.given import Given
 from syncfields.plan import registry
 from syncfields.transactions import scope
+from syncfields.transactions.atomic import is_own, persistently
 
 
 def connect() -> None:
@@ -88,12 +92,27 @@ def bracketing(original: Callable[..., None]) -> Callable[..., None]:
             if tables is None:
                 original(self, raw, force_insert, force_update, using, update_fields)
                 return
+            given = (raw, force_insert, force_update, using, update_fields)
+            save = partial(brackets.saved, original, self, tables, *given)
             if model._meta.parents:
                 receivers.come_last(model)
-            given = (raw, force_insert, force_update, using, update_fields)
-            brackets.saved(original, self, tables, *given)
+                connection = connections[using or router.db_for_write(model, instance=self)]
+                if is_own(connection) and can_be_repeated(model):
+                    persistently(connection, save, [Given([self])])
+                    return
+            save()
 
     return save_base
+
+
+def can_be_repeated(model: type[models.Model]) -> bool:
+    """Whether nobody notices that rows of several tables are saved as a whole, and once more where
+    the database has ended that: no receivers, which would be called again, and inside of the
+    transaction, and no memory of old values, which would not outlive it.
+    """
+    signals = (pre_save, post_save)
+    heard = any(receivers.heard_by_others(model, each) for each in signals)
+    return not heard and not hasattr(model, tracking.NAME)
 
 
 def drop_unwritten(instance: models.Model, using: str | None) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, FieldError
+from django.db import connections
 from django.db.models import Case, Model, QuerySet, Value, When
 from django.db.models.functions import Cast
 from django.db.models.sql import UpdateQuery
@@ -25,6 +26,7 @@ from syncfields.memory import dropped, instances
 from syncfields.plan import registry
 from syncfields.plan.routes import route
 from syncfields.transactions import scope
+from syncfields.transactions.atomic import is_own, persistently
 
 COLLECTED = "_syncfields_collected"
 """On a queryset of Django's collector: that its rows are known, or else how to delete them."""
@@ -53,11 +55,7 @@ def updating(original: Callable[..., int]) -> Callable[..., int]:
         if rekeyed.writes_keys(columns) and not is_refused(self, kwargs):
             self._for_write = True
             return rekeyed.update(self, columns, lambda chosen: original(chosen, **kwargs))
-        watched = {
-            owner: names
-            for owner, names in columns.items()
-            if not names.isdisjoint(plan.columns.get(owner, ()))
-        }
+        watched = watched_columns(columns)
         if not watched or is_refused(self, kwargs):
             return original(self, **kwargs)
         self._for_write = True
@@ -117,7 +115,12 @@ def refusing(original: Callable[..., int]) -> Callable[..., int]:
         if scope.suspended() is None:
             left_out = unmeant(self.model, fields)
             fields = [name for name in fields if name not in left_out]
-        return original(self, objs, fields, batch_size)
+        self._for_write = True
+        connection = connections[self.db]
+        if not is_own(connection) or not watched_columns(written_columns(self.model, fields)):
+            return original(self, objs, fields, batch_size)
+        objs = tuple(objs)  # Its updates are one transaction: all of them are tried again.
+        return persistently(connection, lambda: original(self, objs, fields, batch_size))
 
     return bulk_update
 
@@ -135,6 +138,16 @@ def written_columns(model: type[Model], names: Iterable[str]) -> dict[Any, froze
         owner = concrete(field.model)
         found[owner] = found.get(owner, frozenset()) | {field.attname}
     return found
+
+
+def watched_columns(columns: Mapping[Any, frozenset[str]]) -> dict[Any, frozenset[str]]:
+    """Of the columns that ``update()`` writes, those of tables of which rules read some of them."""
+    read = registry.plan().columns
+    return {
+        owner: names
+        for owner, names in columns.items()
+        if not names.isdisjoint(read.get(owner, ()))
+    }
 
 
 def keys_written(model: type[Model], kwargs: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -237,7 +250,7 @@ def creating(original: Callable[..., Any]) -> Callable[..., Any]:
         elif owned and suspension is None:
             result = engine.insert(self.db, change, inserted, write)
         else:
-            result = engine.perform(self.db, [change], write)
+            result = engine.perform(self.db, [change], write, given=inserted)
             if owned and suspension is not None:
                 suspension.note_targets(self.db, plan.targets[model], change.pks)
         forget(self.db, objs, change, owned if suspension is None else ())

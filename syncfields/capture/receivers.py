@@ -119,13 +119,13 @@ def come_last(sender: Model) -> None:
         in_place(pre_save)
 
 
-def heard_by_others(sender: Model) -> bool:
-    """Whether others than the library listen to ``pre_save``."""
-    receivers, others = pre_save._live_receivers(sender)
+def heard_by_others(sender: Model, signal: Any = pre_save) -> bool:
+    """Whether others than the library listen to a signal."""
+    receivers, others = signal._live_receivers(sender)
     return bool(others) or any(each not in OURS for each in receivers)
 
 
-OURS = (refusals.refuse, brackets.begin)
+OURS = (refusals.refuse, brackets.begin, brackets.follow)
 
 
 def of(model: Model) -> set[tuple[str, Model]]:

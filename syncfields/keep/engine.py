@@ -23,6 +23,7 @@ from syncfields.maintenance.changes import NOTHING, Change, Held
 from syncfields.maintenance.copies import Copy
 from syncfields.maintenance.direct import Direct
 from syncfields.memory import dropped
+from syncfields.memory.given import Given
 from syncfields.plan import registry
 from syncfields.plan.routes import Route, concerned, route
 from syncfields.programs import chains, foresight, initial
@@ -256,32 +257,25 @@ def perform(
     write: Callable[[], Result],
     held: Held = NOTHING,
     effects: Effects | None = None,
+    given: Sequence[Any] = (),
 ) -> Result:
     """Carry out ``write``, which makes ``changes``, and keep all targets right: at once, or by what
-    is added to ``effects``.
+    is added to ``effects``. ``given``: instances that it fills.
     """
     steps = steps_of(using, changes, write, held, effects)
     if steps is None:
         return write()
     if (suspension := scope.suspended()) is not None:
         return suspension.watch(using, concerned(changes), changes, write)
-    connection, attempt = connections[using], partial(whole, steps)
-    if changes[0].kind == "insert" and len(changes[0].rows) > 1:
-        with together(connection):  # Once only: bulk_create() has changed the instances by then.
-            return attempt()
-    return persistently(connection, attempt, changes)
+    return persistently(connections[using], partial(whole, steps), [*changes, Given(given)])
 
 
 def insert(
     using: str, change: Change, instances: Sequence[Any], write: Callable[[], Result]
 ) -> Result:
     """Insert targets: their synced fields start at the values of their expressions."""
-    connection: Any = connections[using]
     attempt = partial(whole, steps_of_insert(using, change, instances, write))
-    if len(instances) == 1:
-        return persistently(connection, attempt, [change])
-    with together(connection):
-        return attempt()
+    return persistently(connections[using], attempt, [change, Given(instances)])
 
 
 def steps_of(

@@ -13,6 +13,7 @@ from syncfields.keep import grouped
 from syncfields.keep.engine import perform, settle
 from syncfields.maintenance.base import Effects
 from syncfields.maintenance.changes import Change
+from syncfields.memory.given import Given
 from syncfields.plan import registry
 from syncfields.plan.routes import route
 from syncfields.programs.order import (
@@ -25,7 +26,7 @@ from syncfields.programs.order import (
 from syncfields.sql.locks import keep_to, lock_chosen, reading
 from syncfields.sql.trees import rows_with
 from syncfields.transactions import scope
-from syncfields.transactions.atomic import persistently, together
+from syncfields.transactions.atomic import persistently
 
 Result = TypeVar("Result")
 
@@ -115,11 +116,14 @@ def delete_one(using: str, instance: Any, write: Callable[[], Result]) -> Result
 
     if grouped.can_return(using, model, ways):
         return persistently(connection, attempt)
-    with together(connection):  # Once only: write() takes the key away from the instance.
+
+    def attempt_by_write() -> Result:
         groups = grouped.read_one(using, model, ways, instance.pk)
         result = write()
         settle(connection, lambda effects: grouped.moved(ways, groups, effects, -1))
-    return result
+        return result
+
+    return persistently(connection, attempt_by_write, [Given([instance])])
 
 
 def ways_of_deleted(change: Change) -> grouped.Ways | None:

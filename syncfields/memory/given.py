@@ -14,12 +14,15 @@ class Given:
     """Instances that a write fills: by keys, first values, and that their rows are there now."""
 
     instances: Sequence[Model]
+    """A list may be left with those whose rows were inserted."""
 
-    def state(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-        return [(vars(each).copy(), vars(each._state).copy()) for each in self.instances]
+    def state(self) -> list[tuple[Model, dict[str, Any], dict[str, Any]]]:
+        return [(each, vars(each).copy(), vars(each._state).copy()) for each in self.instances]
 
-    def restore(self, state: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
-        for each, (held, known) in zip(self.instances, state, strict=True):
+    def restore(self, state: list[tuple[Model, dict[str, Any], dict[str, Any]]]) -> None:
+        if isinstance(self.instances, list):
+            self.instances[:] = [each for each, _, _ in state]
+        for each, held, known in state:
             # In place, since a write may hold the dictionary.
             for now, before in ((vars(each), held), (vars(each._state), known)):
                 now.clear()

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from django.db import OperationalError, transaction
-
-from syncfields.maintenance.changes import Change
 
 Result = TypeVar("Result")
 ATTEMPTS = 3
@@ -42,22 +40,32 @@ def together(connection: Any) -> AbstractContextManager[Any]:
     return transaction.atomic(using=connection.alias, savepoint=False)
 
 
+class Restorable(Protocol):
+    """What a write changes in memory, which is as it was before the write is tried again."""
+
+    def state(self) -> Any:
+        """What it is now."""
+
+    def restore(self, state: Any, /) -> None:
+        """Let it be that again."""
+
+
 def persistently(
-    connection: Any, attempt: Callable[[], Result], changes: Sequence[Change] = ()
+    connection: Any, attempt: Callable[[], Result], changed: Sequence[Restorable] = ()
 ) -> Result:
     """As ``together()``, and tried again where the transaction is the write's own, in autocommit
     mode, and the database has ended it because of another one: the write alone would have waited.
     """
     for _ in range(ATTEMPTS - 1 if is_own(connection) else 0):
-        states = [change.state() for change in changes]
+        states = [each.state() for each in changed]
         try:
             with together(connection):
                 return attempt()
         except OperationalError as error:
             if not is_refusal(error):
                 raise
-        for change, state in zip(changes, states, strict=True):
-            change.restore(state)
+        for each, state in zip(changed, states, strict=True):
+            each.restore(state)
     with together(connection):
         return attempt()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import OperationalError, connection, transaction
+from django.db.models.signals import post_save
 
 from tests.refusing import DEADLOCK, GONE, refused
 from tests.statements import number_of_statements
@@ -51,6 +52,9 @@ SINGLE = [
     a_target,
 ]
 in_each_way = pytest.mark.parametrize("make", SINGLE, ids=lambda make: make.__name__)
+and_of_several_tables = pytest.mark.parametrize(
+    "make", [*SINGLE, a_place_that_gets_a_restaurant], ids=lambda make: make.__name__
+)
 
 
 def place(instance):
@@ -67,7 +71,7 @@ def numbers_of_statements(make):
     return range(number_of_statements(make().save))
 
 
-@in_each_way
+@and_of_several_tables
 def test_a_save_is_carried_out_again_after_a_deadlock(make):
     for number in numbers_of_statements(make):
         plain, instance = make(), make()
@@ -83,11 +87,11 @@ def test_a_save_is_carried_out_again_after_a_deadlock(make):
 
 def shown(instance):
     """What it holds beside keys and times."""
-    names = {"level", "double", "weight", "kind", "pages", "line", "email", "book_count"}
+    names = {"level", "double", "weight", "kind", "pages", "line", "email", "book_count", "stars"}
     return {name: value for name, value in vars(instance).items() if name in names}
 
 
-@in_each_way
+@and_of_several_tables
 def test_an_instance_that_was_saved_again_is_that_of_its_row(make):
     for number in numbers_of_statements(make):
         instance = make()
@@ -131,15 +135,23 @@ def test_within_a_transaction_a_deadlock_is_raised(make):
         assert_truth()
 
 
-def test_a_save_to_several_tables_is_not_carried_out_again():
-    make = a_place_that_gets_a_restaurant
+def test_a_save_to_several_tables_that_others_listen_to_is_not_carried_out_again():
+    make, called = a_place_that_gets_a_restaurant, []
+
+    def note(sender, **kwargs):
+        called.append(sender)
+
+    post_save.connect(note, sender=Restaurant)
     for number in numbers_of_statements(make):
         instance = make()
         known = rows(Restaurant)
+        called.clear()
 
         with refused(number, *DEADLOCK), pytest.raises(OperationalError):
             instance.save()
 
+        assert called == []
         assert rows(Restaurant) == known
         assert not connection.in_atomic_block
         assert_truth()
+    post_save.disconnect(note, sender=Restaurant)

@@ -11,10 +11,11 @@ from threading import Event
 
 import pytest
 from django.db import OperationalError, connection, connections, transaction
+from django.db.models.signals import post_save, pre_delete
 from django.test.utils import CaptureQueriesContext
 
 from tests.races.workers import prepare
-from tests.testapp.models import Book, Shelf
+from tests.testapp.models import Book, Publisher, Restaurant, Shelf, Zone
 from tests.truth import assert_truth
 
 COOKBOOK = Path(__file__).parents[2] / "docs" / "cookbook.md"
@@ -75,27 +76,25 @@ def test_a_block_inside_a_transaction_is_not_tried_again(tried_again):
         tried_again(Shelf.objects.create)()
 
 
-CHANGE = "UPDATE testapp_shelf SET page_sum = page_sum + %s WHERE id {} %s"
-WRITES = {
-    "save()": lambda book, shelf: setattr(book, "shelf", shelf) or book.save(),
-    "update()": lambda book, shelf: Book.objects.filter(pk=book.pk).update(shelf=shelf),
-}
+CHANGE = "UPDATE {} SET {} = {} + %s WHERE id {} %s"
+COUNTS = {Shelf: ("testapp_shelf", "page_sum"), Zone: ("testapp_zone", "star_sum")}
 
 
 @contextmanager
 def another_in_opposite_order(first):
     """Another process that holds all other rows, and wants the first one once that is held."""
     holds = Event()
+    table, name = COUNTS[type(first)]
 
     def write():
         try:
             with transaction.atomic(), connections["default"].cursor() as cursor:
                 # Who has changed fewer rows is ended, on MariaDB.
                 for amount in (1, -1):
-                    cursor.execute(CHANGE.format(">"), [amount, first.pk])
+                    cursor.execute(CHANGE.format(table, name, name, ">"), [amount, first.pk])
                 holds.set()
                 time.sleep(0.4)  # Who waits first finds the deadlock and is ended, on PostgreSQL.
-                cursor.execute(CHANGE.format("="), [0, first.pk])
+                cursor.execute(CHANGE.format(table, name, name, "="), [0, first.pk])
         finally:
             connections.close_all()
 
@@ -111,35 +110,141 @@ def shelves():
     if connection.vendor == "sqlite":
         pytest.skip("SQLite has one writer at a time")
     first, second, *_ = [Shelf.objects.create() for _ in range(30)]
-    Book.objects.bulk_create([Book(shelf=first, pages=3), Book(shelf=second, pages=4)])
+    publisher = Publisher.objects.create()
+    Book.objects.bulk_create(
+        [Book(shelf=shelf, publisher=publisher, pages=3) for shelf in (first, second)]
+    )
     return first, second
+
+
+def moved(shelf):
+    books = list(Book.objects.all())
+    for book in books:
+        book.shelf, book.pages = shelf, 5
+    return books
+
+
+def created(shelf):
+    return [Book(shelf=each, pages=7) for each in Shelf.objects.order_by("pk")[:2]]
+
+
+WRITES = {
+    "save()": lambda shelf: moved(shelf)[0].save(),
+    "update()": lambda shelf: Book.objects.update(shelf=shelf),
+    "bulk_update()": lambda shelf: Book.objects.bulk_update(moved(shelf), ["shelf", "pages"]),
+    "bulk_create()": lambda shelf: Book.objects.bulk_create(created(shelf)),
+    "bulk_create() of some": lambda shelf: Book.objects.bulk_create(
+        created(shelf), ignore_conflicts=True
+    ),
+    "delete() of a queryset": lambda shelf: Book.objects.all().delete(),
+    "delete() that cascades": lambda shelf: Publisher.objects.get().delete(),
+}
 
 
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 def test_a_write_in_autocommit_is_tried_again(write, shelves):
     first, second = shelves
-    book = Book.objects.get(shelf=first)
 
     with CaptureQueriesContext(connection) as context, another_in_opposite_order(first):
-        write(book, second)
+        write(second)
 
     begun = [query for query in context.captured_queries if query["sql"] == "BEGIN"]
     assert len(begun) > 1
-    assert not Book.objects.filter(shelf=first).exists()
     assert_truth(Shelf)
+
+
+def test_new_instances_are_tried_again_as_they_were(shelves):
+    first, _ = shelves
+    books = [*created(first), Book(pages=1)]
+
+    with another_in_opposite_order(first):
+        Book.objects.bulk_create(books)
+
+    assert {book.pk for book in books} <= {*Book.objects.values_list("pk", flat=True)}
+    assert Book.objects.count() == 5
+
+
+def test_what_a_failed_delete_has_collected_is_deleted_once(shelves):
+    first, _ = shelves
+    publisher = Publisher.objects.get()
+
+    with another_in_opposite_order(first):
+        total, by_model = publisher.delete()
+
+    assert (total, by_model) == (3, {"testapp.Book": 2, "testapp.Publisher": 1})
+    assert publisher.pk is None
+    assert not Book.objects.exists()
+
+
+def test_a_save_of_several_tables_is_tried_again():
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    first, second, *_ = [Zone.objects.create() for _ in range(30)]
+    place = Restaurant.objects.create(zone=first, name="a", stars=3)
+    place.zone, place.stars = second, 4
+
+    with CaptureQueriesContext(connection) as context, another_in_opposite_order(first):
+        place.save()
+
+    assert sum(query["sql"] == "BEGIN" for query in context.captured_queries) > 1
+    assert Restaurant.objects.filter(zone=second, stars=4).exists()
+    assert_truth(Zone)
 
 
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 def test_a_write_in_a_transaction_of_the_user_is_not(write, shelves):
     first, second = shelves
-    book = Book.objects.get(shelf=first)
+    held = set(Book.objects.values_list("pk", "shelf"))
 
     with (
         another_in_opposite_order(first),
         pytest.raises(OperationalError),
         transaction.atomic(),
     ):
-        write(book, second)
+        write(second)
 
-    assert Book.objects.filter(shelf=first).exists()
+    assert set(Book.objects.values_list("pk", "shelf")) == held
     assert_truth(Shelf)
+
+
+@pytest.fixture
+def called():
+    """The senders of signals of the saves and deletes of two models."""
+    seen = []
+
+    def note(sender, **kwargs):
+        seen.append(sender)
+
+    for sender, signal in ((Publisher, pre_delete), (Restaurant, post_save)):
+        signal.connect(note, sender=sender, weak=False, dispatch_uid="called")
+    yield seen
+    for sender, signal in ((Publisher, pre_delete), (Restaurant, post_save)):
+        signal.disconnect(sender=sender, dispatch_uid="called")
+
+
+def test_a_delete_whose_receivers_would_be_called_again_is_not(shelves, called):
+    first, _ = shelves
+    publisher = Publisher.objects.get()
+
+    with another_in_opposite_order(first), pytest.raises(OperationalError):
+        publisher.delete()
+
+    assert called == [Publisher]
+    assert publisher.pk is not None
+    assert Book.objects.count() == 2
+    assert_truth(Shelf)
+
+
+def test_a_save_of_several_tables_whose_receivers_would_be_called_again_is_not(called):
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    first, second, *_ = [Zone.objects.create() for _ in range(30)]
+    place = Restaurant.objects.create(zone=first, stars=3)
+    called.clear()
+    place.zone = second
+
+    with another_in_opposite_order(first), pytest.raises(OperationalError):
+        place.save()
+
+    assert called == []
+    assert_truth(Zone)
