@@ -113,7 +113,6 @@ AS_THEY_ARE = (
     Max,
     Min,
     One,
-    Query,
     ResolvedOuterRef,
     Typed,
     Value,
@@ -125,10 +124,14 @@ def is_taken_as_it_is(value: Any) -> bool:
     """Whether an expression gives the very bits of a float that is stored somewhere: nothing is
     calculated on the way.
     """
-    return all(
-        type(node) in AS_THEY_ARE or not hasattr(node, "resolve_expression")
-        for node in nodes(value)
-    )
+    return all(map(passes_on, nodes(value)))
+
+
+def passes_on(node: Any) -> bool:
+    if isinstance(node, Query):  # What it selects is none of its nodes.
+        selected = node.annotation_select.values()
+        return not node.combinator and all(map(is_taken_as_it_is, selected))
+    return type(node) in AS_THEY_ARE or not hasattr(node, "resolve_expression")
 
 
 class Bytes(Func):

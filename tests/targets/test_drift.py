@@ -96,6 +96,15 @@ def test_floats_may_be_added_up_in_another_order(posts, apart, drifts):
     assert bool(found(Post, "heat")) is drifts
 
 
+@pytest.mark.parametrize(("apart", "drifts"), [(1e-14, False), (1e-7, True)])
+def test_floats_may_be_calculated_in_another_order_within_a_subquery(posts, apart, drifts):
+    Post.objects.exclude(pk=posts[0].pk).delete()
+    deviation = Post.objects.values_list("score_deviation", flat=True).get()
+    write_behind(Post, score_deviation=deviation + apart)
+
+    assert bool(found(Post, "score_deviation")) is drifts
+
+
 def test_of_several_fields_only_those_that_drifted_are_told(posts):
     write_behind(Post, comment_count=2)
 
