@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.db.models import Count, F, Q
+from django.db.models import Avg, Count, F, Max, Q
 
 from tests.hub.models import Author, Blog, Comment, Post, Topic
 from tests.ownmodels import assert_kept, kept
@@ -28,6 +28,8 @@ FILTERED_BEYOND = (
     "active_count",
     Count("comments", filter=Q(comments__author__is_active=True)),
 )
+AVERAGE = (Post, "score_avg", Avg("comments__score"))
+MAXIMUM = (Post, "best", Max("comments__score"))
 COPY = (Comment, "blog_name", F("author__name"))
 Write = Callable[[Comment], Callable[[], Any]]
 
@@ -77,6 +79,14 @@ COSTS: list[tuple[str, Any, Write, int, tuple[int, int, int]]] = [
     ("a filter beyond", FILTERED_BEYOND, given_to_another_author, 1, (4, 4, 5)),
     ("a filter beyond", FILTERED_BEYOND, deleted, 1, (3, 3, 4)),
     ("a filter beyond", FILTERED_BEYOND, post_deleted, 2, (2, 4, 6)),
+    ("an average", AVERAGE, created, 1, (1, 2, 3)),
+    ("an average", AVERAGE, many_created, 1, (1, 2, 3)),
+    ("an average", AVERAGE, moved, 1, (2, 3, 4)),
+    ("an average", AVERAGE, deleted, 1, (1, 2, 3)),
+    ("a maximum", MAXIMUM, created, 1, (1, 1, 2)),
+    ("a maximum", MAXIMUM, many_created, 1, (2, 2, 3)),
+    ("a maximum", MAXIMUM, moved, 1, (2, 3, 5)),
+    ("a maximum", MAXIMUM, deleted, 1, (2, 3, 4)),
     ("a copy", COPY, created, 1, (1, 1, 1)),
     ("a copy", COPY, given_to_another_author, 1, (2, 3, 4)),
     ("a copy", COPY, many_created, 1, (1, 2, 3)),
