@@ -88,6 +88,17 @@ def test_a_receiver_of_a_save_that_names_no_database(seen):
     assert seen[1:] == [(1, 7)]
 
 
+@pytest.mark.django_db(databases=["default", "other"])
+def test_a_receiver_of_a_save_to_another_database(seen):
+    shelf = Shelf.objects.create()
+    Shelf(pk=shelf.pk).save(using="other")
+    Book(shelf_id=shelf.pk, pages=7).save(using="other")
+
+    shelf.save(using="other")
+
+    assert seen[2:] == [(1, 7)]
+
+
 def test_a_new_row_starts_as_it_is_given(seen):
     Shelf(pk=900, book_count=5).save()
     Shelf.objects.create()
