@@ -37,6 +37,16 @@ class House(Own):
     rooms = models.IntegerField(null=True)
 
 
+class Pot(Own):
+    weight = synced(models.FloatField(default=0), Sum("beans__weight"), touch="weight_at")
+    weight_at = models.DateTimeField(null=True)
+
+
+class Bean(Own):
+    pot = models.ForeignKey(Pot, models.CASCADE, related_name="beans")
+    weight = models.FloatField()
+
+
 @pytest.fixture
 def town():
     town = Town.objects.create()
@@ -87,3 +97,16 @@ def test_a_street_that_is_deleted(town):
     Street.objects.filter(houses__rooms=3).delete()
     assert touched(town) == {"total"}
     assert_kept()
+
+
+def test_a_small_change_of_a_large_float():
+    pot = Pot.objects.create()
+    for weight in (1e9, 1.5):
+        bean = Bean.objects.create(pot=pot, weight=weight)
+    Pot.objects.update(weight_at=None)
+
+    Bean.objects.filter(pk=bean.pk).update(weight=2.0)
+
+    pot.refresh_from_db()
+    assert pot.weight == 1e9 + 2
+    assert pot.weight_at is not None
