@@ -8,8 +8,9 @@ from django.db.models import Count
 from django.db.models.signals import post_save, pre_save
 
 from syncfields import synced
+from syncfields.capture import receivers
 from tests.ownmodels import kept, models_of, own_apps, rules_of, tables
-from tests.testapp.models import Book, Shelf
+from tests.testapp.models import Book, Comment, PublicComment, Shelf, Unwatched
 from tests.truth import assert_truth
 
 pytestmark = pytest.mark.django_db
@@ -162,3 +163,10 @@ def test_a_model_whose_rules_hold_no_longer_has_no_receiver(shops):
 
     assert not post_save.has_listeners(Shop)
     assert not pre_save.has_listeners(Chain)
+
+
+def test_those_that_are_listed_are_those_of_the_table():
+    assert receivers.of(Book) == {("post_save", Book)}
+    assert receivers.of(Comment) == {("post_save", Comment), ("post_save", PublicComment)}
+    assert ("pre_save", Shelf) in receivers.of(Shelf)
+    assert receivers.of(Unwatched) == set()
