@@ -31,6 +31,7 @@ from syncfields.sql.fields import PLAIN, RELATIONS, is_plain, is_rounded, is_unc
 from syncfields.sql.locks import lock_far, locking, must_write
 from syncfields.sql.statements import Statement, once
 from syncfields.sql.trees import Typed, nodes, references, replaced, rows
+from syncfields.targets.drift import in_full
 
 LONG_AGO = dt.datetime(2000, 1, 1, tzinfo=dt.timezone.utc)
 # What a column takes that cannot be NULL, until its value is evaluated a statement later.
@@ -292,7 +293,9 @@ class Asking:
                 self.query.annotations[each] = with_types(meant).resolve_expression(self.query)
                 self.models |= named(model, each).models
             # As if it were read from the field that it is stored in.
-            self.values[name] = ExpressionWrapper(value, output_field=column(model, name))
+            field = column(model, name)
+            whole = in_full(field, value, connections[using].vendor)
+            self.values[name] = ExpressionWrapper(whole, output_field=field)
 
     def evaluated(self) -> dict[str, Any]:
         """The values, by attribute name."""

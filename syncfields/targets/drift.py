@@ -41,7 +41,7 @@ from syncfields.sql import statements
 from syncfields.sql.fields import is_misread
 from syncfields.sql.locks import locking, snapshot_is_old
 from syncfields.sql.scans import Rows, Scan
-from syncfields.sql.trees import One, Typed, nodes, rows_with, settable
+from syncfields.sql.trees import One, Typed, nodes, outer, rows_with, settable
 from syncfields.targets import announcing
 
 PrimaryKey = Any
@@ -174,12 +174,34 @@ class Double(Func):
     output_field = FloatField()
 
 
+class Places(Func):
+    """A decimal with all the places of a field, and any number of digits before them."""
+
+    template = "CAST(%(expressions)s AS DECIMAL(65, %(places)s))"
+
+    def __init__(self, value: Any, field: Any) -> None:
+        places = field.decimal_places
+        output_field: Any = DecimalField(max_digits=65, decimal_places=places)
+        super().__init__(value, output_field=output_field, places=places)
+
+
 def as_stored(target: Model, values: Mapping[str, Any], vendor: str) -> Mapping[str, Any]:
-    """The values in full precision: MySQL and MariaDB show an average with four decimal places."""
-    floats = {f.attname for f in target._meta.concrete_fields if isinstance(f, FloatField)}
+    """The values in full precision, as a SELECT is to give them."""
+    fields = {field.attname: field for field in target._meta.concrete_fields}
+    return {name: in_full(fields[name], value, vendor) for name, value in values.items()}
+
+
+def in_full(field: Any, value: Any, vendor: str) -> Any:
+    """``value`` with all that is stored of it: MySQL and MariaDB show an average, or a quotient,
+    with four decimal places more than what is divided has, and calculate with others.
+    """
     if vendor != "mysql":
-        return values
-    return {name: Double(value) if name in floats else value for name, value in values.items()}
+        return value
+    if isinstance(field, FloatField):
+        return Double(value)
+    if isinstance(field, DecimalField):
+        return Places(value, field)
+    return value
 
 
 def compared(scan: Scan, chosen: Rows) -> Iterator[tuple[Any, dict[str, Drift]]]:
@@ -200,7 +222,8 @@ def expected(scan: Scan, chosen: Rows) -> QuerySet[Any]:
     values = as_stored(chosen.model, values, connections[chosen.using].vendor)
     # Naming the columns before the aggregates keeps GROUP BY to them.
     queryset = queryset.values_list("pk", *values)
-    return queryset.annotate(**{truth(name): value for name, value in values.items()})
+    # A key without a constraint may name a row that is gone. Django does not reckon with that.
+    return outer(queryset.annotate(**{truth(name): value for name, value in values.items()}))
 
 
 def apart(scan: Scan, chosen: Rows, exact: bool = False) -> tuple[QuerySet[Any], Mapping[str, Q]]:
