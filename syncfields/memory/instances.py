@@ -44,6 +44,8 @@ class View:
 
 
 Been = frozenset[tuple[int, View]]
+Met = tuple[models.Model, frozenset[str]]
+"""An instance of a target, and the fields of it that were dropped."""
 
 
 def forget(
@@ -53,12 +55,27 @@ def forget(
 
     ``gone`` are instances, by ``id()``, whose rows are deleted: nothing could be fetched for them.
     """
+    met: list[Met] = []
     for change in changes:
-        follow(using, instance, views(change), gone)
+        follow(using, instance, views(change), gone, met)
         if change.kind != "delete":
             for model, names in coming_back(change):
                 if isinstance(instance, model):
                     dropped.drop(instance, names, using)
+    if len(met) > 1:
+        tell_each_other(using, met)
+
+
+def tell_each_other(using: str, met: Iterable[Met]) -> None:
+    """Two instances may hold the same row, each reached by another relation."""
+    rows: dict[tuple[type[models.Model], Any], list[Met]] = defaultdict(list)
+    for target, names in met:
+        rows[concrete(type(target)), target.pk].append((target, names))
+    for (_, pk), same in rows.items():
+        for target, known in same if len(same) > 1 and pk is not None else ():
+            for other, names in same:
+                if other is not target and not names <= known:
+                    dropped.drop(target, names, using)
 
 
 def forget_among(using: str, known: Any, changes: Sequence[Change]) -> None:
@@ -84,21 +101,27 @@ class Each:
 
 
 def follow(
-    using: str, instance: Any, seen: Iterable[View], gone: Collection[int], been: Been = frozenset()
+    using: str,
+    instance: Any,
+    seen: Iterable[View],
+    gone: Collection[int],
+    met: list[Met],
+    been: Been = frozenset(),
 ) -> None:
-    """``been``: the instances on the way, and as what they were met, since rows can lead to one
-    another in a circle.
+    """``met`` is added to. ``been``: the instances on the way, and as what they were met, since
+    rows can lead to one another in a circle.
     """
     for view in seen:
         for target in held(instance, view.steps):
             if not isinstance(target, view.model) or id(target) in gone:
                 continue
             dropped.drop(target, view.names, using)
+            met.append((target, view.names))
             if view.tracked:
                 tracking.forget(target, view.names)
             if view.beyond is not None and (id(target), view) not in been:
-                met = been | {(id(target), view)}
-                follow(using, target, views(view.beyond), gone, met)
+                passed = been | {(id(target), view)}
+                follow(using, target, views(view.beyond), gone, met, passed)
 
 
 def held(instance: Any, steps: Sequence[Step]) -> Sequence[Any]:

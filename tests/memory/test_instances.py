@@ -472,3 +472,33 @@ def test_a_row_of_another_model_is_left_alone(world, way):
         stranger.remarks.create()
 
     assert vars(stranger)["remark_count"] == 5
+
+
+class Side(Own):
+    won = number(Count("won_games"))
+    lost = number(Count("lost_games"))
+
+
+class Game(Own):
+    winner = models.ForeignKey(Side, models.CASCADE, related_name="won_games")
+    loser = models.ForeignKey(Side, models.CASCADE, related_name="lost_games")
+
+
+@pytest.mark.parametrize("write", ["create", "save", "delete"])
+def test_two_instances_of_one_row_reached_by_two_relations(write):
+    side, other = Side.objects.create(), Side.objects.create()
+    winner, loser = Side.objects.get(pk=side.pk), Side.objects.get(pk=side.pk)
+    game = Game(winner=winner, loser=loser)
+    if write == "save":
+        game = Game.objects.create(winner=other, loser=other)
+        game.winner, game.loser = winner, loser
+        game.save()
+    else:
+        game.save()
+    if write == "delete":
+        assert (winner.won, loser.won) == (1, 1)
+        game.delete()
+
+    number = 0 if write == "delete" else 1
+    for each in (winner, loser):
+        assert (each.won, each.lost) == (number, number)
