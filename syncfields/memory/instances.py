@@ -43,6 +43,19 @@ class View:
     """Whether its instances remember old values."""
 
 
+Back = tuple[tuple[type[models.Model], frozenset[str]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a written row can tell of instances in memory."""
+
+    views: tuple[View, ...]
+    back: Back
+    """The fields of the written row itself that may be old: it feeds other rows, and those feed it.
+    """
+
+
 Been = frozenset[tuple[int, View]]
 Met = tuple[models.Model, frozenset[str]]
 """An instance of a target, and the fields of it that were dropped."""
@@ -57,11 +70,11 @@ def forget(
     """
     met: list[Met] = []
     for change in changes:
-        follow(using, instance, views(change), gone, met)
-        if change.kind != "delete":
-            for model, names in coming_back(change):
-                if isinstance(instance, model):
-                    dropped.drop(instance, names, using)
+        found = seen_from(change)
+        follow(using, instance, found.views, gone, met)
+        for model, names in found.back if change.kind != "delete" else ():
+            if isinstance(instance, model):
+                dropped.drop(instance, names, using)
     if len(met) > 1:
         tell_each_other(using, met)
 
@@ -121,7 +134,7 @@ def follow(
                 tracking.forget(target, view.names)
             if view.beyond is not None and (id(target), view) not in been:
                 passed = been | {(id(target), view)}
-                follow(using, target, views(view.beyond), gone, met, passed)
+                follow(using, target, seen_from(view.beyond).views, gone, met, passed)
 
 
 def held(instance: Any, steps: Sequence[Step]) -> Sequence[Any]:
@@ -143,10 +156,10 @@ def held(instance: Any, steps: Sequence[Step]) -> Sequence[Any]:
     return found
 
 
-def views(change: Change) -> tuple[View, ...]:
+def seen_from(change: Change) -> Seen:
     how = (change.unordered, change.saved, change.loaded)
-    key = ("views", change.model, change.kind, change.columns, how)
-    return once(key, lambda: find_views(change))
+    key = ("seen", change.model, change.kind, change.columns, how)
+    return once(key, lambda: Seen(find_views(change), find_coming_back(change)))
 
 
 def find_views(change: Change) -> tuple[View, ...]:
@@ -177,18 +190,10 @@ def view(steps: tuple[Step, ...], model: type[models.Model], names: frozenset[st
     return View(steps, model, names, change if is_read else None, tracked)
 
 
-def coming_back(change: Change) -> Iterable[tuple[type[models.Model], frozenset[str]]]:
-    """The fields of the written row itself that may be old: it feeds other rows, and those feed it.
-
-    A row that is inserted is given its first values before, or evaluated at once: what one step
-    alone leads to is known.
+def find_coming_back(change: Change) -> Back:
+    """An inserted row is given its first values before, or evaluated at once: what one step alone
+    leads to is known.
     """
-    how = (change.unordered, change.saved, change.loaded)
-    key = ("coming back", change.model, change.kind, change.columns, how)
-    return once(key, lambda: find_coming_back(change))
-
-
-def find_coming_back(change: Change) -> Iterable[tuple[type[models.Model], frozenset[str]]]:
     found: dict[type[models.Model], frozenset[str]] = defaultdict(frozenset)
     ahead, been = [(change, False)], set()
     while ahead:
