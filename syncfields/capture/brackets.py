@@ -18,7 +18,7 @@ from django.db.models.signals import post_save
 
 from syncfields.keep import engine
 from syncfields.maintenance.changes import Change
-from syncfields.memory.given import Given
+from syncfields.memory.given import held, hold_again
 from syncfields.transactions.atomic import Joining, is_own, is_refusal, persistently
 
 _saving: ContextVar[Saving | None] = ContextVar("syncfields_saving", default=None)
@@ -28,7 +28,10 @@ _saving: ContextVar[Saving | None] = ContextVar("syncfields_saving", default=Non
 class Bracket:
     """The write of one row of one table."""
 
-    __slots__ = ("before", "change", "connection", "given", "remember", "rest", "returned", "steps")
+    __slots__ = (
+        *("before", "change", "connection", "instance"),
+        *("remember", "rest", "returned", "steps"),
+    )
 
     def __init__(
         self,
@@ -43,12 +46,12 @@ class Bracket:
         ``remember``: what else is to be done in memory, when all is applied.
         """
         self.connection = connection
-        self.given = Given([instance])
+        self.instance = instance
         self.change = change
         self.steps = steps
         self.returned = returned
         self.remember = remember
-        self.before = self.given.state(), change.state()
+        self.before = held(instance), change.state()
         self.rest: Any = None
 
     def write(self) -> Any:
@@ -60,8 +63,8 @@ class Bracket:
 
     def restore(self) -> None:
         """The row is not written: the instance is as it was."""
-        given, change = self.before
-        self.given.restore(given)
+        before, change = self.before
+        hold_again(self.instance, before)
         self.change.restore(change)
 
     def again(self) -> Any:
@@ -71,7 +74,7 @@ class Bracket:
 
     def fill(self, result: Any) -> None:
         """Let the instance be what Django has made of it after the write before."""
-        (instance,) = self.given.instances
+        instance = self.instance
         for row in result if isinstance(result, list) else ():
             for field, value in zip(self.returned, row, strict=False):
                 setattr(instance, field.attname, value)
