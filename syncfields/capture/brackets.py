@@ -61,6 +61,10 @@ class Bracket:
         self.rest = rest
         return result
 
+    def is_empty(self, result: Any) -> bool:
+        """Whether there was no such row: Django is going to insert it."""
+        return not result and self.change.kind == "update"
+
     def restore(self) -> None:
         """The row is not written: the instance is as it was."""
         before, change = self.before
@@ -123,7 +127,7 @@ class Saving:
             bracket.remember()
             return result
         self.bracket = bracket
-        if not result and bracket.change.kind == "update":  # Django is going to insert it.
+        if bracket.is_empty(result):
             self.end()
         return result
 
@@ -140,7 +144,7 @@ class Saving:
             if not self.may_pass(error):
                 raise
             result = bracket.again()
-            if not result and bracket.change.kind == "update":
+            if bracket.is_empty(result):
                 raise  # It has gone in the meantime.
             bracket.fill(result)
         return bracket.remember()

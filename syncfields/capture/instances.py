@@ -93,14 +93,14 @@ def bracketing(original: Callable[..., None]) -> Callable[..., None]:
                 original(self, raw, force_insert, force_update, using, update_fields)
                 return
             given = (raw, force_insert, force_update, using, update_fields)
-            save = partial(brackets.saved, original, self, tables, *given)
             if model._meta.parents:
                 receivers.come_last(model)
                 connection = connections[using or router.db_for_write(model, instance=self)]
                 if is_own(connection) and can_be_repeated(model):
+                    save = partial(brackets.saved, original, self, tables, *given)
                     persistently(connection, save, [Given([self])])
                     return
-            save()
+            brackets.saved(original, self, tables, *given)
 
     return save_base
 
