@@ -59,3 +59,8 @@ class NoRollback(ImproperlyConfigured):
             f"{', '.join(tables) or 'its tables'}, so that sample rows would stay there. Use a "
             "copy of it whose tables have transactions (InnoDB)."
         )
+
+
+def in_one_line(error: BaseException | None) -> str:
+    """What an exception says, for a table, a log, an answer."""
+    return " ".join(str(error).split())

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from syncfields.exceptions import in_one_line
 from syncfields.reconcile.repair import reconcile
 from syncfields.reconcile.reports import Interrupted
 from syncfields.reconcile.selection import Selection, plan_tasks
@@ -71,10 +72,6 @@ def health(
         scanned += report.scanned
         drifted |= {rule.label: rule.drifted for rule in report.rules if rule.drifted}
     return Health(scanned, drifted, tuple(errors), 0)
-
-
-def in_one_line(error: BaseException | None) -> str:
-    return " ".join(str(error).split())
 
 
 @never_cache

@@ -19,7 +19,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
 from syncfields import conf
-from syncfields.health import in_one_line
+from syncfields.exceptions import in_one_line
 from syncfields.reconcile.repair import reconcile
 from syncfields.reconcile.reports import Interrupted, Report, RuleReport
 from syncfields.reconcile.selection import plan_tasks

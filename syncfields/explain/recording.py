@@ -20,6 +20,7 @@ from django.db.models import ProtectedError, RestrictedError, signals
 
 from syncfields import contexts
 from syncfields.declare.paths import Model
+from syncfields.exceptions import in_one_line
 from syncfields.explain.sample_rows import Samples
 from syncfields.explain.sample_values import HIGH, LOW, MIDDLE, NoSample
 from syncfields.explain.sent import Sent, is_of_transaction, recorded, shape
@@ -225,7 +226,7 @@ def said(act: Callable[[], Any]) -> tuple[str, Any]:
     try:
         return "", act()
     except Exception as error:  # noqa: BLE001 - a model's own code may raise anything
-        reason = " ".join(str(error).split())
+        reason = in_one_line(error)
         return f"{type(error).__name__}: {reason}", None
 
 

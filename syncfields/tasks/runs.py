@@ -21,6 +21,7 @@ from django.db import DatabaseError, InterfaceError
 from django.db.models import QuerySet
 
 from syncfields import conf
+from syncfields.exceptions import in_one_line
 from syncfields.reconcile.chunks import BATCH_SIZE, chunks, reconcile_chunk
 from syncfields.reconcile.selection import Selection, Task, plan_tasks
 from syncfields.sql.scans import Rows
@@ -122,7 +123,7 @@ def work(key: str, number: int, send: Send) -> None:
         try:
             found = carry_out(run.parts[number], run.check)
         except (DatabaseError, InterfaceError) as error:
-            store.set(name(key, number), {"error": " ".join(str(error).split())}, KEPT)
+            store.set(name(key, number), {"error": in_one_line(error)}, KEPT)
             send_next(run, key, number, send)
             raise
         store.set(name(key, number), found, KEPT)
