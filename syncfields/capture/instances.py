@@ -9,7 +9,7 @@ called without a write. What follows from the write is left to a receiver: see `
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -42,6 +42,8 @@ def saving(original: Callable[..., None]) -> Callable[..., None]:
     """Django saves an instance with deferred fields in another way; ours were not its own."""
 
     def save(self: models.Model, *args: Any, **kwargs: Any) -> None:
+        if dropped.is_whole(self):
+            return original(self, *args, **kwargs)
         if scope.suspended() is not None and dropped.missing(self):
             if (names := kwargs.get("update_fields")) is not None:
                 names = kwargs["update_fields"] = list(names)
@@ -49,7 +51,7 @@ def saving(original: Callable[..., None]) -> Callable[..., None]:
                 dropped.fetch(self)
         dropped.fill(self)
         try:
-            original(self, *args, **kwargs)
+            return original(self, *args, **kwargs)
         finally:
             dropped.unfill(self)
 
@@ -60,6 +62,8 @@ def filling(original: Callable[..., Any]) -> Callable[..., Any]:
     """What was dropped is not fetched in order to be left out of the UPDATE."""
 
     def _save_table(self: models.Model, *args: Any, **kwargs: Any) -> Any:
+        if dropped.is_whole(self):
+            return original(self, *args, **kwargs)
         dropped.fill(self)
         try:
             return original(self, *args, **kwargs)
@@ -78,6 +82,10 @@ def bracketing(original: Callable[..., None]) -> Callable[..., None]:
         using: str | None = None,
         update_fields: Collection[str] | None = None,
     ) -> None:
+        given = (raw, force_insert, force_update, using, update_fields)
+        if raw is not scope.loading():
+            with scope.loads(raw):
+                return save_base(self, *given)
         model = type(self)
         registry.plan()  # The receivers are those of the rules that there are now.
         tables = receivers.followed.get(model)
@@ -86,21 +94,18 @@ def bracketing(original: Callable[..., None]) -> Callable[..., None]:
             if update_fields:
                 with suppress(SyncedFieldError):  # A receiver of pre_save raises it.
                     update_fields = refusals.without_synced(self, update_fields)
+                    given = (*given[:-1], update_fields)
             if not (raw or force_insert or self._state.adding) and receivers.heard_by_others(model):
                 drop_unwritten(self, using)
-        with scope.loads(raw) if raw is not scope.loading() else nullcontext():
-            if tables is None:
-                original(self, raw, force_insert, force_update, using, update_fields)
-                return
-            given = (raw, force_insert, force_update, using, update_fields)
-            if model._meta.parents:
-                receivers.come_last(model)
-                connection = connections[using or router.db_for_write(model, instance=self)]
-                if is_own(connection) and can_be_repeated(model):
-                    save = partial(brackets.saved, original, self, tables, *given)
-                    persistently(connection, save, [Given([self])])
-                    return
-            brackets.saved(original, self, tables, *given)
+        if tables is None:
+            return original(self, *given)
+        if model._meta.parents:
+            receivers.come_last(model)
+            connection = connections[using or router.db_for_write(model, instance=self)]
+            if is_own(connection) and can_be_repeated(model):
+                save = partial(brackets.saved, original, self, tables, *given)
+                return persistently(connection, save, [Given([self])])
+        return brackets.saved(original, self, tables, *given)
 
     return save_base
 
@@ -297,9 +302,9 @@ def carry_out(
     saving = brackets.current(instance, change.model, connection)
     if saving is not None and scope.suspended() is None:
         if starts:
-            steps: Any = engine.steps_of_insert(using, change, [instance], write)
+            steps: Any = engine.steps_of_insert(connection, change, [instance], write)
         else:
-            steps = engine.steps_of(using, [change], write)
+            steps = engine.steps_of(connection, [change], write)
         if steps is not None:
             return saving.write(Bracket(connection, instance, change, steps, returned, remember))
         result = write()

@@ -262,24 +262,26 @@ def perform(
     """Carry out ``write``, which makes ``changes``, and keep all targets right: at once, or by what
     is added to ``effects``. ``given``: instances that it fills.
     """
-    steps = steps_of(using, changes, write, held, effects)
+    connection = connections[using]
+    steps = steps_of(connection, changes, write, held, effects)
     if steps is None:
         return write()
     if (suspension := scope.suspended()) is not None:
         return suspension.watch(using, concerned(changes), changes, write)
-    return persistently(connections[using], partial(whole, steps), [*changes, Given(given)])
+    return persistently(connection, partial(whole, steps), [*changes, Given(given)])
 
 
 def insert(
     using: str, change: Change, instances: Sequence[Any], write: Callable[[], Result]
 ) -> Result:
     """Insert targets: their synced fields start at the values of their expressions."""
-    attempt = partial(whole, steps_of_insert(using, change, instances, write))
-    return persistently(connections[using], attempt, [change, Given(instances)])
+    connection = connections[using]
+    attempt = partial(whole, steps_of_insert(connection, change, instances, write))
+    return persistently(connection, attempt, [change, Given(instances)])
 
 
 def steps_of(
-    using: str,
+    connection: Any,
     changes: Sequence[Change],
     write: Callable[[], Result],
     held: Held = NOTHING,
@@ -290,13 +292,12 @@ def steps_of(
     """
     for change in changes:
         if change.previous is not None:  # Before a transaction is begun for nothing.
-            what = contents_of(using, change.model)
+            what = contents_of(connection.alias, change.model)
             change.columns = changed(what, change.previous, change.values or {})
     found = route(changes[0])
     maintenances = found.maintenances if len(changes) == 1 else concerned(changes)
     if not maintenances:
         return None
-    connection = connections[using]
     straight = found.summed and len(changes) == 1 and changes[0].is_single
 
     def steps() -> Iterator[Result]:
@@ -313,10 +314,10 @@ def steps_of(
 
 
 def steps_of_insert(
-    using: str, change: Change, instances: Sequence[Any], write: Callable[[], Result]
+    connection: Any, change: Change, instances: Sequence[Any], write: Callable[[], Result]
 ) -> Steps[Result]:
     """As ``steps_of()``, for new targets."""
-    connection: Any = connections[using]
+    using: str = connection.alias
 
     def steps() -> Iterator[Result]:
         start = initial.Start(using, change, instances)
@@ -325,7 +326,7 @@ def steps_of_insert(
         both_ways = goes_both_ways(change.model) or connection.vendor == "mysql"
         if late and both_ways and not held.complete:
             lock_copied(using, [change], inserts=True)
-        if (others := steps_of(using, [change], write, held)) is None:
+        if (others := steps_of(connection, [change], write, held)) is None:
             yield write()
         else:
             yield from others()

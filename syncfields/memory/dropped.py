@@ -56,6 +56,11 @@ def drop(instance: Model, names: Iterable[str], using: str, old: bool = True) ->
         crossing[id(instance)] = weakref.ref(instance)
 
 
+def is_whole(instance: Model) -> bool:
+    """Whether nothing was ever dropped, or all of it was read again."""
+    return ATTRIBUTE not in vars(instance._state)
+
+
 def missing(instance: Model) -> list[str]:
     """The fields that were dropped, and neither read nor assigned since."""
     dropped = vars(instance._state).get(ATTRIBUTE)
