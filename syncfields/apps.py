@@ -8,6 +8,7 @@ from django.db.models.signals import class_prepared
 from syncfields import capture
 from syncfields.checks import alarm, declarations
 from syncfields.declare import rules
+from syncfields.explain import labels
 from syncfields.management import progress
 from syncfields.memory import tracking
 from syncfields.plan import registry
@@ -21,6 +22,7 @@ class SyncFieldsConfig(AppConfig):
     def ready(self) -> None:
         capture.connect()
         progress.connect()
+        labels.connect()
         rules.before_changes.append(pending.flush_all)
         class_prepared.connect(registry.outdate)
         registry.on_rebuild(tracking.attach)

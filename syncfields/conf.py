@@ -9,10 +9,11 @@ from django.conf import settings
 from django.core.signals import setting_changed
 
 
-def choices() -> dict[str, tuple[str, ...]]:
+def choices() -> dict[str, tuple[object, ...]]:
     """Each option, and what it may be."""
     return {
         "APPLY": ("immediately", "commit"),
+        "LABEL_SQL": (True, False),
         "RUNS_CACHE": tuple(settings.CACHES),
         "TRACKING": ("database", "memory"),
     }
@@ -36,6 +37,11 @@ def apply() -> str:
 def runs_cache() -> str:
     """The alias of the cache that keeps what is known of a run: see ``tasks/runs.py``."""
     return str(user_settings().get("RUNS_CACHE", "default"))
+
+
+def label_sql() -> bool:
+    """Whether the library's own statements begin with a comment; asked once, at start-up."""
+    return bool(user_settings().get("LABEL_SQL", False))
 
 
 def forget(**_: object) -> None:

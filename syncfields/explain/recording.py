@@ -23,7 +23,7 @@ from syncfields.declare.paths import Model
 from syncfields.exceptions import in_one_line
 from syncfields.explain.sample_rows import Samples
 from syncfields.explain.sample_values import HIGH, LOW, MIDDLE, NoSample
-from syncfields.explain.sent import Sent, is_of_transaction, recorded, shape
+from syncfields.explain.sent import ROWS, Sent, is_of_transaction, recorded, shape
 from syncfields.explain.writes import Kind, Stage, kinds, many_to_many
 from syncfields.maintenance.extreme import Extreme
 from syncfields.plan import registry
@@ -31,7 +31,7 @@ from syncfields.transactions import scope
 
 EACH_ROW = "it grows with the number of rows"
 MANY, FEWER = 3, 2
-READ, ROWS = "SELECT", ("INSERT", "DELETE")
+READ = "SELECT"
 SIGNALS: tuple[Any, ...] = (
     signals.pre_save,
     signals.post_save,

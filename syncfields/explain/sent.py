@@ -10,6 +10,8 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.dispatch import Signal
 
 from syncfields.capture.wrapping import ORIGINALS
 
@@ -17,8 +19,18 @@ SCHEMA = r"(?:[`\"]?\w+[`\"]?\.)?"
 TABLE = re.compile(rf"(?:UPDATE|INSERT INTO|DELETE FROM|FROM)\s+{SCHEMA}[`\"]?(\w+)", re.IGNORECASE)
 INSIDE = re.compile(r"\((UPDATE|DELETE) ")
 TRANSACTION = ("SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT", "START", "SET")
+ROWS = ("INSERT", "DELETE")
+LABEL = "/* syncfields */ "
 PACKAGE = "syncfields."
-RECORDING = ("syncfields.explain.recording", "syncfields.explain.writes")
+LOOKING = (__name__, "syncfields.explain.labels")
+"""Wrappers of statements, which are asked by whatever sends one."""
+CALLING = ("syncfields.explain.recording", "syncfields.explain.writes", "syncfields.contexts")
+"""They call what writes as the user does, or the user's own function, and send nothing else."""
+HOOKS = {
+    each.__code__
+    for each in (Signal.send, Signal.send_robust, BaseDatabaseWrapper.run_and_clear_commit_hooks)
+}
+"""What calls the user's code. Ours would be met before it."""
 
 
 class Sent(NamedTuple):
@@ -49,10 +61,10 @@ def is_ours() -> bool:
     """
     frame: FrameType | None = sys._getframe(1)
     inner: FrameType | None = None
-    while frame is not None:
+    while frame is not None and frame.f_code not in HOOKS:
         name = frame.f_globals.get("__name__", "")
-        if name.startswith(PACKAGE) and name != __name__:
-            by_django = name in RECORDING or (inner is not None and inner.f_code in ORIGINALS)
+        if name.startswith(PACKAGE) and name not in LOOKING:
+            by_django = name in CALLING or (inner is not None and inner.f_code in ORIGINALS)
             return not by_django
         frame, inner = frame.f_back, frame
     return False
@@ -64,7 +76,7 @@ def recorded(using: str) -> Iterator[list[Sent]]:
     found: list[Sent] = []
 
     def note(execute: Callable[..., Any], sql: Any, *rest: Any) -> Any:
-        if not is_of_transaction(text := str(sql)):
+        if not is_of_transaction(text := str(sql).removeprefix(LABEL)):
             found.append(Sent(text, is_ours()))
         return execute(sql, *rest)
 
