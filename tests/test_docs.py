@@ -19,7 +19,8 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 DOTTED = re.compile(r"`(syncfields(?:\.[A-Za-z_]\w*)+)(?:\(\))?`")
-LOGGERS = {"syncfields.drift", "syncfields.ownership", "syncfields.reconcile"}
+PAGE_OF_LOGGERS = ROOT / "docs" / "operating.md"
+LOGGERS = {f"syncfields.{each}" for each in ("drift", "ownership", "reconcile", "retry")}
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -79,6 +80,15 @@ def dotted_names():
     texts = [read(page) for page in (*PAGES, *ROOT.glob("syncfields/**/*.py"))]
     found = {each for text in texts for each in DOTTED.findall(text)}
     return sorted(each for each in found - LOGGERS if not re.search(r"\.[EW]\d{3}$", each))
+
+
+def test_the_table_of_loggers_says_what_is_logged():
+    code = [read(file) for file in ROOT.glob("syncfields/**/*.py")]
+    loggers = {each for text in code for each in re.findall(r'getLogger\("(.+?)"\)', text)}
+    row = re.compile(r"^\| `(syncfields[.\w]*)` \| [A-Z]+ \|", re.MULTILINE)
+    table = row.findall(read(PAGE_OF_LOGGERS))
+
+    assert sorted(table) == sorted(loggers) == sorted({*LOGGERS, "syncfields"})
 
 
 def test_dotted_names_are_found():

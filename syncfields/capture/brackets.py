@@ -19,7 +19,7 @@ from django.db.models.signals import post_save
 from syncfields.keep import engine
 from syncfields.maintenance.changes import Change
 from syncfields.memory.given import held, hold_again
-from syncfields.transactions.atomic import Joining, is_own, is_refusal, persistently
+from syncfields.transactions.atomic import Joining, is_own, is_refusal, persistently, tell
 
 _saving: ContextVar[Saving | None] = ContextVar("syncfields_saving", default=None)
 """The innermost ``save_base()`` in this context."""
@@ -71,10 +71,12 @@ class Bracket:
         hold_again(self.instance, before)
         self.change.restore(change)
 
-    def again(self) -> Any:
+    def again(self, error: BaseException) -> Any:
         """Write the row again, and apply what follows at once."""
+        tell(self.connection.alias, 1, error)
         self.restore()
-        return persistently(self.connection, partial(engine.whole, self.steps), [self.change])
+        attempt = partial(engine.whole, self.steps)
+        return persistently(self.connection, attempt, [self.change], failed=1)
 
     def fill(self, result: Any) -> None:
         """Let the instance be what Django has made of it after the write before."""
@@ -123,7 +125,7 @@ class Saving:
             self.doom(bracket, error)
             if not self.may_pass(error):
                 raise
-            result = bracket.again()
+            result = bracket.again(error)
             bracket.remember()
             return result
         self.bracket = bracket
@@ -143,7 +145,7 @@ class Saving:
             self.doom(bracket, error)
             if not self.may_pass(error):
                 raise
-            result = bracket.again()
+            result = bracket.again(error)
             if bracket.is_empty(result):
                 raise  # It has gone in the meantime.
             bracket.fill(result)

@@ -16,7 +16,8 @@ def say(plan: Plan) -> None:
     """Log each error of a declared rule, once."""
     for error in registry.errors():
         if error.message not in _said and not checks_follow():
-            logger.error("%s: %s %s", error.id, error.message, error.hint)
+            extra = {"check": error.id}
+            logger.error("%s: %s %s", error.id, error.message, error.hint, extra=extra)
             _said.add(error.message)
 
 

@@ -32,5 +32,6 @@ def warn(rule: Rule, value: Any, others: Sequence[tuple[Model, Any]]) -> None:
             rule.label,
             given,
             value,
+            extra={"rule": rule.label, "given": given, "stored": value},
         )
         return

@@ -9,7 +9,6 @@ next are locked at once, and evaluated only once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,7 +26,7 @@ from syncfields.targets import announcing, drift, evaluating
 from syncfields.targets.drift import Drift
 from syncfields.targets.updates import sorted_pks
 from syncfields.transactions import scope
-from syncfields.transactions.atomic import together
+from syncfields.transactions.atomic import tell, together
 
 BATCH_SIZE = 10_000
 # Of rows that differ, as many are locked together.
@@ -89,9 +88,11 @@ def persistently(attempt: Callable[[], Found], using: str) -> Found:
 
     Only where the chunk is a transaction of its own.
     """
-    for _ in range(0 if connections[using].in_atomic_block else ATTEMPTS - 1):
-        with suppress(OperationalError):
+    for number in range(1, 1 if connections[using].in_atomic_block else ATTEMPTS):
+        try:
             return attempt()
+        except OperationalError as error:
+            tell(using, number, error)
     return attempt()
 
 

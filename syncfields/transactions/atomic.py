@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
 from django.db import OperationalError, transaction
 
+from syncfields.exceptions import in_one_line
+
+logger = logging.getLogger("syncfields.retry")
 Result = TypeVar("Result")
 ATTEMPTS = 3
 # Deadlocks and serialization errors: PostgreSQL's SQLSTATE, the numbers of MariaDB and MySQL.
@@ -51,12 +55,17 @@ class Restorable(Protocol):
 
 
 def persistently(
-    connection: Any, attempt: Callable[[], Result], changed: Sequence[Restorable] = ()
+    connection: Any,
+    attempt: Callable[[], Result],
+    changed: Sequence[Restorable] = (),
+    failed: int = 0,
 ) -> Result:
     """As ``together()``, and tried again where the transaction is the write's own, in autocommit
     mode, and the database has ended it because of another one: the write alone would have waited.
+
+    ``failed``: attempts before these, for the log.
     """
-    for _ in range(ATTEMPTS - 1 if is_own(connection) else 0):
+    for number in range(1, ATTEMPTS if is_own(connection) else 1):
         states = [each.state() for each in changed]
         try:
             with together(connection):
@@ -64,10 +73,17 @@ def persistently(
         except OperationalError as error:
             if not is_refusal(error):
                 raise
+            tell(connection.alias, failed + number, error)
         for each, state in zip(changed, states, strict=True):
             each.restore(state)
     with together(connection):
         return attempt()
+
+
+def tell(using: str, attempt: int, error: BaseException) -> None:
+    """Tell the log that an attempt has failed, and that there is going to be another one."""
+    extra = {"database": using, "attempt": attempt, "error": in_one_line(error)}
+    logger.info("Tried again: attempt %d has failed: %s", attempt, extra["error"], extra=extra)
 
 
 def is_own(connection: Any) -> bool:
