@@ -4,7 +4,7 @@
 # make benchmark  compare with other ways of keeping the same, and write docs/benchmarks.md
 # make docs       build the documentation as a site, in docs/_build
 # make package    build what is published, check it, and install it from scratch
-# make lint       ruff and mypy
+# make lint       ruff, mypy and pyright
 # make checks     Django's system checks and missing migrations, of the tests' apps and the example
 # make clean      remove the virtual environment
 #
@@ -33,7 +33,7 @@ GROUPS_lint = --group lint
 GROUPS_newest = --group newest
 GROUPS_package = --group package
 
-.PHONY: help demo test newest docs benchmark package lint ruff-check ruff-format mypy checks clean
+.PHONY: help demo test newest docs benchmark package lint ruff-check ruff-format mypy pyright checks clean
 
 help:
 	@sed '/^#/!q; s/^#//' Makefile
@@ -59,7 +59,7 @@ benchmark: $(VENV)/.benchmark-$(VERSION)
 package: $(VENV)/.package-$(VERSION)
 	$(VENV)/bin/python -m tests.published $(ARGS)
 
-lint: ruff-check ruff-format mypy
+lint: ruff-check ruff-format mypy pyright
 
 ruff-check: $(VENV)/.lint-$(VERSION)
 	$(VENV)/bin/ruff check
@@ -69,6 +69,9 @@ ruff-format: $(VENV)/.lint-$(VERSION)
 
 mypy: $(VENV)/.lint-$(VERSION)
 	$(VENV)/bin/mypy
+
+pyright: $(VENV)/.lint-$(VERSION)
+	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python
 
 checks: $(VENV)/.test-$(VERSION)
 	$(VENV)/bin/python -m django check --fail-level WARNING --settings tests.settings

@@ -1,1 +1,1 @@
-"""What type checkers say of the public names: mypy goes over it, and nothing is run."""
+"""What type checkers say of the public names: mypy and pyright go over it, and nothing is run."""

@@ -1,8 +1,6 @@
-"""A declared field has the type of the field; managers and querysets know their model."""
+"""``synced()`` has the type of the field that it is given; managers and querysets know their model."""
 
 from __future__ import annotations
-
-import datetime as dt
 
 from django.db import models
 from django.db.models import Count, F, Max
@@ -37,10 +35,13 @@ class Post(models.Model):
         app_label = "typed"
 
 
-def fields(post: Post) -> None:
-    assert_type(post.comment_count, int)
-    assert_type(post.last_comment_at, dt.datetime | None)
-    assert_type(post.author_name, str)
+class PostQuerySet(SyncQuerySet[Post]):
+    def titled(self) -> PostQuerySet:
+        return self.exclude(title="")
+
+
+def fields(score: models.IntegerField[int, int]) -> None:
+    assert_type(synced(score, Count("comments")), models.IntegerField[int, int])
 
 
 def managers(objects: SyncManager[Post]) -> None:
@@ -48,6 +49,12 @@ def managers(objects: SyncManager[Post]) -> None:
     assert_type(objects.reconcile(), Report)
     assert_type(objects.filter(title=""), SyncQuerySet[Post])
     assert_type(objects.exclude(title="").reconcile(check=True), Report)
+    assert_type(SyncManager["Post"](), SyncManager[Post])
+
+
+def querysets(rows: PostQuerySet) -> None:
+    assert_type(rows.titled().reconcile(), Report)
+    assert_type(rows.filter(pk=1).titled(), PostQuerySet)
 
 
 def functions() -> None:
