@@ -1,4 +1,4 @@
-"""``synced()`` has the type of the field that it is given; managers and querysets know their model."""
+"""What is declared has the type of its field; managers and querysets know their model."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def managers(objects: SyncManager[Post]) -> None:
 
 def querysets(rows: PostQuerySet) -> None:
     assert_type(rows.titled().reconcile(), Report)
-    assert_type(rows.filter(pk=1).titled(), PostQuerySet)
+    assert_type(rows.titled(), PostQuerySet)
 
 
 def functions() -> None:
