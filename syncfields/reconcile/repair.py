@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, repeat
@@ -21,6 +21,7 @@ from django.utils.asyncio import async_unsafe
 
 from syncfields.exceptions import NotMigrated
 from syncfields.plan import homes, registry
+from syncfields.reconcile import tracing
 from syncfields.reconcile.chunks import BATCH_SIZE, Chunk, Found, chunks, each_in_turn
 from syncfields.reconcile.pace import Pace, TimeIsUp
 from syncfields.reconcile.reports import Interrupted, Report, RuleReport
@@ -74,8 +75,9 @@ def reconcile(
     """
     given = selection, check, batch_size, using, progress, start_after, where, sample
     run = Run(*given, workers=workers)
-    for _ in run.carry_out(Pace(max_seconds, sleep)):
-        pass
+    with run.traced():
+        for _ in run.carry_out(Pace(max_seconds, sleep)):
+            pass
     return run.report()
 
 
@@ -96,9 +98,10 @@ async def areconcile(
     """
     run = Run(selection, check, batch_size, using, progress, start_after, where, sample)
     chunks = run.carry_out(Pace(max_seconds))
-    while await carried_out(sync_to_async(partial(next, chunks, END))()) is not END:
-        if sleep:  # Not in the thread, which is there for other tasks too.
-            await asyncio.sleep(sleep)
+    with run.traced():
+        while await carried_out(sync_to_async(partial(next, chunks, END))()) is not END:
+            if sleep:  # Not in the thread, which is there for other tasks too.
+                await asyncio.sleep(sleep)
     return run.report()
 
 
@@ -122,6 +125,24 @@ class Run:
 
     def report(self) -> Report:
         return Report(tuple(self.reports.values()), self.check, self.left, self.after)
+
+    @contextmanager
+    def traced(self) -> Iterator[None]:
+        """A span around the run. Not in the generator: its context would be that of whoever goes on
+        with it.
+        """
+        with tracing.span("syncfields.reconcile") as span:
+            try:
+                yield
+            finally:
+                found = self.report()
+                numbers = {
+                    each: getattr(found, each) for each in ("scanned", "drifted", "repaired")
+                }
+                rules, finished = [each.label for each in found.rules], found.finished
+                span.set_attributes(
+                    tracing.attributes(rules=rules, check=self.check, finished=finished, **numbers)
+                )
 
     def carry_out(self, pace: Pace) -> Iterator[None]:
         """Reconcile model after model, and chunk by chunk; tell the log of it."""

@@ -22,6 +22,7 @@ from django.db.models import QuerySet
 
 from syncfields import conf
 from syncfields.exceptions import in_one_line
+from syncfields.reconcile import tracing
 from syncfields.reconcile.chunks import BATCH_SIZE, chunks, reconcile_chunk
 from syncfields.reconcile.selection import Selection, Task, plan_tasks
 from syncfields.sql.scans import Rows
@@ -142,8 +143,13 @@ def send_next(run: Run, key: str, number: int, send: Send) -> None:
 def carry_out(part: Part, check: bool) -> dict[str, int]:
     (task,) = plan_tasks(part.labels, part.using)
     chosen = Rows(task.model, part.using, after=part.after, last=part.last)
-    found = reconcile_chunk(task, chosen, check)
-    drifted = sum(number for _, number, _ in found)
+    with tracing.span("syncfields.reconcile_part") as span:
+        found = reconcile_chunk(task, chosen, check)
+        drifted = sum(number for _, number, _ in found)
+        rules, rows = list(part.labels), part.number
+        span.set_attributes(
+            tracing.attributes(rules=rules, check=check, scanned=rows, drifted=drifted)
+        )
     return {"drifted": drifted, "repaired": 0 if check else drifted}
 
 
