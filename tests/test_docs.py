@@ -21,6 +21,7 @@ TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 DOTTED = re.compile(r"`(syncfields(?:\.[A-Za-z_]\w*)+)(?:\(\))?`")
 PAGE_OF_LOGGERS = ROOT / "docs" / "operating.md"
 LOGGERS = {f"syncfields.{each}" for each in ("drift", "ownership", "reconcile", "retry")}
+SPANS = {"syncfields.reconcile_part"}
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -76,10 +77,10 @@ def is_there(module, name):
 
 
 def dotted_names():
-    """Each name that a page or a docstring spells out; ids of checks and loggers apart."""
+    """Each name that a page or a docstring spells out; ids of checks, loggers and spans apart."""
     texts = [read(page) for page in (*PAGES, *ROOT.glob("syncfields/**/*.py"))]
     found = {each for text in texts for each in DOTTED.findall(text)}
-    return sorted(each for each in found - LOGGERS if not re.search(r"\.[EW]\d{3}$", each))
+    return sorted(each for each in found - LOGGERS - SPANS if not re.search(r"\.[EW]\d{3}$", each))
 
 
 def test_the_table_of_loggers_says_what_is_logged():
