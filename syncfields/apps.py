@@ -12,6 +12,7 @@ from syncfields.explain import labels
 from syncfields.management import progress
 from syncfields.memory import tracking
 from syncfields.plan import registry
+from syncfields.sql import printing
 from syncfields.transactions import pending
 
 
@@ -24,6 +25,7 @@ class SyncFieldsConfig(AppConfig):
         progress.connect()
         labels.connect()
         rules.before_changes.append(pending.flush_all)
+        rules.printers.append(printing.shown)
         class_prepared.connect(registry.outdate)
         registry.on_rebuild(tracking.attach)
         registry.on_rebuild(alarm.say)

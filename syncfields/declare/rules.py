@@ -94,7 +94,18 @@ class Rule:
         return f"{self.model._meta.label}.{self.field_name}"
 
     def __repr__(self) -> str:
-        return f"register({self.model.__name__}, {self.field_name}={self.expression!r})"
+        return f"register({self.model.__name__}, {self.field_name}={written(self.expression)})"
+
+
+def written(expression: Any) -> str:
+    """As it is written in the code; a function that makes it, by its name."""
+    if callable(expression) and not hasattr(expression, "resolve_expression"):
+        return str(getattr(expression, "__qualname__", type(expression).__qualname__))
+    return printers[-1](expression)
+
+
+printers: list[Callable[[Any], str]] = [repr]
+"""The last one writes expressions: ``sql/printing.py`` writes subqueries, too."""
 
 
 def synced(

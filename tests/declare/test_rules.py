@@ -13,7 +13,8 @@ from django.test.utils import isolate_apps
 
 from syncfields import Tally, register, synced
 from syncfields.declare import rules
-from syncfields.declare.rules import collect
+from syncfields.declare.rules import Declaration, Rule, collect
+from syncfields.plan.registry import plan
 from tests.testapp.models import Comment, Post
 
 
@@ -168,3 +169,19 @@ def test_other_options_make_another_rule(poll, registering, options):
     register(poll, n=Count("votes"), **options)
 
     assert len(list(rules.refuse_duplicates(registering))) == 1
+
+
+def test_a_rule_is_written_without_addresses():
+    def latest():
+        raise NotImplementedError
+
+    has_comments = plan().owned[Post]["has_comments"]
+    not_made = Rule(Post, "newest", Declaration(latest))
+
+    assert repr(has_comments) == (
+        "register(Post, has_comments=Exists(Comment.objects.filter(post=OuterRef('pk'))))"
+    )
+    assert repr(not_made) == (
+        "register(Post, newest=test_a_rule_is_written_without_addresses.<locals>.latest)"
+    )
+    assert [rule for rule in plan().rules if " at 0x" in repr(rule)] == []
