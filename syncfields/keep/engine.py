@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any, TypeAlias, TypeVar
 
 from django.db import connections
@@ -25,7 +26,7 @@ from syncfields.maintenance.direct import Direct
 from syncfields.memory import dropped
 from syncfields.memory.given import Given
 from syncfields.plan import registry
-from syncfields.plan.routes import Route, concerned, route
+from syncfields.plan.routes import concerned, route
 from syncfields.programs import chains, foresight, initial
 from syncfields.programs.contributions import Contributions
 from syncfields.programs.order import (
@@ -59,35 +60,49 @@ def known_before(using: str, instances: Sequence[Any]) -> bool:
 class Keeping:
     """The steps around one write: ``before()``, then the write itself, then ``after()``."""
 
+    contributions: Contributions | None = None
+    known: Sequence[set[Any]] = ()
+    answer: tuple[Any, ...] | None = None
+    """What the row has contributed, where it was found when all was locked."""
+    row: Row | None = None
+    ways: Mapping[Maintenance, Direct] = MappingProxyType({})
+    followed: Sequence[tuple[Maintenance, Path]] = ()
+    led_elsewhere: Sequence[tuple[Maintenance, Path]] = ()
+    summed: Model | None = None
+    """The target, where the write of a row does no more than add to sums that no rule reads."""
+    is_over = False
+    """Whether nothing follows from the write of a row."""
+
     def __init__(
         self,
         connection: Any,
         changes: Sequence[Change],
-        gone: Gone = (),
+        gone: Gone | None = None,
         maintenances: Sequence[Maintenance] | None = None,
         held: Held = NOTHING,
     ) -> None:
-        """``held``: what was locked before, for this write or one that leads to it."""
+        """``gone``: to be filled by the write. ``held``: what was locked before, for this write or
+        one that leads to it.
+        """
         self.connection = connection
         self.using: str = connection.alias
         self.changes = changes
+        self.change = changes[0] if len(changes) == 1 else None
+        """The only one."""
         self.maintenances = concerned(changes) if maintenances is None else maintenances
-        self.known: list[set[Any]] = []
-        self.contributions: Contributions | None = None
-        self.answer: tuple[Any, ...] | None = None
-        """What the row has contributed, where it was found when all was locked."""
-        self.row: Row | None = None
-        self.ways: Mapping[Maintenance, Direct] = {}
-        self.followed: Sequence[tuple[Maintenance, Path]] = ()
-        self.led_elsewhere: Sequence[tuple[Maintenance, Path]] = ()
         self.gone = gone
         self.repairs = scope.repairing_drift()
         self.held = held
 
     def before(self) -> None:
-        if len(self.changes) == 1 and not self.repairs:
-            self.take_short_ways(self.changes[0])
-        if not (len(self.changes) == 1 and self.is_held(self.changes[0])):
+        change = self.change
+        if change is not None and not self.repairs:
+            self.take_short_ways(change)
+        if self.summed is not None or self.is_over:  # Nothing else is to be locked before it.
+            if self.held is NOTHING:
+                lock_parents(self.connection, self.changes)
+            return
+        if change is None or not self.is_held(change):
             lock_sources(self.connection, self.changes, self.maintenances)
         if self.led_elsewhere and self.is_locked(self.changes[0]):
             self.followed = [*self.followed, *self.led_elsewhere]
@@ -114,7 +129,8 @@ class Keeping:
         if not (self.ways or self.maintenances):
             return False
         if self.held is NOTHING:
-            self.contributions = Contributions(self.using, self.changes, self.maintenances)
+            if self.maintenances:
+                self.contributions = Contributions(self.using, self.changes, self.maintenances)
             held = foresight.lock(self.connection, change, asking=self.contributions)
             self.held = held or NOTHING
             self.answer = self.held.answer if self.held.complete else None
@@ -138,19 +154,35 @@ class Keeping:
         self.row = Row(self.connection, change)
         reads = not inserts and registry.plan().columns[change.model]
         if reads and not self.row.find():  # Django will insert it, or it is gone.
-            self.maintenances = ()
+            self.maintenances, self.is_over = (), self.gone is None
             change.pks = ()
             return
         found = route(change)
         self.ways, self.followed, self.maintenances = found.ways, found.followed, found.others
         self.led_elsewhere = found.led_elsewhere
+        if self.gone is None:
+            self.summed, self.is_over = found.summed, not found.maintenances
 
     def after(self, effects: Effects | None = None) -> None:
+        if self.is_over:
+            return
         if effects is not None:
             self.collect(effects)
+        elif self.summed is not None and not pending.waits(self.connection):
+            self.write_sums(self.summed)
         else:
             held = self.held.with_written(self.changes, registry.plan().targets.keys())
-            settle(self.connection, self.collect, at_once=self.repairs, held=held)
+            cursor = None if self.row is None else self.row.cursor()
+            settle(self.connection, self.collect, self.repairs, held, cursor)
+
+    def write_sums(self, target: Model) -> None:
+        """What ``collect()`` and ``apply()`` come to in the most frequent case."""
+        assert self.row is not None
+        deltas: Deltas = defaultdict(dict)
+        self.row.add_up(self.ways, deltas)
+        drop_zeros(deltas)
+        if deltas:
+            evaluating.write(self.using, Update(target, deltas), self.row.cursor())
 
     def collect(self, effects: Effects) -> None:
         """Add to ``effects`` what the write did."""
@@ -158,7 +190,7 @@ class Keeping:
             self.row.after(self.ways, effects)
         elif self.ways:
             self.after_inserts(self.changes[0], effects)
-        for ways, groups in self.gone:
+        for ways, groups in self.gone or ():
             grouped.moved(ways, groups, effects, -1)
         if self.maintenances:
             self.after_others(effects)
@@ -192,53 +224,12 @@ class Keeping:
             effects.stale[each] |= known | each.targets(self.changes, self.using)
 
 
-class KeepingSums:
-    """``Keeping`` of the most frequent write, in a straight line: one row, and all that it matters
-    to are counts and sums of one target model, which no rule reads.
-    """
-
-    def __init__(self, connection: Any, change: Change, found: Route, held: Held) -> None:
-        self.connection = connection
-        self.change = change
-        self.held = held
-        self.target: Any = found.summed
-        self.ways = found.ways
-        self.row = Row(connection, change)
-
-    def before(self) -> None:
-        change = self.change
-        if change.kind != "insert":
-            if self.row.find():
-                self.ways = route(change).ways
-            else:  # Django will insert it, or it is gone.
-                change.pks = ()
-        if self.held is NOTHING:
-            lock_parents(self.connection, (change,))
-
-    def after(self, effects: Effects | None = None) -> None:
-        if not self.ways or not self.change.pks:
-            return
-        if pending.waits(self.connection):
-            self.collect(pending.of(self.connection, apply).effects().deltas[self.target])
-            return
-        deltas: Deltas = defaultdict(dict)
-        self.collect(deltas)
-        drop_zeros(deltas)
-        if deltas:
-            update = Update(self.target, deltas)
-            evaluating.write(self.connection.alias, update, self.row.cursor())
-
-    def collect(self, deltas: Deltas) -> None:
-        written = self.row.written()
-        for maintenance, way in self.ways.items():
-            self.row.add(maintenance, way, deltas, written)
-
-
 def settle(
     connection: Any,
     collect: Callable[[Effects], None],
     at_once: bool = False,
     held: Held = NOTHING,
+    cursor: Any = None,
 ) -> None:
     """Collect effects, and write them, or let them wait."""
     if not at_once and pending.waits(connection):
@@ -248,7 +239,7 @@ def settle(
         return
     effects = Effects()
     collect(effects)
-    apply(connection.alias, effects, held)
+    apply(connection.alias, effects, held, cursor)
 
 
 def perform(
@@ -298,14 +289,9 @@ def steps_of(
     maintenances = found.maintenances if len(changes) == 1 else concerned(changes)
     if not maintenances:
         return None
-    straight = found.summed and len(changes) == 1 and changes[0].is_single
 
     def steps() -> Iterator[Result]:
-        keeping: Keeping | KeepingSums
-        if straight and effects is None and not scope.repairing_drift():
-            keeping = KeepingSums(connection, changes[0], found, held)
-        else:
-            keeping = Keeping(connection, changes, maintenances=maintenances, held=held)
+        keeping = Keeping(connection, changes, maintenances=maintenances, held=held)
         keeping.before()
         yield write()
         keeping.after(effects)
@@ -347,14 +333,14 @@ def whole(steps: Steps[Result]) -> Result:
     return result
 
 
-def apply(using: str, effects: Effects, held: Held = NOTHING) -> None:
+def apply(using: str, effects: Effects, held: Held = NOTHING, cursor: Any = None) -> None:
     """Write the effects to the targets, table after table, with all that follows from that; some
     rows are ``held``.
     """
     plan = registry.plan()
     while taken := take_sums(effects) or take(effects, plan, is_by_itself):
         if isinstance(taken, Update):
-            write(using, taken, effects, held)
+            write(using, taken, effects, held, cursor)
         else:
             recompute(using, *taken, held, effects)
 
@@ -366,15 +352,15 @@ def is_by_itself(maintenance: Maintenance) -> bool:
     return scope.loading() or bool(assignments.touches(maintenance.target, [*maintenance.values]))
 
 
-def write(using: str, update: Update, effects: Effects, held: Held) -> None:
+def write(using: str, update: Update, effects: Effects, held: Held, cursor: Any = None) -> None:
     """Write to the rows of one target model; what reads them is added to ``effects``."""
     target, is_locked = update.target, update.evaluates
     if is_locked:
         update = prepared(using, update, held)
-    if not update.names:  # No value that has left was the extreme.
-        return
-    if is_unread(target, update.names):
-        evaluating.write(using, update)
+        if not update.names:  # No value that has left was the extreme.
+            return
+    if not registry.plan().columns.get(target) or is_unread(target, update.names):
+        evaluating.write(using, update, cursor)
         return
     columns = evaluating.written(target, update.names)
     change = Change(target, "update", update.pks, columns, locked=is_locked)
@@ -386,7 +372,7 @@ def write(using: str, update: Update, effects: Effects, held: Held) -> None:
         held=held,
     )
     keeping.before()
-    outcome = evaluating.write(using, update, returned=chains.returned(using, adding))
+    outcome = evaluating.write(using, update, cursor, chains.returned(using, adding))
     keeping.collect(effects)
     if outcome.whole:
         chains.add_on(using, update, adding, outcome.rows, effects, held)

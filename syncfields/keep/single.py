@@ -183,6 +183,13 @@ class Row:
             else:
                 self.add(maintenance, way, effects.deltas[maintenance.target], written)
 
+    def add_up(self, ways: Mapping[Maintenance, Direct], deltas: Deltas) -> None:
+        """As ``after()``, where all ways are those of sums of one target."""
+        if self.change.pks:
+            written = self.written()
+            for maintenance, way in ways.items():
+                self.add(maintenance, way, deltas, written)
+
     def written(self) -> Mapping[str, Any]:
         """The columns after the write, as far as they are known."""
         values = self.change.values or {}

@@ -46,6 +46,10 @@ class Effects:
     stale: dict[Maintenance, set[PrimaryKey]] = field(default_factory=partial(defaultdict, set))
     """Targets to evaluate anew."""
 
+    @property
+    def are_none(self) -> bool:
+        return not (self.deltas or self.extremes or self.left or self.stale)
+
     def add(self, target: Model, pk: PrimaryKey, attname: str, amount: Any) -> None:
         row = self.deltas[target][pk]
         row[attname] = row.get(attname, 0) + amount

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from django.db import connections
 from django.db.models import Expression, QuerySet, sql
@@ -37,8 +36,7 @@ class Param(Expression):
         return self.output_field.get_db_prep_value(value, connection, prepared=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """What an UPDATE says of the rows that it matched."""
 
     number: int

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connections
 from django.db.models import F, QuerySet, Subquery
@@ -45,8 +44,7 @@ BATCH = 500
 MANY = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What an UPDATE of targets came to."""
 
     healed: Sequence[Any]

@@ -122,8 +122,7 @@ def take(
     """Take out of ``effects`` what is to be written next: an UPDATE, or the rows of a maintenance
     that is evaluated by itself.
     """
-    target = next_target(effects, plan)
-    if target is None:
+    if effects.are_none or (target := next_target(effects, plan)) is None:
         return None
     deltas, joined, left = (
         rows.pop(target, {}) for rows in (effects.deltas, effects.extremes, effects.left)
