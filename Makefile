@@ -3,6 +3,7 @@
 # make newest     run the tests that ask most of a database on a current PostgreSQL, from a wheel
 # make benchmark  compare with other ways of keeping the same, and write docs/benchmarks.md
 # make docs       build the documentation as a site, in docs/_build
+# make links      follow each link of the documentation that leads elsewhere; it needs the network
 # make package    build what is published, check it, and install it from scratch
 # make lint       ruff, mypy and pyright
 # make checks     Django's system checks and missing migrations, of the tests' apps and the example
@@ -33,7 +34,7 @@ GROUPS_lint = --group lint
 GROUPS_newest = --group newest
 GROUPS_package = --group package
 
-.PHONY: help demo test newest docs benchmark package lint ruff-check ruff-format mypy pyright checks clean
+.PHONY: help demo test newest docs links benchmark package lint ruff-check ruff-format mypy pyright checks clean
 
 help:
 	@sed '/^#/!q; s/^#//' Makefile
@@ -49,6 +50,9 @@ newest: $(VENV)/.newest-$(VERSION)
 
 docs: $(VENV)/.docs-$(VERSION)
 	$(VENV)/bin/python -m sphinx --fail-on-warning --keep-going -q docs docs/_build $(ARGS)
+
+links: $(VENV)/.docs-$(VERSION)
+	$(VENV)/bin/python -m sphinx -b linkcheck -q docs docs/_build/links $(ARGS)
 
 # It refuses Django 5.1 and newer, and runs with it all the same.
 benchmark: $(VENV)/.benchmark-$(VERSION)

@@ -21,6 +21,8 @@ TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 DOTTED = re.compile(r"`(syncfields(?:\.[A-Za-z_]\w*)+)(?:\(\))?`")
 PAGE_OF_LOGGERS = ROOT / "docs" / "operating.md"
 LOGGERS = {f"syncfields.{each}" for each in ("drift", "ownership", "reconcile", "retry")}
+CHECKED = {"django", "syncfields"}
+"""Packages of which the imports of examples are carried out: others may be imagined."""
 SPANS = {"syncfields.reconcile_part"}
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
@@ -67,7 +69,7 @@ def test_examples_compile_and_import_what_exists(text):
 
     compile(tree, "<example>", "exec")
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "syncfields":
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in CHECKED:
             module = importlib.import_module(node.module)
             assert [each.name for each in node.names if not is_there(module, each.name)] == []
 
