@@ -1,5 +1,6 @@
 """A project whose workers are processes of their own. They are told by SYNCFIELDS_TEST_WORKER that
-the database of the tests is theirs, and where the cache is that all of them share.
+the database of the tests is theirs, and where the cache is that all of them share. With
+SYNCFIELDS_TEST_OLD they are old code, which keeps no rule.
 """
 
 import os
@@ -20,7 +21,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     *(["django_tasks"] if django.VERSION < (6,) else []),
     "django_tasks_db",
-    "syncfields",
+    *([] if "SYNCFIELDS_TEST_OLD" in os.environ else ["syncfields"]),
     "tests.distributed",
 ]
 CACHES = {
