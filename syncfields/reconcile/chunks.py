@@ -9,11 +9,12 @@ next are locked at once, and evaluated only once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from django.db import OperationalError, connections
+from django.db import connections
 
 from syncfields.keep import engine
 from syncfields.maintenance.changes import Change
@@ -26,13 +27,12 @@ from syncfields.targets import announcing, drift, evaluating
 from syncfields.targets.drift import Drift
 from syncfields.targets.updates import sorted_pks
 from syncfields.transactions import scope
-from syncfields.transactions.atomic import tell, together
+from syncfields.transactions.atomic import persistently, together
 
 BATCH_SIZE = 10_000
 # Of rows that differ, as many are locked together.
 LOCKED = 2_000
 LOCKED_AT_ONCE = 10_000  # where one statement evaluates and repairs them
-ATTEMPTS = 3
 Found = list[tuple[str, int, list[Drift]]]
 """By attribute name, how many rows had drifted, and some of them."""
 
@@ -71,7 +71,7 @@ def each_in_turn(task: Task, chosen: Iterable[Chunk], check: bool) -> Iterator[t
     """Reconcile chunks one after the other."""
     handle = look if check else repair_candidates
     for chunk in chosen:
-        found = persistently(partial(handle, task, chunk.rows), chunk.rows.using)
+        found = in_its_turn(partial(handle, task, chunk.rows), chunk.rows.using)
         yield chunk, found
         if not check and task.at_once:
             most = max((number for _, number, _ in found), default=0) > chunk.number / 2
@@ -80,20 +80,14 @@ def each_in_turn(task: Task, chosen: Iterable[Chunk], check: bool) -> Iterator[t
 
 def reconcile_chunk(task: Task, chosen: Rows, check: bool) -> Found:
     """Reconcile some rows of a task, by themselves."""
-    return persistently(partial(look if check else repair_candidates, task, chosen), chosen.using)
+    return in_its_turn(partial(look if check else repair_candidates, task, chosen), chosen.using)
 
 
-def persistently(attempt: Callable[[], Found], using: str) -> Found:
-    """A chunk, tried again where a writer was in its way: a deadlock, a lock not granted in time.
-
-    Only where the chunk is a transaction of its own.
+def in_its_turn(attempt: Callable[[], Found], using: str) -> Found:
+    """A chunk, whose transactions are its own, tried again where a writer was in its way: a
+    deadlock, a lock not granted in time.
     """
-    for number in range(1, 1 if connections[using].in_atomic_block else ATTEMPTS):
-        try:
-            return attempt()
-        except OperationalError as error:
-            tell(using, number, error)
-    return attempt()
+    return persistently(connections[using], attempt, within=nullcontext, passes=lambda _: True)
 
 
 def look(task: Task, chunk: Rows) -> Found:

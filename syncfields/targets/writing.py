@@ -8,12 +8,13 @@ many as the next power of two, the last one being named again, so that few numbe
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from django.db import connections
+from django.db.models import QuerySet
 
 from syncfields.declare.paths import Model, column
 from syncfields.plan import registry
@@ -33,7 +34,7 @@ from syncfields.targets.shapes import (
     shape_of,
     values_of,
 )
-from syncfields.targets.updates import Update
+from syncfields.targets.updates import Extremes, Update
 
 COMPILED_ROWS = 64
 """Up to so many rows, or different amounts, statements are compiled once."""
@@ -111,23 +112,12 @@ def locked(using: str, update: Update) -> Update:
         lock(update.target, using, update.pks)
         return update
     names = sorted({name for row in update.left.values() for name in row})
-
-    def select(shape: Shape, given: Params | Values) -> Statement:
-        whether, _ = asked(shape, given, names)
-        flags = {f"_syncfields_is_{number}": whether[name] for number, name in enumerate(names)}
-        queryset = locking(chosen_plainly(shape, given).order_by("pk")).annotate(**flags)
-        return statements.select(queryset.values_list("pk", *flags))
-
     asking = Update(update.target, {pk: {} for pk in update.pks}, left=update.left)
     anew = {name: set(pks) for name, pks in update.anew.items()}
-    joined = {pk: dict(row) for pk, row in update.joined.items()}
-    for pk, flags in answers("locked", using, asking, select):
-        for name, may_have_left in zip(names, flags, strict=True):
-            if may_have_left:
-                anew.setdefault(name, set()).add(pk)
-                joined.get(pk, {}).pop(name, None)
-    joined = {pk: row for pk, row in joined.items() if row}
-    return Update(update.target, update.deltas, joined, anew=anew)
+    found = flagged("locked", using, asking, names, lambda chosen: locking(chosen.order_by("pk")))
+    for pk, name, _ in found:
+        anew.setdefault(name, set()).add(pk)
+    return Update(update.target, update.deltas, without(update.joined, found), anew=anew)
 
 
 def settled(using: str, update: Update) -> Update:
@@ -136,29 +126,59 @@ def settled(using: str, update: Update) -> Update:
     """
     target, evaluates = update.target, connections[using].features.update_can_self_select
     names = sorted({*update.anew}.union(*update.left.values()))
+    fixed: dict[str, dict[Any, Any]] = defaultdict(dict)
+    anew: dict[str, set[Any]] = defaultdict(set)
+    found = flagged("settled", using, update, names, reading, evaluates=True)
+    for pk, name, value in found:
+        if evaluates and not is_read_as_stored(column(target, name), value):
+            anew[name].add(pk)
+        else:
+            fixed[name][pk] = value
+    # Rows of which nothing is written are named all the same, as they are counted.
+    kept = {pk: update.deltas.get(pk, {}) for pk in update.pks}
+    return Update(target, kept, without(update.joined, found), anew=anew, fixed=fixed)
+
+
+Flagged = Sequence[tuple[Any, str, Any]]
+
+
+def flagged(
+    what: str,
+    using: str,
+    update: Update,
+    names: Sequence[str],
+    reads: Callable[[QuerySet[Any]], QuerySet[Any]],
+    evaluates: bool = False,
+) -> Flagged:
+    """Which fields of which rows are to be evaluated, as one SELECT says: those that are named, and
+    those of which a value has left that may have been the extreme. With what they come to, if it
+    ``evaluates`` them.
+    """
 
     def select(shape: Shape, given: Params | Values) -> Statement:
         whether, asked_for = asked(shape, given, names)
-        values = as_stored(target, asked_for, connections[using].vendor)
-        named = {f"_syncfields_{number}": values[name] for number, name in enumerate(names)}
+        values = as_stored(update.target, asked_for, connections[using].vendor) if evaluates else {}
+        named = {
+            f"_syncfields_{number}": values[name] for number, name in enumerate(names) if values
+        }
         flags = {f"_syncfields_is_{number}": whether[name] for number, name in enumerate(names)}
-        queryset = reading(chosen_plainly(shape, given)).annotate(**named, **flags)
+        queryset = reads(chosen_plainly(shape, given)).annotate(**named, **flags)
         return statements.select(queryset.values_list("pk", *named, *flags))
 
-    fixed: dict[str, dict[Any, Any]] = defaultdict(dict)
-    anew: dict[str, set[Any]] = defaultdict(set)
-    joined = {pk: dict(row) for pk, row in update.joined.items()}
-    for pk, row in answers("settled", using, update, select):
-        for name, value, is_evaluated in zip(names, row, row[len(names) :], strict=False):
-            if is_evaluated:
-                if evaluates and not is_read_as_stored(column(target, name), value):
-                    anew[name].add(pk)
-                else:
-                    fixed[name][pk] = value
-                joined.get(pk, {}).pop(name, None)
-    # Rows of which nothing is written are named all the same, as they are counted.
-    kept = {pk: update.deltas.get(pk, {}) for pk in update.pks}
-    return Update(target, kept, joined, anew=anew, fixed=fixed)
+    return [
+        (pk, name, row[number] if evaluates else None)
+        for pk, row in answers(what, using, update, select)
+        for number, (name, is_flagged) in enumerate(zip(names, row[-len(names) :], strict=True))
+        if is_flagged
+    ]
+
+
+def without(joined: Extremes, found: Flagged) -> Extremes:
+    """What has joined an extreme that is not evaluated anew."""
+    left = {pk: dict(row) for pk, row in joined.items()}
+    for pk, name, _ in found:
+        left.get(pk, {}).pop(name, None)
+    return {pk: row for pk, row in left.items() if row}
 
 
 def is_read_as_stored(field: Any, value: Any) -> bool:

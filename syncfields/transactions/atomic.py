@@ -54,29 +54,39 @@ class Restorable(Protocol):
         """Let it be that again."""
 
 
+def is_refusal(error: OperationalError) -> bool:
+    """Whether the database has rolled a transaction back that would succeed another time."""
+    state = getattr(error.__cause__, "sqlstate", None) or getattr(error.__cause__, "pgcode", None)
+    return state in REFUSALS or error.args[:1] in [(code,) for code in REFUSALS]
+
+
 def persistently(
     connection: Any,
     attempt: Callable[[], Result],
     changed: Sequence[Restorable] = (),
+    within: Callable[[Any], AbstractContextManager[Any]] = together,
+    passes: Callable[[OperationalError], bool] = is_refusal,
     failed: int = 0,
 ) -> Result:
-    """As ``together()``, and tried again where the transaction is the write's own, in autocommit
-    mode, and the database has ended it because of another one: the write alone would have waited.
+    """Carry out ``attempt`` within one transaction, and again where that is the attempt's own, in
+    autocommit mode, and the database has ended it because of another one: the attempt alone would
+    have waited.
 
-    ``failed``: attempts before these, for the log.
+    ``within``: the transaction, if it does not begin its own. ``passes``: whether it is to be
+    tried again after an error. ``failed``: attempts before these, for the log.
     """
     for number in range(1, ATTEMPTS if is_own(connection) else 1):
         states = [each.state() for each in changed]
         try:
-            with together(connection):
+            with within(connection):
                 return attempt()
         except OperationalError as error:
-            if not is_refusal(error):
+            if not passes(error):
                 raise
             tell(connection.alias, failed + number, error)
         for each, state in zip(changed, states, strict=True):
             each.restore(state)
-    with together(connection):
+    with within(connection):
         return attempt()
 
 
@@ -88,10 +98,5 @@ def tell(using: str, attempt: int, error: BaseException) -> None:
 
 def is_own(connection: Any) -> bool:
     """Whether a transaction that is begun now ends with what it is begun for."""
-    return bool(connection.autocommit and not connection.in_atomic_block)
-
-
-def is_refusal(error: OperationalError) -> bool:
-    """Whether the database has rolled a transaction back that would succeed another time."""
-    state = getattr(error.__cause__, "sqlstate", None) or getattr(error.__cause__, "pgcode", None)
-    return state in REFUSALS or error.args[:1] in [(code,) for code in REFUSALS]
+    # Before the first statement, the attribute says nothing yet.
+    return not connection.in_atomic_block and bool(connection.get_autocommit())
