@@ -13,12 +13,16 @@ DEADLOCK, GONE = (1213, "Deadlock found"), (2013, "Lost connection")
 
 
 @contextmanager
-def refused(number: int, *reason: object) -> Iterator[None]:
-    """The database refuses one statement, the one of that number, transaction commands apart."""
+def refused(number: int, *reason: object, kind: str = "") -> Iterator[None]:
+    """The database refuses one statement, the one of that number, transaction commands apart.
+
+    ``kind``: how those that count begin.
+    """
     statements = iter(range(number + 1))
 
     def refuse(execute, sql, params, many, context):
-        if not is_of_transaction(sql) and next(statements, None) == number:
+        counts = sql.startswith(kind) and not is_of_transaction(sql)
+        if counts and next(statements, None) == number:
             raise OperationalError(*reason)
         return execute(sql, params, many, context)
 

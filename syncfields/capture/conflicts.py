@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import reduce
+from functools import partial, reduce
 from operator import or_
 from typing import Any
 
@@ -22,12 +22,14 @@ from syncfields.declare.paths import Path, column
 from syncfields.keep import engine
 from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.changes import Change
+from syncfields.memory.given import Given
 from syncfields.plan import registry
 from syncfields.programs import initial, order
 from syncfields.sql.locks import lock_named, reading, take
 from syncfields.sql.trees import connected, rows, rows_with
 from syncfields.transactions import scope
-from syncfields.transactions.atomic import together
+from syncfields.transactions.atomic import persistently
+from syncfields.transactions.scope import Suspension
 
 BATCH = 200
 
@@ -92,20 +94,35 @@ def returned(
         yield (row[0] if width == 1 else tuple(row[:width])), tuple(row[width:])
 
 
+def carry_out(
+    using: str,
+    new: Change,
+    objs: Sequence[Any],
+    write: Callable[[], Any],
+    keep: Callable[[Suspension | None], Any],
+) -> Any:
+    """Carry out ``write``, a ``bulk_create()`` of rows of which some may be there, by way of
+    ``keep``, which keeps the targets, or notes them.
+    """
+    suspension = scope.suspended()
+    if suspension is not None and not suspension.noting:
+        return write()
+    return persistently(connections[using], partial(keep, suspension), [new, Given(objs)])
+
+
 def create(
     using: str,
     model: type[Model],
     objs: Sequence[Any],
-    write: Callable[[], Any],
     unique_fields: Sequence[str] | None,
+    write: Callable[[], Any],
 ) -> Any:
-    plan = registry.plan()
-    if (suspension := scope.suspended()) is not None and not suspension.noting:
-        return write()
+    """Carry out ``write``, the ``bulk_create()``, where rows come back without their keys."""
+    plan, connection = registry.plan(), connections[using]
+    new = Change(model, "insert", rows=[vars(obj) for obj in objs], partial=True)
     watching = list(dict.fromkeys(watch.maintenance for watch in plan.sources.get(model, ())))
-    connection = connections[using]
-    with together(connection):
-        new = Change(model, "insert", rows=[vars(obj) for obj in objs], partial=True)
+
+    def keep(suspension: Suspension | None) -> Any:
         # One by one: rows that come back without their keys cannot be evaluated afterwards.
         late: dict[Maintenance, None] = {}
         if suspension is None:
@@ -133,7 +150,9 @@ def create(
                 engine.evaluate(using, each, pks)
         for each in late:
             engine.evaluate(using, each, set(new.pks))
-    return result
+        return result
+
+    return carry_out(using, new, objs, write, keep)
 
 
 def lock_connected(

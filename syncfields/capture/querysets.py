@@ -245,7 +245,7 @@ def creating(original: Callable[..., Any]) -> Callable[..., Any]:
             )
         elif update_conflicts or not conflicts.returns_keys(self.db, certain):
             result = conflicts.create(
-                self.db, model, objs, lambda: original(self, objs, *options), unique_fields
+                self.db, model, objs, unique_fields, lambda: original(self, objs, *options)
             )
         elif owned and suspension is None:
             result = engine.insert(self.db, change, inserted, write)

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from django.db import connections, router
 from django.db.models import Model
 from django.db.models.fields.related_descriptors import ManyToManyDescriptor
+from django.db.models.signals import m2m_changed
 
 from syncfields.capture.wrapping import wrap
 from syncfields.declare.paths import concrete
@@ -19,6 +21,7 @@ from syncfields.maintenance.changes import Change
 from syncfields.memory import instances
 from syncfields.plan import registry
 from syncfields.plan.plan import Plan
+from syncfields.transactions.atomic import is_own, persistently
 
 MANY_TO_MANY = ("add", "remove", "clear", "set")
 GENERIC = (*MANY_TO_MANY, "create", "get_or_create", "update_or_create")
@@ -33,7 +36,7 @@ def attach(plan: Plan) -> None:
     for source, watches in plan.sources.items():
         for descriptor in many_to_many(source):
             for name in MANY_TO_MANY:
-                wrap(descriptor.related_manager_cls, name, forgetting)
+                wrap(descriptor.related_manager_cls, name, linking)
         for hop in {hop for watch in watches for hop in watch.dependency.path.hops if hop.generic}:
             descriptor = getattr(hop.field.model, hop.field.name)
             for name in GENERIC:
@@ -54,6 +57,24 @@ def many_to_many(through: Any) -> Iterator[Any]:
                 yield accessor
                 if not field.remote_field.hidden:
                     yield getattr(field.related_model, field.remote_field.accessor_name)
+
+
+def linking(original: Callable[..., Any]) -> Callable[..., Any]:
+    return forgetting(persisting(original))
+
+
+def persisting(original: Callable[..., Any]) -> Callable[..., Any]:
+    """What a manager does to rows between is one transaction, and tried again as a whole; not where
+    receivers would be called again.
+    """
+
+    def write(self: Any, *args: Any, **kwargs: Any) -> Any:
+        using = router.db_for_write(self.through, instance=self.instance)
+        if m2m_changed.has_listeners(self.through) or not is_own(connections[using]):
+            return original(self, *args, **kwargs)
+        return persistently(connections[using], lambda: original(self, *args, **kwargs))
+
+    return write
 
 
 def forgetting(original: Callable[..., Any]) -> Callable[..., Any]:

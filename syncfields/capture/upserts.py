@@ -24,8 +24,7 @@ from syncfields.plan import registry
 from syncfields.programs import initial, order
 from syncfields.sql.locks import reading
 from syncfields.sql.trees import rows_with
-from syncfields.transactions import scope
-from syncfields.transactions.atomic import together
+from syncfields.transactions.scope import Suspension
 
 Rows = list[tuple[Any, ...]]
 """What comes back of each row that was written."""
@@ -41,13 +40,12 @@ def create(
     write: Callable[[], Any],
 ) -> Any:
     """Carry out ``write``, the ``bulk_create()``; ``columns`` are those that it replaces."""
-    using, suspension = queryset.db, scope.suspended()
-    if suspension is not None and not suspension.noting:
-        return write()
-    with together(connections[using]):
+    using = queryset.db
+
+    def keep(suspension: Suspension | None) -> Any:
         late = initial.assign(using, new, objs) if suspension is None else []
         replaced = Change(new.model, "update", (), columns, locked=True)
-        upsert = Upsert(queryset, objs, unique_fields, new, replaced)
+        upsert = Upsert(queryset, objs, unique_fields, new, replaced, suspension)
         upsert.before()
         with conflicts.sending(queryset, upsert.insert):
             result = write()
@@ -56,7 +54,9 @@ def create(
             engine.evaluate(using, maintenance, set(new.pks))
             for obj in objs:
                 dropped.drop(obj, maintenance.values, using)
-    return result
+        return result
+
+    return conflicts.carry_out(using, new, objs, write, keep)
 
 
 class Upsert:
@@ -69,6 +69,7 @@ class Upsert:
         unique_fields: Sequence[str] | None,
         new: Change,
         replaced: Change,
+        suspension: Suspension | None,
     ) -> None:
         self.using = queryset.db
         self.connection: Any = connections[self.using]
@@ -82,7 +83,7 @@ class Upsert:
         self.keeping = engine.Keeping(self.connection, [replaced, new])
         self.anew: dict[Maintenance, set[Any]] = {}
         """Targets to evaluate anew: not all rows were read before the first was written."""
-        self.suspension = scope.suspended()
+        self.suspension = suspension
 
     def before(self) -> None:
         self.look()

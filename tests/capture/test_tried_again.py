@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from django.db import OperationalError, connection, transaction
 from django.db.models.deletion import Collector
 
 from tests.refusing import DEADLOCK, GONE, refused
 from tests.statements import number_of_statements
-from tests.testapp.models import Book, Place, Publisher, Restaurant, Review, Shelf, Zone
+from tests.testapp.models import (
+    Book,
+    Place,
+    Playlist,
+    Publisher,
+    Restaurant,
+    Review,
+    Shelf,
+    Track,
+    Zone,
+)
 from tests.truth import assert_truth
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -32,6 +44,49 @@ def bulk_create_of_those_not_there():
     known, other = books()
     new = [Book(pk=known.pk, shelf=other.shelf), Book(shelf=other.shelf, pages=3)]
     return lambda: Book.objects.bulk_create(new, ignore_conflicts=True)
+
+
+def bulk_create_that_replaces():
+    known, other = books()
+    new = [Book(pk=known.pk, shelf=other.shelf, pages=5), Book(shelf=other.shelf, pages=3)]
+    targeted = connection.features.supports_update_conflicts_with_target
+    options = {"unique_fields": ["pk"]} if targeted else {}
+    return lambda: Book.objects.bulk_create(
+        new, update_conflicts=True, update_fields=["shelf", "pages"], **options
+    )
+
+
+def linked():
+    """A playlist with two tracks, and another track."""
+    playlist = Playlist.objects.create()
+    *tracks, other = [Track.objects.create(minutes=minutes) for minutes in (5, 10, 20)]
+    playlist.tracks.set(tracks)
+    return playlist, tracks, other
+
+
+def add():
+    playlist, _, other = linked()
+    return lambda: playlist.tracks.add(other)
+
+
+def add_from_the_far_side():
+    playlist, _, other = linked()
+    return lambda: other.playlists.add(playlist)
+
+
+def remove():
+    playlist, tracks, _ = linked()
+    return lambda: playlist.tracks.remove(*tracks)
+
+
+def set_of_others():
+    playlist, tracks, other = linked()
+    return lambda: playlist.tracks.set(iter([tracks[0], other]))
+
+
+def clear():
+    playlist, _, _ = linked()
+    return playlist.tracks.clear
 
 
 def bulk_create_of_targets():
@@ -73,20 +128,27 @@ WRITES = [
     bulk_create,
     bulk_create_of_those_not_there,
     bulk_create_of_targets,
+    bulk_create_that_replaces,
+    add,
+    add_from_the_far_side,
+    remove,
+    set_of_others,
+    clear,
     bulk_update,
     update,
     delete_of_a_queryset,
     delete_that_cascades,
     delete_of_several_tables,
 ]
-MODELS = (Book, Publisher, Shelf, Zone, Place, Restaurant, Review)
+MODELS = (Book, Publisher, Shelf, Zone, Place, Restaurant, Review, Playlist, Track)
 in_each_way = pytest.mark.parametrize("make", WRITES, ids=lambda make: make.__name__)
 
 
 def counted():
-    """How many rows there are, and what the shelves say."""
+    """How many rows there are, and what the shelves and the playlists say."""
     shelves = sorted(Shelf.objects.values_list("book_count", "page_sum"))
-    return [model.objects.count() for model in MODELS], shelves
+    playlists = list(Playlist.objects.values_list("track_count"))
+    return [model.objects.count() for model in MODELS], shelves, playlists
 
 
 @in_each_way
@@ -102,6 +164,24 @@ def test_a_write_is_carried_out_again_after_a_deadlock(make):
         assert counted() == expected, number
         assert said(result) == said(plain)
         assert_truth()
+
+
+def test_the_first_write_of_a_connection_is_tried_again():
+    if connection.vendor == "sqlite":
+        pytest.skip("another connection would have another database")
+    write = prepared(bulk_create)
+
+    def write_first():
+        try:
+            with refused(0, *DEADLOCK, kind="INSERT"):
+                write()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(write_first).result()
+
+    assert_truth()
 
 
 def prepared(make):

@@ -11,11 +11,11 @@ from threading import Event
 
 import pytest
 from django.db import OperationalError, connection, connections, transaction
-from django.db.models.signals import post_save, pre_delete
+from django.db.models.signals import m2m_changed, post_save, pre_delete
 from django.test.utils import CaptureQueriesContext
 
 from tests.races.workers import prepare
-from tests.testapp.models import Book, Publisher, Restaurant, Shelf, Zone
+from tests.testapp.models import Book, Playlist, Publisher, Restaurant, Shelf, Track, Zone
 from tests.truth import assert_truth
 
 COOKBOOK = Path(__file__).parents[2] / "docs" / "cookbook.md"
@@ -77,7 +77,11 @@ def test_a_block_inside_a_transaction_is_not_tried_again(tried_again):
 
 
 CHANGE = "UPDATE {} SET {} = {} + %s WHERE id {} %s"
-COUNTS = {Shelf: ("testapp_shelf", "page_sum"), Zone: ("testapp_zone", "star_sum")}
+COUNTS = {
+    Playlist: ("testapp_playlist", "minutes"),
+    Shelf: ("testapp_shelf", "page_sum"),
+    Zone: ("testapp_zone", "star_sum"),
+}
 
 
 @contextmanager
@@ -128,6 +132,8 @@ def created(shelf):
     return [Book(shelf=each, pages=7) for each in Shelf.objects.order_by("pk")[:2]]
 
 
+TARGETED = connection.features.supports_update_conflicts_with_target
+TARGET = {"unique_fields": ["pk"]} if TARGETED else {}
 WRITES = {
     "save()": lambda shelf: moved(shelf)[0].save(),
     "update()": lambda shelf: Book.objects.update(shelf=shelf),
@@ -135,6 +141,9 @@ WRITES = {
     "bulk_create()": lambda shelf: Book.objects.bulk_create(created(shelf)),
     "bulk_create() of some": lambda shelf: Book.objects.bulk_create(
         created(shelf), ignore_conflicts=True
+    ),
+    "bulk_create() that replaces": lambda shelf: Book.objects.bulk_create(
+        moved(shelf), update_conflicts=True, update_fields=["shelf", "pages"], **TARGET
     ),
     "delete() of a queryset": lambda shelf: Book.objects.all().delete(),
     "delete() that cascades": lambda shelf: Publisher.objects.get().delete(),
@@ -151,6 +160,53 @@ def test_a_write_in_autocommit_is_tried_again(write, shelves):
     begun = [query for query in context.captured_queries if query["sql"] == "BEGIN"]
     assert len(begun) > 1
     assert_truth(Shelf)
+
+
+LINKS = {
+    "add()": lambda track, playlists: track.playlists.add(*playlists[:2]),
+    "remove()": lambda track, playlists: track.playlists.remove(*playlists[:2]),
+    "set()": lambda track, playlists: track.playlists.set(playlists[2:4]),
+    "clear()": lambda track, playlists: track.playlists.clear(),
+}
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_what_a_many_to_many_manager_does_in_autocommit_is_tried_again(name):
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    playlists = [Playlist.objects.create() for _ in range(30)]
+    track = Track.objects.create(minutes=3)
+    if name != "add()":
+        track.playlists.set(playlists[:2])
+
+    with (
+        CaptureQueriesContext(connection) as context,
+        another_in_opposite_order(playlists[0]),
+    ):
+        LINKS[name](track, playlists)
+
+    assert sum(query["sql"] == "BEGIN" for query in context.captured_queries) > 1
+    assert_truth(Playlist)
+
+
+def test_a_manager_whose_receivers_would_be_called_again_is_not():
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    playlists = [Playlist.objects.create() for _ in range(30)]
+    track, actions = Track.objects.create(minutes=3), []
+
+    def note(action, **kwargs):
+        actions.append(action)
+
+    m2m_changed.connect(note, sender=Playlist.tracks.through)
+    try:
+        with another_in_opposite_order(playlists[0]), pytest.raises(OperationalError):
+            track.playlists.add(*playlists[:2])
+    finally:
+        m2m_changed.disconnect(note, sender=Playlist.tracks.through)
+
+    assert actions == ["pre_add"]
+    assert_truth(Playlist)
 
 
 def test_new_instances_are_tried_again_as_they_were(shelves):
