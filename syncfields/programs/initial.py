@@ -51,7 +51,6 @@ PLACEHOLDERS: tuple[tuple[type[models.Field[Any, Any]], Any], ...] = (
     (models.BinaryField, b""),
     (models.GenericIPAddressField, "0.0.0.0"),  # noqa: S104 - no address to listen at
 )
-KEYS = (int,)
 
 Reading = tuple[Maintenance, str, Any]
 """An expression over a row that is not there yet, and the name of the field that it is for."""
@@ -432,7 +431,8 @@ def own_column(field: Any, instance: Any, compared: bool) -> tuple[Any, bool]:
     is_text = isinstance(stored, (models.CharField, models.TextField))
     if compared and (is_text or field.is_relation):
         return unknown
-    kinds = KEYS if isinstance(stored, models.AutoField) else PLAIN.get(type(stored), ())
-    if type(own) not in kinds or (type(own) is Decimal and is_rounded(stored, own)):
+    if type(own) not in PLAIN.get(type(stored), ()) or (
+        type(own) is Decimal and is_rounded(stored, own)
+    ):
         return unknown
     return Value(own, output_field=field), True

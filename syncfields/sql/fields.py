@@ -335,15 +335,16 @@ def is_unclear(field: Any, value: Any) -> bool:
     return not is_plain(field, value) or (type(value) is Decimal and is_rounded(field, value))
 
 
-def is_misread(field: Any, value: Any) -> bool:
-    """Whether Python may store another value than the database that gave it: of dates PostgreSQL
-    makes times, and of points of time those of a zone that it leaves out; JSON may be read by code
-    of the user.
+def is_read_as_stored(field: Any, value: Any) -> bool:
+    """Whether it is proven that what Python has read of a column is stored again as it was.
+
+    Not so elsewhere: of dates PostgreSQL makes times, and of points of time those of a zone that it
+    leaves out; JSON may be read by code of the user.
     """
-    if isinstance(field, models.JSONField) and (field.decoder or field.encoder):
-        return True
-    is_time = isinstance(field, models.DateField)  # DateTimeField is one, too.
-    return reads_none(field) if value is None else is_time and not is_plain(field, value)
+    if value is None:
+        return takes_none(field)
+    stored = stored_as(field)
+    return type(stored) in PLAIN and is_plain(stored, value)
 
 
 def is_rounded(field: Any, value: Decimal) -> bool:
@@ -356,7 +357,10 @@ def is_rounded(field: Any, value: Decimal) -> bool:
 
 # The types of values that are stored as they are, by the class of the field.
 PLAIN: dict[type[models.Field[Any, Any]], tuple[type, ...]] = {
+    models.AutoField: (int,),
+    models.BigAutoField: (int,),
     models.BooleanField: (bool,),
+    models.SmallAutoField: (int,),
     models.SmallIntegerField: (int,),
     models.IntegerField: (int,),
     models.BigIntegerField: (int,),

@@ -38,7 +38,7 @@ from django.db.models.sql.where import WhereNode
 
 from syncfields.declare.paths import Model, column
 from syncfields.sql import statements
-from syncfields.sql.fields import is_misread
+from syncfields.sql.fields import is_read_as_stored
 from syncfields.sql.locks import locking, snapshot_is_old
 from syncfields.sql.scans import Rows, Scan
 from syncfields.sql.trees import One, Typed, nodes, outer, rows_with, settable
@@ -340,8 +340,10 @@ def write(
         alike[tuple(drifts)].append(pk)
     for names, pks in alike.items():
         fields = [column(target, name) for name in names]
-        clear = not any(
-            is_misread(field, drifted[pk][field.attname].expected) for field in fields for pk in pks
+        clear = all(
+            is_read_as_stored(field, drifted[pk][field.attname].expected)
+            for field in fields
+            for pk in pks
         )
         arrays = clear and statements.takes_arrays(using, [target._meta.pk, *fields])
         if len(pks) > FEW and arrays:

@@ -19,7 +19,7 @@ from django.db.models import QuerySet
 from syncfields.declare.paths import Model, column
 from syncfields.plan import registry
 from syncfields.sql import statements
-from syncfields.sql.fields import PLAIN, is_plain, reads_none
+from syncfields.sql.fields import is_read_as_stored
 from syncfields.sql.locks import lock, locking, must_write, reading
 from syncfields.sql.statements import Row, Statement, once
 from syncfields.sql.trees import Among, in_lookup, takes_as_one
@@ -179,13 +179,6 @@ def without(joined: Extremes, found: Flagged) -> Extremes:
     for pk, name, _ in found:
         left.get(pk, {}).pop(name, None)
     return {pk: row for pk, row in left.items() if row}
-
-
-def is_read_as_stored(field: Any, value: Any) -> bool:
-    """Whether it is proven that what Python has read is stored as it was."""
-    if value is None:
-        return not reads_none(field)
-    return type(field) in PLAIN and is_plain(field, value)
 
 
 def answers(
