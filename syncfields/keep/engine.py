@@ -191,7 +191,7 @@ class Keeping:
         elif self.ways:
             self.after_inserts(self.changes[0], effects)
         for ways, groups in self.gone or ():
-            grouped.moved(ways, groups, effects, -1)
+            grouped.gone(ways, groups, effects)
         if self.maintenances:
             self.after_others(effects)
         for change in self.changes:
@@ -207,9 +207,9 @@ class Keeping:
 
     def after_inserts(self, change: Change, effects: Effects) -> None:
         groups = grouped.in_memory(change.model, self.ways, change.rows)
-        added = grouped.came(self.using, self.ways, groups, {})
+        added = grouped.foreseen(self.using, self.ways, groups, {})
         if added is not None:
-            effects.merge(added)
+            grouped.compare(self.ways, {}, added, effects)
             return
         read = Contributions(self.using, [change], tuple(self.ways))
         read.before()  # Nothing, of rows that come.

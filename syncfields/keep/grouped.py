@@ -32,6 +32,8 @@ from syncfields.sql.trees import one_of, rows, rows_with, tables
 Ways = Mapping[Maintenance, Direct]
 Known = Sequence[str | Part]
 """What is to be known of rows: columns, and then what they contribute."""
+Contributed = Mapping[Maintenance, Mapping[Any, tuple[Any, ...]]]
+"""What rows contribute, by the primary keys of the targets, part by part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +54,6 @@ class Groups:
         names = [each for each in self.values if isinstance(each, str)]
         rows = zip(*(self.values[name] for name in names), strict=True)
         return [dict(zip(names, row, strict=True)) for row in rows]
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """What each of some groups contributes, by one part of a short way."""
-
-    maintenance: Maintenance
-    part: Part | None
-    """None where the targets are evaluated anew."""
-    keys: Sequence[Any]
-    amounts: Sequence[Any]
 
 
 def fits(ways: Ways) -> bool:
@@ -218,41 +209,61 @@ def in_memory(model: Model, ways: Ways, instances: Sequence[Mapping[str, Any]]) 
     return group(model, known, zip(*columns, strict=True))
 
 
-def moved(ways: Ways, groups: Groups, effects: Effects, sign: int) -> None:
-    """The rows are gone (-1), or found to be there (1)."""
+def contributions(ways: Ways, groups: Groups) -> Contributed:
+    """What the rows contribute, as it was read."""
     numbers = [1] * len(groups.numbers) if groups.summed else groups.numbers
-    for maintenance, way in ways.items():
-        keys = groups.values[way.key]
-        for part in way.parts or (None,):
-            amounts = () if part is None else groups.values[part]
-            add(effects, Share(maintenance, part, keys, amounts), numbers, sign)
-
-
-def came(using: str, ways: Ways, groups: Groups, values: Mapping[str, Any]) -> Effects | None:
-    """The rows are there, with new ``values``; None where memory does not say what they add."""
-    shares = foreseen(using, ways, groups, values)
-    if shares is None:
-        return None
-    effects = Effects()
-    add_all(effects, shares, groups)
-    return effects
+    return {
+        maintenance: by_target(
+            groups.values[way.key], [groups.values[part] for part in way.parts], numbers
+        )
+        for maintenance, way in ways.items()
+    }
 
 
 def foreseen(
     using: str, ways: Ways, groups: Groups, values: Mapping[str, Any]
-) -> list[Share] | None:
+) -> Contributed | None:
     """What the rows will contribute, with new ``values``; None where memory does not say that."""
-    shares: list[Share] = []
+    found: dict[Maintenance, Mapping[Any, tuple[Any, ...]]] = {}
     for maintenance, way in ways.items():
         keys = keys_in_memory(using, way, groups, values)
         if UNKNOWN in keys:
             return None
-        for part in way.parts or (None,):
-            amounts = [] if part is None else folded(using, part, groups, values)
-            if amounts is None:
+        amounts: list[Sequence[Any]] = []
+        for part in way.parts:
+            if (known := folded(using, part, groups, values)) is None:
                 return None
-            shares.append(Share(maintenance, part, keys, amounts))
-    return shares
+            amounts.append(known)
+        found[maintenance] = by_target(keys, amounts, groups.numbers)
+    return found
+
+
+def by_target(
+    keys: Sequence[Any], parts: Sequence[Sequence[Any]], numbers: Iterable[int]
+) -> dict[Any, tuple[Any, ...]]:
+    """What groups contribute to each target: of each group its key, the amounts of one of its rows,
+    part by part, and the number of these.
+    """
+    found: dict[Any, tuple[Any, ...]] = {}
+    amounts = zip(*parts, strict=True) if parts else [()] * len(keys)
+    for key, here, number in zip(keys, amounts, numbers, strict=True):
+        if key is not None:
+            known = found.get(key) or (0,) * len(here)
+            found[key] = tuple(
+                sum_ + (amount or 0) * number for sum_, amount in zip(known, here, strict=True)
+            )
+    return found
+
+
+def compare(ways: Ways, before: Contributed, after: Contributed, effects: Effects) -> None:
+    """Add to ``effects`` what comes of what rows contributed and contribute now."""
+    for maintenance in ways:
+        maintenance.compare(before.get(maintenance, {}), after.get(maintenance, {}), effects)
+
+
+def gone(ways: Ways, groups: Groups, effects: Effects) -> None:
+    """The rows are deleted."""
+    compare(ways, contributions(ways, groups), {}, effects)
 
 
 def keys_in_memory(using: str, way: Direct, groups: Groups, values: Mapping[str, Any]) -> list[Any]:
@@ -282,20 +293,3 @@ def folded(using: str, part: Part, groups: Groups, values: Mapping[str, Any]) ->
     if any(each is UNKNOWN or hasattr(each, "resolve_expression") for each in amounts.values()):
         return None
     return [amounts[kind] for kind in kinds]
-
-
-def add_all(effects: Effects, shares: Iterable[Share], groups: Groups) -> None:
-    for share in shares:
-        add(effects, share, groups.numbers, 1)
-
-
-def add(effects: Effects, share: Share, numbers: Iterable[int], sign: int) -> None:
-    if share.part is None:
-        effects.stale[share.maintenance] |= {*share.keys} - {None}
-        return
-    name, sign = share.part.attname, sign * share.part.sign
-    deltas = effects.deltas[share.maintenance.target]
-    for key, amount, number in zip(share.keys, share.amounts, numbers, strict=True):
-        if key is not None and amount:
-            row = deltas[key]
-            row[name] = row.get(name, 0) + sign * amount * number

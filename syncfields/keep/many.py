@@ -52,19 +52,19 @@ def update(
         if ways and len(changes) == 1 and change.model is model and change.values is not None:
             read = grouped.read_by(ways, model, change.values)
             pks, groups = grouped.read(queryset, grouped.contributed(ways, read))
-            shares = grouped.foreseen(using, ways, groups, change.values)
-            if shares is not None:
+            after = grouped.foreseen(using, ways, groups, change.values)
+            if after is not None:
                 if connection.vendor == "mysql":
                     change.former = groups.columns()
                     lock_parents(connection, changes)
                 result = write(queryset if pks is None else keep_to(queryset, pks))
 
                 def collect(effects: Effects) -> None:
-                    if pks is None or result == len(pks):
-                        grouped.add_all(effects, shares, groups)
-                    else:  # Some did not match any longer.
-                        grouped.moved(ways, grouped.left_over(using, model, ways, pks), effects, 1)
-                    grouped.moved(ways, groups, effects, -1)
+                    now, before = after, grouped.contributions(ways, groups)
+                    if pks is not None and result != len(pks):  # Some did not match any longer.
+                        left = grouped.left_over(using, model, ways, pks)
+                        now = grouped.contributions(ways, left)
+                    grouped.compare(ways, before, now, effects)
 
                 settle(connection, collect)
                 return result
@@ -91,7 +91,7 @@ def delete(queryset: QuerySet[Any], write: Callable[[QuerySet[Any]], int]) -> in
         change = Change(model, "delete", locked=True)
         if ways := ways_of_deleted(change):
             groups = grouped.delete(queryset, ways, write)
-            settle(connections[using], lambda effects: grouped.moved(ways, groups, effects, -1))
+            settle(connections[using], lambda effects: grouped.gone(ways, groups, effects))
             return groups.total
         change.pks = pks = lock_chosen(queryset)
         return perform(using, [change], lambda: write(rows_with(model, using, pks)))
@@ -111,7 +111,7 @@ def delete_one(using: str, instance: Any, write: Callable[[], Result]) -> Result
 
     def attempt() -> int:
         groups = grouped.delete_one(using, model, ways, instance.pk)
-        settle(connection, lambda effects: grouped.moved(ways, groups, effects, -1))
+        settle(connection, lambda effects: grouped.gone(ways, groups, effects))
         return groups.total
 
     if grouped.can_return(using, model, ways):
@@ -120,7 +120,7 @@ def delete_one(using: str, instance: Any, write: Callable[[], Result]) -> Result
     def attempt_by_write() -> Result:
         groups = grouped.read_one(using, model, ways, instance.pk)
         result = write()
-        settle(connection, lambda effects: grouped.moved(ways, groups, effects, -1))
+        settle(connection, lambda effects: grouped.gone(ways, groups, effects))
         return result
 
     return persistently(connection, attempt_by_write, [Given([instance])])

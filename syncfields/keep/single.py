@@ -15,8 +15,6 @@ from syncfields.maintenance.changes import Change
 from syncfields.maintenance.direct import Direct, Part
 from syncfields.maintenance.extreme import Extreme
 from syncfields.maintenance.folding import Ask, folding, plain
-from syncfields.maintenance.recompute import Recompute
-from syncfields.maintenance.tally import Tallied
 from syncfields.plan import registry
 from syncfields.programs.order import lock_relatives
 from syncfields.sql import statements
@@ -100,6 +98,10 @@ def changed(
     )
 
 
+Known = dict[Any, Any]
+"""What a row contributes to each target, as the maintenance compares it: ``{primary key: ...}``."""
+
+
 class Row:
     """One row of a source model, before and after a write."""
 
@@ -176,39 +178,35 @@ class Row:
             return
         written = self.written()
         for maintenance, way in ways.items():
-            if isinstance(maintenance, Recompute):
-                effects.stale[maintenance] |= {*self.keys(way, written)} - {None}
-            elif isinstance(maintenance, Extreme):
-                self.compare(maintenance, way, effects, written)
-            else:
-                self.add(maintenance, way, effects.deltas[maintenance.target], written)
+            maintenance.compare(*self.known(maintenance, way, written), effects)
 
-    def add_up(self, ways: Mapping[Maintenance, Direct], deltas: Deltas) -> None:
+    def add_up(self, ways: Mapping[Any, Direct], deltas: Deltas) -> None:
         """As ``after()``, where all ways are those of sums of one target."""
         if self.change.pks:
             written = self.written()
             for maintenance, way in ways.items():
-                self.add(maintenance, way, deltas, written)
+                maintenance.differ(*self.known(maintenance, way, written), deltas)
 
     def written(self) -> Mapping[str, Any]:
         """The columns after the write, as far as they are known."""
         values = self.change.values or {}
         return {**self.columns, **values} if self.columns else values
 
-    def add(
-        self, maintenance: Maintenance, way: Direct, deltas: Deltas, written: Mapping[str, Any]
-    ) -> None:
-        """Add to ``deltas`` what the write adds to sums."""
-        before, after = self.keys(way, written)
-        taken_back = before is not None and not isinstance(maintenance, Tallied)
-        for part in way.parts:
-            name = part.attname
-            if taken_back and (old := self.contributions.get(part)):
-                row = deltas[before]
-                row[name] = row.get(name, 0) - part.sign * old
-            if after is not None and (new := self.present(maintenance, part, written)):
-                row = deltas[after]
-                row[name] = row.get(name, 0) + part.sign * new
+    def known(
+        self, maintenance: Maintenance, way: Direct, written: Mapping[str, Any]
+    ) -> tuple[Known, Known]:
+        """What the row has contributed to its target, and what it contributes now."""
+        old_key, new_key = self.keys(way, written)
+        before: Known = {}
+        after: Known = {}
+        if old_key is not None:
+            known = self.contributions
+            before[old_key] = maintenance.contribution([known.get(part) for part in way.parts])
+        if new_key is not None:
+            after[new_key] = maintenance.contribution(
+                [self.present(maintenance, part, written) for part in way.parts]
+            )
+        return before, after
 
     def keys(self, way: Direct, written: Mapping[str, Any]) -> tuple[Any, Any]:
         """The target's key before the write and after it."""
@@ -248,19 +246,3 @@ class Row:
         if isinstance(maintenance, Extreme):
             return amount
         return Coalesce(amount, Value(0), output_field=column(maintenance.target, part.attname))
-
-    def compare(
-        self, maintenance: Extreme, way: Direct, effects: Effects, written: Mapping[str, Any]
-    ) -> None:
-        """A value that left may have been the extreme itself; one that comes may be the next."""
-        (part,), (old_key, new_key) = way.parts, self.keys(way, written)
-        old = self.contributions.get(part)
-        new = None if new_key is None else self.present(maintenance, part, written)
-        name, target = maintenance.attname, maintenance.target
-        if old_key is not None and old is not None and (old_key, old) != (new_key, new):
-            if maintenance.is_touching:
-                effects.stale[maintenance].add(old_key)
-            else:
-                effects.left[target][old_key][name] = (maintenance.better, old)
-        if new_key is not None and new is not None:
-            effects.extremes[target][new_key][name] = (maintenance.better, new)

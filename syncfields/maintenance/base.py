@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from django.db.models import QuerySet
 
@@ -21,6 +21,30 @@ PrimaryKey = Any
 Deltas = dict[PrimaryKey, dict[str, Any]]
 """What is added to the rows of a target: ``{pk: {attname: amount}}``."""
 by_target: Any = partial(defaultdict, partial(defaultdict, dict))
+
+
+class Signed(Protocol):
+    """What is added up in a synced field."""
+
+    @property
+    def attname(self) -> str: ...
+
+    @property
+    def sign(self) -> int: ...
+
+
+def add_up(
+    deltas: Deltas,
+    parts: Sequence[Signed],
+    contributed: Mapping[PrimaryKey, Sequence[Any]],
+    sign: int,
+) -> None:
+    """Add what rows contribute to each target, part by part (1), or take it back (-1)."""
+    for pk, amounts in contributed.items():
+        for part, amount in zip(parts, amounts, strict=True):
+            if amount:
+                row, name = deltas[pk], part.attname
+                row[name] = row.get(name, 0) + sign * part.sign * amount
 
 
 def drop_zeros(deltas: Deltas) -> None:
@@ -127,6 +151,10 @@ class Maintenance:
     def after(self, changes: Sequence[Change], using: str, before: Any, effects: Effects) -> None:
         """Add to ``effects`` what the write does to the targets."""
         raise NotImplementedError
+
+    def contribution(self, amounts: Sequence[Any]) -> Any:
+        """What rows contribute to one target, as it is compared, made of the amounts of parts."""
+        return tuple(amounts)
 
     def compare(self, before: Any, after: Any, effects: Effects) -> None:
         """Add to ``effects`` what comes of what the rows contributed and contribute now, each by

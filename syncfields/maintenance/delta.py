@@ -9,13 +9,13 @@ taking back is not exact; ``NULL`` for "no rows" does not, since a sum of 0 may 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from django.db.models import Aggregate
 
 from syncfields.declare.rules import Rule
-from syncfields.maintenance.base import Effects, Maintenance, PrimaryKey
+from syncfields.maintenance.base import Deltas, Effects, Maintenance, PrimaryKey, add_up
 from syncfields.maintenance.changes import Change
 from syncfields.sql.locks import reading
 from syncfields.sql.trees import outer
@@ -31,9 +31,10 @@ class Term:
     sign: int
     aggregate: Aggregate
 
-    @property
-    def attname(self) -> str:
-        return self.rule.field.attname
+    attname: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "attname", self.rule.field.attname)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
@@ -52,12 +53,12 @@ class Delta(Maintenance):
         self.compare(before, after, effects)
 
     def compare(self, before: Contributions, after: Contributions, effects: Effects) -> None:
-        nothing = (0,) * len(self.terms)
-        for pk in before.keys() | after.keys():
-            pairs = zip(before.get(pk, nothing), after.get(pk, nothing), strict=True)
-            for term, (old, new) in zip(self.terms, pairs, strict=True):
-                if old != new:
-                    effects.add(self.target, pk, term.attname, term.sign * (new - old))
+        self.differ(before, after, effects.deltas[self.target])
+
+    def differ(self, before: Contributions, after: Contributions, deltas: Deltas) -> None:
+        """Add to ``deltas`` what comes of it."""
+        add_up(deltas, self.terms, before, -1)
+        add_up(deltas, self.terms, after, 1)
 
     def contributions(self, changes: Sequence[Change], using: str) -> Contributions:
         """What the rows of ``changes`` add to each target they are now connected with."""
@@ -66,7 +67,4 @@ class Delta(Maintenance):
             return {}
         terms = {f"_syncfields_{n}": term.aggregate for n, term in enumerate(self.terms)}
         grouped = outer(affected).values_list("pk").annotate(**terms)
-        return {
-            pk: tuple(0 if amount is None else amount for amount in amounts)
-            for pk, *amounts in reading(grouped)
-        }
+        return {pk: tuple(amounts) for pk, *amounts in reading(grouped)}

@@ -45,6 +45,9 @@ class Extreme(Maintenance):
         after = self.contributions([each for each in changes if each.kind != "delete"], using)
         self.compare(before, after, effects)
 
+    def contribution(self, amounts: Sequence[Any]) -> Any:
+        return amounts[0]
+
     def compare(
         self, before: Mapping[PrimaryKey, Any], after: Mapping[PrimaryKey, Any], effects: Effects
     ) -> None:

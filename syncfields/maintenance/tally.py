@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from syncfields.maintenance.base import Effects
+from syncfields.maintenance.base import Deltas, Effects
 from syncfields.maintenance.changes import Change
 from syncfields.maintenance.delta import Contributions, Delta
 
@@ -33,6 +33,9 @@ class Tallied(Delta):
                 or (change.kind == "update" and change.saved and "save" in self.on)
             )
         ]
+
+    def differ(self, before: Contributions, after: Contributions, deltas: Deltas) -> None:
+        super(Tallied, self).differ({}, after, deltas)
 
     def before(self, changes: Sequence[Change], using: str) -> Contributions:
         return {}

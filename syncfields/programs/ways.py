@@ -57,12 +57,7 @@ class Way:
             known = [each for each in (one, other) if each is not None]
             best = max if self.maintenance.better == "gt" else min
             return best(known, key=rank, default=None)
-        return tuple(first + second for first, second in zip(one, other, strict=True))
-
-    def contributed(self, amounts: Row) -> Any:
-        if isinstance(self.maintenance, Extreme):
-            return amounts[0]
-        return tuple(0 if amount is None else amount for amount in amounts)
+        return tuple((first or 0) + (second or 0) for first, second in zip(one, other, strict=True))
 
 
 def rank(value: Any) -> tuple[bool, Any]:
@@ -189,7 +184,7 @@ class Selection:
                 place += len(way.parts)
                 if (key := row[number]) is None:
                     continue
-                here = way.contributed(amounts)
+                here = way.maintenance.contribution(amounts)
                 if key in contributed:
                     here = way.put_together(contributed[key], here)
                 contributed[key] = here
