@@ -24,7 +24,7 @@ from syncfields.maintenance.direct import Direct, Part
 from syncfields.maintenance.extreme import Extreme
 from syncfields.plan.routes import columns_of_part
 from syncfields.sql import statements
-from syncfields.sql.fields import UNKNOWN
+from syncfields.sql.holding import UNKNOWN
 from syncfields.sql.locks import locking, reading, rows_of
 from syncfields.sql.statements import Param, Row, Statement, once
 from syncfields.sql.trees import one_of, rows, rows_with, tables

@@ -18,7 +18,7 @@ from syncfields.maintenance.folding import Ask, folding, plain
 from syncfields.plan import registry
 from syncfields.programs.order import lock_relatives
 from syncfields.sql import statements
-from syncfields.sql.fields import UNKNOWN, Backend, keeping
+from syncfields.sql.holding import UNKNOWN, Backend, keeping
 from syncfields.sql.locks import locking
 from syncfields.sql.statements import Param, Statement, once
 from syncfields.sql.trees import rows

@@ -1,7 +1,7 @@
 """What one row contributes, as far as its values in memory say it for certain.
 
-The answer equals the database's where ``sql/fields.py`` knows what is stored in each column that is
-asked for, and where nothing but this is asked: whether a column is NULL, and whether it compares
+The answer equals the database's where ``sql/holding.py`` knows what is stored in each column that
+is asked for, and where nothing but this is asked: whether a column is NULL, and whether it compares
 with a literal of its own type by one of the lookups in ``COMPARING``; joined by AND, OR and NOT.
 Numbers, dates and points of time are ordered by Python as by every database; text is equal if its
 characters are, and unequal only where the database compares bytes. A comparison with NULL is never
@@ -27,7 +27,8 @@ from django.db.models.fields import related_lookups
 
 from syncfields.declare.paths import Model, column
 from syncfields.maintenance.direct import Part
-from syncfields.sql.fields import UNKNOWN, Backend, holding, is_in_dict, nothing, nulling, stored_as
+from syncfields.sql.fields import is_in_dict, stored_as
+from syncfields.sql.holding import UNKNOWN, Backend, holding, nothing, nulling
 from syncfields.sql.statements import once
 from syncfields.sql.trees import name_of
 

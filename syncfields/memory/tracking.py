@@ -20,7 +20,7 @@ from syncfields import conf
 from syncfields.maintenance.changes import Change
 from syncfields.maintenance.folding import holding_of
 from syncfields.plan.plan import Plan
-from syncfields.sql.fields import UNKNOWN
+from syncfields.sql.holding import UNKNOWN
 
 NAME = "syncfields_tracker"
 OVER = "over"

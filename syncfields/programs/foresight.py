@@ -39,7 +39,8 @@ from syncfields.plan.routes import concerned
 from syncfields.programs import initial
 from syncfields.programs.order import beyond, comes_to_be_connected, is_loose, ranks
 from syncfields.sql import statements
-from syncfields.sql.fields import UNKNOWN, is_arrayed
+from syncfields.sql.fields import is_arrayed
+from syncfields.sql.holding import UNKNOWN
 from syncfields.sql.locks import locking, must_write
 from syncfields.sql.statements import Statement, once
 from syncfields.sql.trees import Keys, references, rows_with

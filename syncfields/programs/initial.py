@@ -27,8 +27,10 @@ from syncfields.maintenance.copies import Copy
 from syncfields.maintenance.delta import Delta
 from syncfields.plan import newborn, registry
 from syncfields.sql import locks
-from syncfields.sql.fields import PLAIN, RELATIONS, is_plain, is_rounded, is_unclear, takes_none
+from syncfields.sql.fields import RELATIONS
+from syncfields.sql.holding import takes_none
 from syncfields.sql.locks import lock_far, locking, must_write
+from syncfields.sql.plain import PLAIN, is_plain, is_rounded, is_unclear
 from syncfields.sql.statements import Statement, once
 from syncfields.sql.trees import Typed, nodes, references, replaced, rows
 from syncfields.targets.drift import in_full

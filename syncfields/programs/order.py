@@ -18,7 +18,7 @@ from syncfields.maintenance.copies import Copy
 from syncfields.maintenance.folding import holding_of
 from syncfields.plan import registry
 from syncfields.plan.routes import concerned
-from syncfields.sql.fields import UNKNOWN
+from syncfields.sql.holding import UNKNOWN
 from syncfields.sql.locks import Wanted, connecting, matters_beyond, referring, values
 from syncfields.sql.statements import once
 from syncfields.sql.trees import connected, rows

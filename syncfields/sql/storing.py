@@ -2,7 +2,7 @@
 
 A copy is made by the database, which copies what is stored, and for a new row also by Python, which
 reads a value and stores it again. Both are the same where no field on the way does something of its
-own. That is certain of Django's fields that ``fields.py`` lists; a class that overrides none of
+own. That is certain of Django's fields that ``holding.py`` lists; a class that overrides none of
 their hooks is not refused, and its rows are evaluated by the database.
 """
 
@@ -15,7 +15,8 @@ from django.db.models import JSONField
 
 from syncfields.declare.rules import Rule
 from syncfields.exceptions import RuleError
-from syncfields.sql.fields import is_steady, stored_as
+from syncfields.sql.fields import stored_as
+from syncfields.sql.holding import is_steady
 
 DECODING = ("from_db_value", "get_db_converters", "select_format")
 ENCODING = ("get_prep_value", "get_db_prep_value", "get_db_prep_save", "pre_save")

@@ -38,8 +38,8 @@ from django.db.models.sql.where import WhereNode
 
 from syncfields.declare.paths import Model, column
 from syncfields.sql import statements
-from syncfields.sql.fields import is_read_as_stored
 from syncfields.sql.locks import locking, snapshot_is_old
+from syncfields.sql.plain import is_read_as_stored
 from syncfields.sql.scans import Rows, Scan
 from syncfields.sql.trees import One, Typed, nodes, outer, rows_with, settable
 from syncfields.targets import announcing

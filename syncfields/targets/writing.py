@@ -19,8 +19,8 @@ from django.db.models import QuerySet
 from syncfields.declare.paths import Model, column
 from syncfields.plan import registry
 from syncfields.sql import statements
-from syncfields.sql.fields import is_read_as_stored
 from syncfields.sql.locks import lock, locking, must_write, reading
+from syncfields.sql.plain import is_read_as_stored
 from syncfields.sql.statements import Row, Statement, once
 from syncfields.sql.trees import Among, in_lookup, takes_as_one
 from syncfields.targets.assignments import asked, build, chosen_plainly

@@ -9,7 +9,7 @@ import pytest
 from django.db.models import F, Q
 
 from syncfields.maintenance.folding import deciding, plain
-from syncfields.sql.fields import UNKNOWN, Backend
+from syncfields.sql.holding import UNKNOWN, Backend
 from tests.testapp.models import Comment, Line
 
 NAIVE = dt.datetime(2026, 1, 1)  # noqa: DTZ001

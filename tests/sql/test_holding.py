@@ -12,7 +12,7 @@ from django.db import connection, models
 from django.db.models import Case, Count, F, Max, Q, Sum, When
 
 from syncfields.declare.rules import Declaration
-from syncfields.sql.fields import UNKNOWN, Backend, holding, is_read_as_stored, keeping, nulling
+from syncfields.sql.holding import UNKNOWN, Backend, holding, keeping, nulling
 from tests.ownmodels import kept, own_apps, tables
 from tests.statements import sent
 
@@ -148,39 +148,6 @@ def test_whether_a_column_is_null(field, given, is_null):
 def test_whether_a_column_is_left_as_it_is(field, old, new, is_kept):
     for backend in ON_EACH:
         assert keeping(field, backend)(old, new) is is_kept
-
-
-class Shouted(models.CharField):
-    def from_db_value(self, value, expression, connection):
-        return value and value.upper()
-
-
-class Listed(models.JSONField):
-    pass
-
-
-READ = [
-    (models.IntegerField(), 3, True),
-    (models.IntegerField(), None, True),
-    (models.IntegerField(), 3.5, False),
-    (models.BigAutoField(primary_key=True), 3, True),
-    (models.CharField(max_length=9), "a", True),
-    (Shouted(max_length=9), "A", False),
-    (Shouted(max_length=9), None, False),
-    (models.DateField(), dt.date(2026, 1, 1), True),
-    (models.DateField(), NOON, False),
-    (models.DateTimeField(), NOON, True),
-    (models.DateTimeField(), NOON.replace(tzinfo=None), False),
-    (models.JSONField(), {"a": 1}, False),
-    (models.JSONField(), None, False),
-    (Listed(), [1], False),
-    (models.FilePathField(), "a", False),
-]
-
-
-@pytest.mark.parametrize(("field", "value", "is_read_so"), READ)
-def test_whether_what_was_read_is_stored_again_as_it_was(field, value, is_read_so):
-    assert is_read_as_stored(field, value) is is_read_so
 
 
 @pytest.fixture(scope="module")
