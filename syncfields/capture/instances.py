@@ -49,11 +49,8 @@ def saving(original: Callable[..., None]) -> Callable[..., None]:
                 names = kwargs["update_fields"] = list(names)
             if names is None or dropped.named(self, names):  # It will be written.
                 dropped.fetch(self)
-        dropped.fill(self)
-        try:
+        with dropped.filled(self):
             return original(self, *args, **kwargs)
-        finally:
-            dropped.unfill(self)
 
     return save
 
@@ -64,11 +61,8 @@ def filling(original: Callable[..., Any]) -> Callable[..., Any]:
     def _save_table(self: models.Model, *args: Any, **kwargs: Any) -> Any:
         if dropped.is_whole(self):
             return original(self, *args, **kwargs)
-        dropped.fill(self)
-        try:
+        with dropped.filled(self):
             return original(self, *args, **kwargs)
-        finally:
-            dropped.unfill(self)
 
     return _save_table
 

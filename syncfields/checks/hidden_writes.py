@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Collection, Iterator
-from types import CodeType
 from typing import Any
 
 from django.db import models
 
-from syncfields.checks.own_writes import queryset_of
+from syncfields.checks.own_writes import names_in, queryset_of
 
 SAVING = ("save_base", "_save_table", "_do_insert", "_do_update")
 BULK = ("update", "bulk_create", "_raw_delete", "delete")
@@ -73,10 +72,3 @@ def names_used(method: Any, kinds: Collection[type]) -> set[str]:
 def is_own(function: Any) -> bool:
     """Whether it is no function of Django's, which may read by a cursor."""
     return not getattr(function, "__module__", "django.").startswith("django.")
-
-
-def names_in(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from names_in(constant)

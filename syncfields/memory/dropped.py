@@ -176,6 +176,15 @@ def unfill(instance: Model) -> None:
         del state[FILLED]
 
 
+@contextmanager
+def filled(instance: Model) -> Iterator[None]:
+    fill(instance)
+    try:
+        yield
+    finally:
+        unfill(instance)
+
+
 def know(instance: Model, names: Collection[str]) -> None:
     """The instance holds what the database does."""
     state = vars(instance._state)
