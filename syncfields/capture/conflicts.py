@@ -20,6 +20,7 @@ from django.db.models.sql import InsertQuery
 
 from syncfields.declare.paths import Path, column
 from syncfields.keep import engine
+from syncfields.keep.keeping import Keeping
 from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.changes import Change
 from syncfields.memory.given import Given
@@ -130,17 +131,17 @@ def create(
                 late |= dict.fromkeys(initial.assign(using, new, [obj]))
         rivals = conflicting(using, model, objs, unique_fields)
         replaced = Change(model, "update", rivals)
-        keeping = engine.Keeping(connection, [replaced])
+        keeping = Keeping(connection, [replaced])
         order.lock_sources(connection, [replaced], keeping.maintenances)
         lock_connected(using, watching, model, objs)
-        counting = engine.Keeping(connection, [new] if suspension is None else [])
+        counting = Keeping(connection, [new] if suspension is None else [])
         counting.maintenances = [each for each in counting.maintenances if not each.reconcilable]
         counting.before()
         touched = {each: targets(using, each, model, objs, replaced) for each in watching}
         result = write()
         if late or counting.maintenances:
             new.pks = list(present(using, model, objs, unique_fields) - set(rivals))
-        counting.after()
+        engine.finish(counting)
         for each in watching:
             touched[each] |= targets(using, each, model, objs, replaced)
         for each, pks in touched.items():

@@ -23,6 +23,7 @@ from syncfields.capture.querysets import COLLECTED
 from syncfields.capture.wrapping import wrap
 from syncfields.declare.paths import concrete
 from syncfields.keep import engine, many
+from syncfields.keep.keeping import Keeping
 from syncfields.maintenance.changes import Change
 from syncfields.memory import dropped, instances
 from syncfields.plan import routes
@@ -177,7 +178,7 @@ def keep_old(instances: Iterable[Any]) -> None:
 def delete_and_keep(
     collector: Any, changes: list[Change], gone: list[Any], delete: Callable[[], Any]
 ) -> Any:
-    keeping = engine.Keeping(connections[collector.using], changes, gone)
+    keeping = Keeping(connections[collector.using], changes, gone)
     writing = [(change, len(change.pks)) for change in changes]
     if any(collector._has_signal_listeners(model) for model in collector.data):
         # Receivers of pre_delete may write the very rows: read them afterwards.
@@ -189,7 +190,7 @@ def delete_and_keep(
     written = [obj for each in collector.data.values() for obj in list(each)[:MEMORY_LIMIT]]
     with scope.holding(_writing, writing):
         result = delete()
-    keeping.after()
+    engine.finish(keeping)
     lost = {id(instance) for instance in deleted}
     for instance in written:
         instances.forget(collector.using, instance, changes, lost)

@@ -17,6 +17,7 @@ from django.db.models.sql import InsertQuery
 
 from syncfields.capture import conflicts
 from syncfields.keep import engine
+from syncfields.keep.keeping import Keeping
 from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.changes import Change
 from syncfields.memory import dropped
@@ -80,7 +81,7 @@ class Upsert:
         self.replaced = replaced
         self.known: set[Any] = set()
         """The rows that may be replaced: those found, locked and read, and those just inserted."""
-        self.keeping = engine.Keeping(self.connection, [replaced, new])
+        self.keeping = Keeping(self.connection, [replaced, new])
         self.anew: dict[Maintenance, set[Any]] = {}
         """Targets to evaluate anew: not all rows were read before the first was written."""
         self.suspension = suspension
@@ -141,7 +142,7 @@ class Upsert:
             kept = registry.plan().targets.get(self.new.model, ())
             self.suspension.note_targets(self.using, kept, self.known)
             return
-        self.keeping.after()
+        engine.finish(self.keeping)
         order.lock_after(self.using, changes, list(self.anew))
         for each, touched in self.anew.items():
             if pks := touched | each.targets(changes, self.using):

@@ -1,0 +1,187 @@
+"""What is done around one write: its rows, and all that they lead to, are locked, and what they
+contribute is read; after it, what has become of that is collected.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from syncfields.declare.paths import Model, Path
+from syncfields.keep import grouped
+from syncfields.keep.single import Row
+from syncfields.maintenance.base import Deltas, Effects, Maintenance, drop_zeros
+from syncfields.maintenance.changes import NOTHING, Change, Held
+from syncfields.maintenance.direct import Direct
+from syncfields.plan import registry
+from syncfields.plan.routes import concerned, route
+from syncfields.programs import foresight
+from syncfields.programs.contributions import Contributions
+from syncfields.programs.order import (
+    lock_after,
+    lock_parents,
+    lock_sources,
+)
+from syncfields.targets import evaluating
+from syncfields.targets.updates import Update
+from syncfields.transactions import scope
+
+Gone = Sequence[tuple[grouped.Ways, grouped.Groups]]
+"""Rows that a DELETE has returned, and what they matter to."""
+
+
+class Keeping:
+    """The steps around one write: ``before()``, then the write itself, then ``engine.finish()``."""
+
+    contributions: Contributions | None = None
+    known: Sequence[set[Any]] = ()
+    answer: tuple[Any, ...] | None = None
+    """What the row has contributed, where it was found when all was locked."""
+    row: Row | None = None
+    ways: Mapping[Maintenance, Direct] = MappingProxyType({})
+    followed: Sequence[tuple[Maintenance, Path]] = ()
+    led_elsewhere: Sequence[tuple[Maintenance, Path]] = ()
+    summed: Model | None = None
+    """The target, where the write of a row does no more than add to sums that no rule reads."""
+    is_over = False
+    """Whether nothing follows from the write of a row."""
+
+    def __init__(
+        self,
+        connection: Any,
+        changes: Sequence[Change],
+        gone: Gone | None = None,
+        maintenances: Sequence[Maintenance] | None = None,
+        held: Held = NOTHING,
+    ) -> None:
+        """``gone``: to be filled by the write. ``held``: what was locked before, for this write or
+        one that leads to it.
+        """
+        self.connection = connection
+        self.using: str = connection.alias
+        self.changes = changes
+        self.change = changes[0] if len(changes) == 1 else None
+        """The only one."""
+        self.maintenances = concerned(changes) if maintenances is None else maintenances
+        self.gone = gone
+        self.repairs = scope.repairing_drift()
+        self.held = held
+
+    def before(self) -> None:
+        change = self.change
+        if change is not None and not self.repairs:
+            self.take_short_ways(change)
+        if self.summed is not None or self.is_over:  # Nothing else is to be locked before it.
+            if self.held is NOTHING:
+                lock_parents(self.connection, self.changes)
+            return
+        if change is None or not self.is_held(change):
+            lock_sources(self.connection, self.changes, self.maintenances)
+        if self.led_elsewhere and self.is_locked(self.changes[0]):
+            self.followed = [*self.followed, *self.led_elsewhere]
+            found = dict(self.led_elsewhere)
+            self.maintenances = [each for each in self.maintenances if each not in found]
+        if not self.maintenances:
+            return
+        if self.repairs:
+            self.known = [each.targets(self.changes, self.using) for each in self.maintenances]
+        else:
+            if self.contributions is None or self.led_elsewhere:
+                self.contributions = Contributions(self.using, self.changes, self.maintenances)
+            self.contributions.before(self.answer)
+
+    def is_held(self, change: Change) -> bool:
+        """Whether all that the write of a row, or of new ones, will touch is locked, by now; or of
+        several rows, all that follows from a write that has led to these.
+        """
+        if self.held.has_all_of(change):
+            change.locked = change.foreseen = True
+            return True
+        if self.repairs or not (self.row is not None or change.kind == "insert"):
+            return False
+        if not (self.ways or self.maintenances):
+            return False
+        if self.held is NOTHING:
+            if self.maintenances:
+                self.contributions = Contributions(self.using, self.changes, self.maintenances)
+            held = foresight.lock(self.connection, change, asking=self.contributions)
+            self.held = held or NOTHING
+            self.answer = self.held.answer if self.held.complete else None
+        change.foreseen = self.held.complete
+        return self.held is not NOTHING
+
+    def is_locked(self, change: Change) -> bool:
+        """Whether nobody else can write what the change leads to."""
+        return change.foreseen or not self.connection.features.has_select_for_update
+
+    def take_short_ways(self, change: Change) -> None:
+        """Read a single row at once with all that is known of it; what did not change is left."""
+        inserts = change.kind == "insert"
+        if inserts and len(change.rows) > 1 and not change.partial:
+            found = route(change)
+            self.ways = found.ways if grouped.fits(found.ways) else {}
+            self.maintenances = [each for each in found.maintenances if each not in self.ways]
+            return
+        if not change.is_single or change.model not in registry.plan().sources:
+            return
+        self.row = Row(self.connection, change)
+        reads = not inserts and registry.plan().columns[change.model]
+        if reads and not self.row.find():  # Django will insert it, or it is gone.
+            self.maintenances, self.is_over = (), self.gone is None
+            change.pks = ()
+            return
+        found = route(change)
+        self.ways, self.followed, self.maintenances = found.ways, found.followed, found.others
+        self.led_elsewhere = found.led_elsewhere
+        if self.gone is None:
+            self.summed, self.is_over = found.summed, not found.maintenances
+
+    def write_sums(self, target: Model) -> None:
+        """What ``collect()`` and ``apply()`` come to in the most frequent case."""
+        assert self.row is not None
+        deltas: Deltas = defaultdict(dict)
+        self.row.add_up(self.ways, deltas)
+        drop_zeros(deltas)
+        if deltas:
+            evaluating.write(self.using, Update(target, deltas), self.row.cursor())
+
+    def collect(self, effects: Effects) -> None:
+        """Add to ``effects`` what the write did."""
+        if self.row is not None:
+            self.row.after(self.ways, effects)
+        elif self.ways:
+            self.after_inserts(self.changes[0], effects)
+        for ways, groups in self.gone or ():
+            grouped.gone(ways, groups, effects)
+        if self.maintenances:
+            self.after_others(effects)
+        for change in self.changes:
+            if change.kind == "delete":
+                effects.spare(change.model, change.pks)
+        for maintenance, path in self.followed:
+            self.follow(maintenance, path)
+
+    def follow(self, maintenance: Maintenance, path: Path) -> None:
+        assert self.row is not None
+        for pk in self.row.change.pks:
+            evaluating.follow(self.using, maintenance, path, pk, self.row.cursor())
+
+    def after_inserts(self, change: Change, effects: Effects) -> None:
+        groups = grouped.in_memory(change.model, self.ways, change.rows)
+        added = grouped.foreseen(self.using, self.ways, groups, {})
+        if added is not None:
+            grouped.compare(self.ways, {}, added, effects)
+            return
+        read = Contributions(self.using, [change], tuple(self.ways))
+        read.before()  # Nothing, of rows that come.
+        read.after(effects)
+
+    def after_others(self, effects: Effects) -> None:
+        lock_after(self.using, self.changes, self.maintenances)
+        if self.contributions is not None:
+            self.contributions.after(effects)
+            return
+        for each, known in zip(self.maintenances, self.known, strict=True):
+            effects.stale[each] |= known | each.targets(self.changes, self.using)
