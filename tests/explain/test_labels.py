@@ -123,7 +123,7 @@ def test_a_block_with_a_wrapper_takes_its_own_off(labelled):
 
 
 def test_what_is_recorded_is_recorded_without(labelled):
-    found = [each for write in record("default", zoo.Comment) for each in write.sent]
+    found = [each for write in record("default", zoo.Book) for each in write.sent]
     labels.disconnect()
 
-    assert found == [each for write in record("default", zoo.Comment) for each in write.sent]
+    assert found == [each for write in record("default", zoo.Book) for each in write.sent]
