@@ -127,3 +127,16 @@ def test_what_is_recorded_is_recorded_without(labelled):
     labels.disconnect()
 
     assert found == [each for write in record("default", zoo.Book) for each in write.sent]
+
+
+def test_each_connection_has_the_wrapper_once(labelled):
+    other = connection.copy()
+
+    try:
+        for _ in range(2):
+            other.connect()
+            other.close()
+    finally:
+        other.close()
+
+    assert other.execute_wrappers == [labels.label]
