@@ -271,9 +271,9 @@ DEADLOCKS: dict[str, dict[str, dict[Pair, tuple[str, ...]]]] = {
             ("save_bees_at_commit", "update_bees"): MARIADB,
         },
         "topics": {
-            ("delete_best", "retract_from_drifted"): MARIADB,
-            ("delete_replies", "retract_from_drifted"): MARIADB,
-            ("raise_best", "retract_from_drifted"): MARIADB,
+            ("delete_best", "retract_from_drifted"): BOTH,
+            ("delete_replies", "retract_from_drifted"): BOTH,
+            ("raise_best", "retract_from_drifted"): BOTH,
         },
     },
     ONE_ROW: {

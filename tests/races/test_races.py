@@ -38,13 +38,8 @@ def test_every_world_is_populated():
         assert all(keys(model) for model in WORLDS[world]), world
 
 
-UNORDERED = pytest.mark.xfail(
-    strict=False, reason="the rules of the hub lock the same tables in several orders"
-)
-
-
 @SERVER
-@pytest.mark.parametrize("world", ["hot shelves", pytest.param("hot hub", marks=UNORDERED)])
+@pytest.mark.parametrize("world", ["hot shelves", "hot hub"])
 def test_single_writes_of_hot_rows_do_not_deadlock(races, world):
     outcome = races(
         *("--seconds", SECONDS, "--autocommit", 1, "--worlds", world),
