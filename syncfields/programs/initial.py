@@ -8,32 +8,26 @@ Everything else, and what is not certain, is evaluated by the database after the
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.db import connections, models
-from django.db.models import ExpressionWrapper, Lookup, Model, Q, Subquery, Value
-from django.db.models.constants import LOOKUP_SEP
+from django.db.models import ExpressionWrapper, Model, Value
 from django.db.models.sql import Query
 
 from syncfields.declare.ownership import warn
-from syncfields.declare.paths import Hop, Path, column, hop_along
+from syncfields.declare.paths import Path, column
 from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.changes import NOTHING, Change, Held
 from syncfields.maintenance.copies import Copy
 from syncfields.maintenance.delta import Delta
 from syncfields.plan import newborn, registry
-from syncfields.sql import locks
-from syncfields.sql.fields import RELATIONS
-from syncfields.sql.holding import takes_none
-from syncfields.sql.locks import lock_far, locking, must_write
-from syncfields.sql.plain import PLAIN, is_plain, is_rounded, is_unclear
+from syncfields.programs.asking import Asking, Reading, selecting
+from syncfields.sql.locks import lock_far
+from syncfields.sql.plain import is_plain, is_unclear
 from syncfields.sql.statements import Statement, once
-from syncfields.sql.trees import Typed, nodes, references, replaced, rows
-from syncfields.targets.drift import in_full
 
 LONG_AGO = dt.datetime(2000, 1, 1, tzinfo=dt.timezone.utc)
 # What a column takes that cannot be NULL, until its value is evaluated a statement later.
@@ -54,8 +48,6 @@ PLACEHOLDERS: tuple[tuple[type[models.Field[Any, Any]], Any], ...] = (
     (models.GenericIPAddressField, "0.0.0.0"),  # noqa: S104 - no address to listen at
 )
 
-Reading = tuple[Maintenance, str, Any]
-"""An expression over a row that is not there yet, and the name of the field that it is for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,7 +128,7 @@ class Start:
         if not self.reading or len(self.instances) > 1:
             return None
         self.asking = self.ask(self.instances[0], are_locked=True)
-        return self.asking.statement() if self.asking.models <= set(locked) else None
+        return self.asking.statement() if self.asking.question.models <= set(locked) else None
 
     def ask(self, instance: Model, are_locked: bool) -> Asking:
         return Asking(self.using, self.change, self.reading, instance, are_locked)
@@ -166,7 +158,7 @@ class Start:
                 lock_far(path, self.using, vars(instance))
             asking = self.ask(instance, held.complete)
             results = asking.evaluated()
-        late = [*asking.late]
+        late = [*asking.question.late]
         late += [makers[name] for name in results if is_unclear(column(model, name), results[name])]
         for name, result in results.items():
             provisional = self.change.loaded or makers[name] in late
@@ -232,86 +224,8 @@ def first_of(using: str, maintenance: Maintenance, name: str, constant: Any) -> 
         value = constant.value
         return value.value if isinstance(value, models.Choices) else value
     field = column(maintenance.target, name)
-    return evaluated(using, Query(None), {name: ExpressionWrapper(constant, field)})[name]
-
-
-def evaluated(using: str, query: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    (row,) = compiled(using, query, values).results_iter()
-    return dict(zip(values, row, strict=False))
-
-
-def compiled(using: str, query: Any, values: Mapping[str, Any]) -> Any:
-    for name, value in values.items():
-        query.add_annotation(with_types(value), f"_syncfields_{name}")
-    query.set_annotation_mask([f"_syncfields_{name}" for name in values])
-    return query.get_compiler(using)
-
-
-def with_types(tree: Any) -> Any:
-    """The expression, where each NULL has a type: PostgreSQL cannot add two that have none."""
-    return replaced(tree, lambda node: Typed(node) if is_null(node) else None)
-
-
-def is_null(node: Any) -> bool:
-    is_none = type(node) is Value and node.value is None
-    return is_none and getattr(node, "_output_field_or_none", None) is not None
-
-
-# What is made of the row itself, and of rows next to it -----------------------------------------
-
-
-class Asking:
-    """Row expressions for a row that is not there yet, to be evaluated in one SELECT."""
-
-    def __init__(
-        self,
-        using: str,
-        change: Change,
-        reading: Sequence[Reading],
-        instance: Model,
-        are_locked: bool,
-    ) -> None:
-        """``are_locked``: whether the rows are locked already that they lead to."""
-        self.using = using
-        self.query: Any = Query(None)
-        self.values: dict[str, Any] = {}
-        self.late: list[Maintenance] = []
-        """Those of which it is not certain that what they name will stay as it is."""
-        self.models: set[type[Model]] = set()
-        """The tables that are read."""
-        model = change.model
-        for maintenance, name, value in reading:
-            compared, names = compares(value), set(references(value, model))
-            found = {
-                each: known(using, change, each, instance, compared, are_locked) for each in names
-            }
-            if not all(certain for _, certain in found.values()):
-                self.late.append(maintenance)
-            if any(meant is None for meant, _ in found.values()):
-                continue
-            for each, (meant, _) in found.items():
-                # The names stand for what the row will have; resolving them meets these first.
-                self.query.annotations[each] = with_types(meant).resolve_expression(self.query)
-                self.models |= named(model, each).models
-            # As if it were read from the field that it is stored in.
-            field = column(model, name)
-            whole = in_full(field, value, connections[using].vendor)
-            self.values[name] = ExpressionWrapper(whole, output_field=field)
-
-    def evaluated(self) -> dict[str, Any]:
-        """The values, by attribute name."""
-        return evaluated(self.using, self.query, self.values) if self.values else {}
-
-    def statement(self) -> Statement | None:
-        """As a part of another statement; ``answered()`` takes what that returns."""
-        if not self.values:
-            return None
-        compiler = compiled(self.using, self.query, self.values)
-        text, params = compiler.as_sql()
-        return Statement(self.using, text, params, compiler, compiler.col_count)
-
-    def answered(self, answer: Sequence[Any]) -> dict[str, Any]:
-        return dict(zip(self.values, answer, strict=True))
+    (found,) = selecting(using, Query(None), {name: ExpressionWrapper(constant, field)}).row() or ()
+    return found
 
 
 def can_be_given(field: Any, value: Any, provisional: bool) -> bool:
@@ -328,113 +242,3 @@ def ahead(maintenances: Iterable[Maintenance]) -> Iterator[Path]:
             path = dependency.path
             if path.forwards.hops:
                 yield path if isinstance(maintenance, Copy) else path.forwards
-
-
-def compares(value: Any) -> bool:
-    return any(isinstance(node, (Q, Lookup)) for node in nodes(value))
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """What a name stands for, seen from a new row."""
-
-    hops: tuple[Hop, ...]
-    """The relations to the row that has it, except where a key says itself what it names."""
-    last: Any
-    transforms: tuple[str, ...]
-
-    @property
-    def models(self) -> set[type[Model]]:
-        return {hop.model for hop in self.hops}
-
-    @property
-    def rest(self) -> str:
-        """The name, as the row next to the new one sees it."""
-        names = (hop.name for hop in self.hops[1:])
-        return LOOKUP_SEP.join([*names, self.last.attname, *self.transforms])
-
-
-def named(model: type[Model], reference: str) -> Name:
-    def find() -> Name:
-        names = reference.split(LOOKUP_SEP)
-        infos, last, _, transforms = Query(model).names_to_path(names, model._meta)
-        hops = [hop_along(info.join_field) for info in infos]
-        if hops and infos[-1].join_field is last:
-            del hops[-1]
-        return Name(tuple(hops), last, tuple(transforms))
-
-    return once(("named", model, reference), find)
-
-
-def known(
-    using: str,
-    change: Change,
-    reference: str,
-    instance: Any,
-    compared: bool = False,
-    are_locked: bool = False,
-) -> tuple[Any, bool]:
-    """An expression for what a name will stand for, and whether that is certain, and locked until
-    COMMIT. None stands for nothing that is known before the row is there.
-
-    ``are_locked``: whether the rows that it leads to are locked already.
-    """
-    model, name = change.model, named(change.model, reference)
-    if not hasattr(name.last, "attname"):  # A relation that leads backwards.
-        return None, False
-    if not name.hops:
-        if name.transforms:
-            return None, False
-        return own_column(name.last, instance, compared)
-    first, *more = name.hops
-    if (
-        not all(hop.forward and type(hop.field) in RELATIONS for hop in name.hops)
-        or len(first.columns) > 1
-    ):
-        return None, False
-    ((near, far),) = first.columns
-    own = getattr(instance, near)
-    if hasattr(own, "resolve_expression") or (first.model is model and may_be(instance, far, own)):
-        return None, False
-    sources = rows(first.model, using).filter(**{far: own})
-    if are_locked:
-        sources = locks.reading(sources)
-    read = (sources if more or are_locked else locking(sources)).values(name.rest)
-    # A lookup takes no query of which Django cannot see that it gives one row.
-    value = Subquery(read[:1] if compared else read)
-    if are_locked or not more:
-        return value, not must_write(using)
-    is_locked = connections[using].features.has_select_for_update
-    is_certain = (
-        not is_locked and not change.unordered and all(hop.model is not model for hop in more)
-    )
-    return value, is_certain
-
-
-def may_be(instance: Any, name: str, key: Any) -> bool:
-    """Whether a key names the new row itself."""
-    return key is not None and key == getattr(instance, name)
-
-
-def own_column(field: Any, instance: Any, compared: bool) -> tuple[Any, bool]:
-    """What a column of the row will hold, where that is certain: for values of the types in
-    ``PLAIN``, which Django stores as they are, and NULL, in fields that nobody else sets. Text is
-    compared as its column compares it, and so by the database.
-    """
-    unknown = None, False
-    if getattr(field, "generated", False) or not takes_none(field):
-        return unknown
-    stored = getattr(field, "target_field", field)
-    own = getattr(instance, field.attname)
-    if getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False):
-        return unknown
-    if own is None:
-        return unknown if field.primary_key else (Value(None, output_field=field), True)
-    is_text = isinstance(stored, (models.CharField, models.TextField))
-    if compared and (is_text or field.is_relation):
-        return unknown
-    if type(own) not in PLAIN.get(type(stored), ()) or (
-        type(own) is Decimal and is_rounded(stored, own)
-    ):
-        return unknown
-    return Value(own, output_field=field), True
