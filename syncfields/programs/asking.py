@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connections, models
-from django.db.models import ExpressionWrapper, F, Lookup, Model, Q, Subquery, Value
+from django.db.models import ExpressionWrapper, Lookup, Model, Q, Subquery, Value
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.sql import Query
 
@@ -25,7 +25,7 @@ from syncfields.sql.fields import RELATIONS, UNKNOWN
 from syncfields.sql.holding import takes_none
 from syncfields.sql.plain import PLAIN, is_rounded
 from syncfields.sql.locks import locking, must_write, snapshot_is_old
-from syncfields.sql.proven import OF_A_ROW, is_one_of
+from syncfields.sql.proven import is_steady
 from syncfields.sql.statements import Param, Statement, once
 from syncfields.sql.trees import Typed, nodes, references, replaced, rows
 from syncfields.targets.drift import in_full
@@ -138,8 +138,7 @@ class Asking:
 
 def read(model: type[Model], maintenance: Maintenance, attname: str, value: Any) -> Read:
     names = tuple(named(model, each) for each in dict.fromkeys(references(value, model)))
-    is_steady = all(type(node) is F or is_one_of(node, OF_A_ROW) for node in nodes(value))
-    return Read(maintenance, attname, value, names, compares(value), is_steady)
+    return Read(maintenance, attname, value, names, compares(value), is_steady(value))
 
 
 def compares(value: Any) -> bool:

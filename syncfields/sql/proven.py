@@ -14,6 +14,7 @@ from django.db.models import (
     Case,
     Count,
     ExpressionWrapper,
+    F,
     Func,
     Max,
     Min,
@@ -36,6 +37,8 @@ from django.db.models.expressions import (
 )
 from django.db.models.fields import json, related_lookups, tuple_lookups
 from django.db.models.sql.where import WhereNode
+
+from syncfields.sql.trees import nodes
 
 
 def of(module: Any, names: str) -> frozenset[type]:
@@ -125,3 +128,10 @@ AGGREGATES = IGNORING_NULL | {
 def is_one_of(node: Any, classes: frozenset[type]) -> bool:
     """Whether it is of one of these very classes, and does what that class does."""
     return type(node) in classes and not (isinstance(node, Func) and node.extra)
+
+
+def is_steady(tree: Any) -> bool:
+    """Whether an expression over one row compiles to the same statement at any time: what is not
+    proven may ask for the time, the language or the tenant.
+    """
+    return all(type(node) is F or is_one_of(node, OF_A_ROW) for node in nodes(tree))

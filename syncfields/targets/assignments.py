@@ -36,7 +36,7 @@ from syncfields.sql.locks import locking
 from syncfields.sql.statements import Statement, once
 from syncfields.sql.trees import one_of, references, renamed, rows, rows_with, settable
 from syncfields.targets.drift import ordered
-from syncfields.targets.shapes import Extreme, Lists, Params, Shape, Values, numbers_of
+from syncfields.targets.shapes import Extreme, Lists, Params, Shape, Values
 
 NEW = "_syncfields_new_"
 
@@ -89,9 +89,7 @@ def evaluated_values(shape: Shape, given: Params | Values) -> Iterator[tuple[str
         whens: list[tuple[Any, Any]] = []
         if name in anew:
             whens.append((given.among(anew[name]), settable(shape.target, values[name])))
-        for number in numbers_of(fixed.get(name, ())):
-            condition = Q() if shape.rows == 1 else Q(pk=given.pk(number))
-            whens.append((condition, given.fixed(name, number)))
+        whens += given.fixed(name, fixed.get(name, ()))
         if (extreme := extremes.get(name)) is not None:
             if any(extreme.left):
                 may_have_left = reduce(or_, leaving(shape.using, given, extreme))
@@ -192,17 +190,15 @@ def per_row(
 def joining(given: Params | Values, extreme: Extreme) -> Iterator[tuple[Q, Any]]:
     """For each value that joins an extreme: when it is the better one, and the value."""
     name, worse = extreme.name, "lt" if extreme.better == "gt" else "gt"
-    for number in numbers_of(extreme.joined):
-        amount = given.amount(name, number)
-        beaten = Q((f"{name}__isnull", True)) | Q((f"{name}__{worse}", amount))
-        yield Q(pk=given.pk(number)) & beaten, amount
+    for condition, value in given.joined(name, extreme.joined):
+        beaten = Q((f"{name}__isnull", True)) | Q((f"{name}__{worse}", value))
+        yield condition & beaten, value
 
 
 def leaving(using: str, given: Params | Values, extreme: Extreme) -> Iterator[Any]:
     """For each value that leaves an extreme: the condition that it may have been that."""
-    for number in numbers_of(extreme.left):
-        old = given.old(extreme.name, number)
-        yield Q(pk=given.pk(number)) & ~stays(using, old.output_field, extreme, old)
+    for condition, old in given.left(extreme.name, extreme.left):
+        yield condition & ~stays(using, old.output_field, extreme, old)
 
 
 def stays(using: str, field: Any, extreme: Extreme, old: Any) -> Q:

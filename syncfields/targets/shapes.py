@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 from typing import Any
 
-from django.db.models import (
-    F,
-    Q,
-    Value,
-)
+from django.db.models import Expression, F, Q, Value
 
 from syncfields.declare.paths import Model, column
 from syncfields.sql.statements import Param
 from syncfields.sql.trees import Among, Keys, among
 from syncfields.targets.updates import Update
+
+FEW = 2
+"""Of more different values each is not given a condition of its own."""
+FOR_SAVE = 4
+"""The position of that argument of ``resolve_expression()``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,10 @@ def is_expression(value: Any) -> bool:
     return hasattr(value, "resolve_expression")
 
 
+Branches = list[tuple[Q, Any]]
+"""Values, each with the condition that the rows meet that it is for; none for all rows."""
+
+
 class Params:
     """The values of a statement that is compiled once: by column and row, as ``"total 3"``."""
 
@@ -126,21 +131,30 @@ class Params:
             return Q()
         return reduce(or_, (Q(pk=self.pk(number)) for number in numbers_of(mask)))
 
-    def amount(self, name: str, number: int) -> Any:
-        return Param(f"{name} {number}", column(self.target, name))
+    def amounts(self, name: str, mask: Sequence[bool]) -> Branches:
+        """What is added to the rows."""
+        return self.branches(name, mask, f"{name} ")
 
-    def old(self, name: str, number: int) -> Any:
-        """A value that has left an extreme."""
-        return Param(f"left {name} {number}", column(self.target, name))
+    def joined(self, name: str, mask: Sequence[bool]) -> Branches:
+        """The values that join an extreme."""
+        return self.branches(name, mask, f"{name} ")
 
-    def fixed(self, name: str, number: int) -> Any:
-        return Saved(f"fixed {name} {number}", column(self.target, name))
+    def left(self, name: str, mask: Sequence[bool]) -> Branches:
+        """The values that have left an extreme."""
+        return self.branches(name, mask, f"left {name} ")
 
-    def amounts(self, name: str, mask: Sequence[bool]) -> list[tuple[Q, Any]]:
-        """Each amount, and the condition that the rows meet that it is for; none for all rows."""
-        if len(mask) == 1:
-            return [(Q(), self.amount(name, 0))]
-        return [(Q(pk=self.pk(number)), self.amount(name, number)) for number in numbers_of(mask)]
+    def fixed(self, name: str, mask: Sequence[bool]) -> Branches:
+        """The values that were evaluated before."""
+        return self.branches(name, mask, f"fixed {name} ", Saved)
+
+    def branches(
+        self, name: str, mask: Sequence[bool], key: str, kind: type[Param] = Param
+    ) -> Branches:
+        field, is_one = column(self.target, name), len(mask) == 1
+        return [
+            (Q() if is_one else Q(pk=self.pk(number)), kind(f"{key}{number}", field))
+            for number in numbers_of(mask)
+        ]
 
 
 class Saved(Param):
@@ -155,10 +169,11 @@ class Lists(Params):
 
     def amounts(self, name: str, mask: Sequence[bool]) -> list[tuple[Any, Any]]:
         """``mask`` has an item for each amount; none where one is for all rows."""
+        field = column(self.target, name)
         if not mask:
-            return [(Q(), self.amount(name, 0))]
+            return [(Q(), Param(f"{name} 0", field))]
         return [
-            (self.listed(f"pks {name} {number}"), self.amount(name, number))
+            (self.listed(f"pks {name} {number}"), Param(f"{name} {number}", field))
             for number, _ in enumerate(mask)
         ]
 
@@ -185,30 +200,84 @@ class Values:
     def one_of(self, pks: Sequence[Any]) -> Q:
         return Q() if len(pks) == len(self.pks) else among(self.using, self.update.target, pks)
 
-    def amount(self, name: str, number: int) -> Any:
-        _, value = self.update.joined[self.pks[number]][name]
-        return self.value(name, value)
+    def amounts(self, name: str, mask: Sequence[bool]) -> Branches:
+        return self.branches(name, of_column(self.update.deltas, name))
 
-    def old(self, name: str, number: int) -> Any:
-        _, value = self.update.left[self.pks[number]][name]
-        return self.value(name, value)
+    def joined(self, name: str, mask: Sequence[bool]) -> Branches:
+        found = of_column(self.update.joined, name)
+        return self.branches(name, {pk: value for pk, (_, value) in found.items()})
 
-    def fixed(self, name: str, number: int) -> Any:
-        return self.value(name, self.update.fixed[name][self.pks[number]])
+    def left(self, name: str, mask: Sequence[bool]) -> Branches:
+        found = of_column(self.update.left, name)
+        return self.branches(name, {pk: value for pk, (_, value) in found.items()})
 
-    def amounts(self, name: str, mask: Sequence[bool]) -> list[tuple[Q, Any]]:
-        alike: dict[Any, tuple[Any, list[Any]]] = {}
-        for pk in self.pks:
-            if (row := self.update.deltas.get(pk)) and name in row:
-                amount = row[name]
-                key = id(amount) if is_expression(amount) else ("value", amount)
-                alike.setdefault(key, (amount, []))[1].append(pk)
-        return [(self.one_of(pks), self.value(name, amount)) for amount, pks in alike.values()]
+    def fixed(self, name: str, mask: Sequence[bool]) -> Branches:
+        return self.branches(name, self.update.fixed.get(name, {}))
 
-    def value(self, name: str, value: Any) -> Any:
-        if is_expression(value):
-            return value
-        return Value(value, output_field=column(self.update.target, name))
+    def branches(self, name: str, values: Mapping[Any, Any]) -> Branches:
+        field, alike = column(self.update.target, name), self.alike(values)
+        is_plain = len(self.update.target._meta.pk_fields) == 1
+        if is_plain and len(alike) > FEW and not any(map(is_expression, values.values())):
+            return [(self.one_of([*values]), ByKey(field, values))]
+        return [
+            (self.one_of(pks), value if is_expression(value) else Value(value, output_field=field))
+            for value, pks in alike
+        ]
+
+    def alike(self, values: Mapping[Any, Any]) -> Collection[tuple[Any, list[Any]]]:
+        """Each value, with the rows that it is for."""
+        found: dict[Any, tuple[Any, list[Any]]] = {}
+        for pk, value in values.items():
+            plain = isinstance(value, Hashable) and not is_expression(value)
+            key = (type(value), value) if plain else id(value)
+            found.setdefault(key, (value, []))[1].append(pk)
+        return found.values()
+
+
+def of_column(rows: Mapping[Any, Mapping[str, Any]], name: str) -> dict[Any, Any]:
+    return {pk: row[name] for pk, row in rows.items() if name in row}
+
+
+class ByKey(Expression):
+    """A value for each of many rows, by primary key; NULL for others. It compiles in a fraction of
+    the time of a ``Case`` with a condition for each.
+    """
+
+    def __init__(self, field: Any, values: Mapping[Any, Any]) -> None:
+        super().__init__(output_field=field)
+        self.values = values
+        self.pk: Any = F("pk")
+        self.for_save = False
+
+    def get_source_expressions(self) -> list[Any]:
+        return [self.pk]
+
+    def set_source_expressions(self, exprs: Sequence[Any]) -> None:
+        (self.pk,) = exprs
+
+    def resolve_expression(self, *args: Any, **kwargs: Any) -> Any:
+        resolved: Any = super().resolve_expression(*args, **kwargs)
+        resolved.for_save = kwargs.get("for_save", len(args) > FOR_SAVE and args[FOR_SAVE])
+        return resolved
+
+    @property
+    def identity(self) -> Any:
+        return type(self), id(self.values)
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        text, params = compiler.compile(self.pk)
+        parts, given = [f"CASE {text}"], [*params]
+        for pk, value in self.values.items():
+            for word, each, field in (
+                ("WHEN", pk, self.pk.output_field),
+                ("THEN", value, self.output_field),
+            ):
+                constant: Any = Value(each, output_field=field)
+                constant.for_save = self.for_save
+                text, params = compiler.compile(constant)
+                parts.append(f"{word} {text}")
+                given += params
+        return f"{' '.join(parts)} END", given
 
 
 def values_of(update: Update) -> dict[str, Any]:

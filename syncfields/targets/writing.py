@@ -17,10 +17,12 @@ from django.db import connections
 from django.db.models import QuerySet
 
 from syncfields.declare.paths import Model, column
+from syncfields.maintenance.copies import Copy
 from syncfields.plan import registry
 from syncfields.sql import statements
 from syncfields.sql.locks import lock, locking, must_write, reading
 from syncfields.sql.plain import is_read_as_stored
+from syncfields.sql.proven import is_steady
 from syncfields.sql.statements import Row, Statement, once
 from syncfields.sql.trees import Among, in_lookup, takes_as_one
 from syncfields.targets.assignments import asked, build, chosen_plainly
@@ -77,15 +79,17 @@ def compiles(update: Update) -> bool:
 
 def steady(target: Model) -> frozenset[str]:
     """The rules whose expressions compile to the same statement at any time: aggregates over one
-    path, of which each row says by itself what it contributes, and that is of no generic relation
-    (the content type of which has another key for another tenant).
+    path, of which each row says by itself what it contributes, and proven expressions over what is
+    copied from; of no generic relation (the content type of which has another key for another
+    tenant).
     """
 
     def find() -> frozenset[str]:
         return frozenset(
             name
             for each in registry.plan().targets[target]
-            for name in each.grouped
+            for name, value in each.values.items()
+            if name in each.grouped or (isinstance(each, Copy) and is_steady(value))
             if not any(hop.generic for read in each.dependencies for hop in read.path.hops)
         )
 
