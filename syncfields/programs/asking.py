@@ -21,11 +21,11 @@ from syncfields.declare.paths import Hop, column, hop_along
 from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.changes import Change
 from syncfields.sql import locks
-from syncfields.sql.fields import RELATIONS, UNKNOWN
-from syncfields.sql.holding import takes_none
-from syncfields.sql.plain import PLAIN, is_rounded
+from syncfields.sql.fields import RELATIONS
+from syncfields.sql.holding import UNKNOWN, takes_none
 from syncfields.sql.locks import locking, must_write, snapshot_is_old
-from syncfields.sql.proven import is_steady
+from syncfields.sql.plain import PLAIN, is_rounded
+from syncfields.sql.proven import compiles_alike
 from syncfields.sql.statements import Param, Statement, once
 from syncfields.sql.trees import Typed, nodes, references, replaced, rows
 from syncfields.targets.drift import in_full
@@ -72,7 +72,7 @@ class Read:
     value: Any
     names: tuple[Name, ...]
     compares: bool
-    is_steady: bool
+    compiles_alike: bool
     """Whether it compiles to the same statement at any time."""
 
 
@@ -120,7 +120,7 @@ class Asking:
             return question(using, change, reads, form, are_locked)
 
         key = ("question", using, model, attnames, tuple(form), how)
-        self.question = once(key, find) if all(each.is_steady for each in reads) else find()
+        self.question = once(key, find) if all(each.compiles_alike for each in reads) else find()
 
     def evaluated(self) -> dict[str, Any]:
         """The values, by attribute name."""
@@ -138,7 +138,7 @@ class Asking:
 
 def read(model: type[Model], maintenance: Maintenance, attname: str, value: Any) -> Read:
     names = tuple(named(model, each) for each in dict.fromkeys(references(value, model)))
-    return Read(maintenance, attname, value, names, compares(value), is_steady(value))
+    return Read(maintenance, attname, value, names, compares(value), compiles_alike(value))
 
 
 def compares(value: Any) -> bool:

@@ -49,7 +49,6 @@ PLACEHOLDERS: tuple[tuple[type[models.Field[Any, Any]], Any], ...] = (
 )
 
 
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Beginning:
     """How the fields of one maintenance start in one database."""

@@ -130,7 +130,7 @@ def is_one_of(node: Any, classes: frozenset[type]) -> bool:
     return type(node) in classes and not (isinstance(node, Func) and node.extra)
 
 
-def is_steady(tree: Any) -> bool:
+def compiles_alike(tree: Any) -> bool:
     """Whether an expression over one row compiles to the same statement at any time: what is not
     proven may ask for the time, the language or the tenant.
     """

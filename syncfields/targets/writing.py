@@ -22,7 +22,7 @@ from syncfields.plan import registry
 from syncfields.sql import statements
 from syncfields.sql.locks import lock, locking, must_write, reading
 from syncfields.sql.plain import is_read_as_stored
-from syncfields.sql.proven import is_steady
+from syncfields.sql.proven import compiles_alike
 from syncfields.sql.statements import Row, Statement, once
 from syncfields.sql.trees import Among, in_lookup, takes_as_one
 from syncfields.targets.assignments import asked, build, chosen_plainly
@@ -89,7 +89,7 @@ def steady(target: Model) -> frozenset[str]:
             name
             for each in registry.plan().targets[target]
             for name, value in each.values.items()
-            if name in each.grouped or (isinstance(each, Copy) and is_steady(value))
+            if name in each.grouped or (isinstance(each, Copy) and compiles_alike(value))
             if not any(hop.generic for read in each.dependencies for hop in read.path.hops)
         )
 
