@@ -128,7 +128,7 @@ def steps_of(
         return None
 
     def steps() -> Iterator[Result]:
-        keeping = Keeping(connection, changes, maintenances=maintenances, held=held)
+        keeping = Keeping(connection, changes, None, maintenances, held, found)
         keeping.before()
         yield write()
         finish(keeping, effects)

@@ -16,7 +16,7 @@ from syncfields.maintenance.base import Deltas, Effects, Maintenance, drop_zeros
 from syncfields.maintenance.changes import NOTHING, Change, Held
 from syncfields.maintenance.direct import Direct
 from syncfields.plan import registry
-from syncfields.plan.routes import concerned, route
+from syncfields.plan.routes import Route, concerned, route
 from syncfields.programs import foresight
 from syncfields.programs.contributions import Contributions
 from syncfields.programs.order import (
@@ -55,10 +55,12 @@ class Keeping:
         gone: Gone | None = None,
         maintenances: Sequence[Maintenance] | None = None,
         held: Held = NOTHING,
+        found: Route | None = None,
     ) -> None:
         """``gone``: to be filled by the write. ``held``: what was locked before, for this write or
-        one that leads to it.
+        one that leads to it. ``found``: the route of the only change, where it is known.
         """
+        self.found = found
         self.connection = connection
         self.using: str = connection.alias
         self.changes = changes
@@ -124,7 +126,7 @@ class Keeping:
             self.ways = found.ways if grouped.fits(found.ways) else {}
             self.maintenances = [each for each in found.maintenances if each not in self.ways]
             return
-        if not change.is_single or change.model not in registry.plan().sources:
+        if not change.is_single or not (self.found or change.model in registry.plan().sources):
             return
         self.row = Row(self.connection, change)
         reads = not inserts and registry.plan().columns[change.model]
@@ -132,7 +134,7 @@ class Keeping:
             self.maintenances, self.is_over = (), self.gone is None
             change.pks = ()
             return
-        found = route(change)
+        found = self.found if inserts and self.found is not None else route(change)
         self.ways, self.followed, self.maintenances = found.ways, found.followed, found.others
         self.led_elsewhere = found.led_elsewhere
         if self.gone is None:
@@ -140,12 +142,17 @@ class Keeping:
 
     def write_sums(self, target: Model) -> None:
         """What ``collect()`` and ``apply()`` come to in the most frequent case."""
-        assert self.row is not None
+        row: Any = self.row
+        ways: Any = self.ways.items()
+        if not row.change.pks:
+            return
         deltas: Deltas = defaultdict(dict)
-        self.row.add_up(self.ways, deltas)
+        written = row.written()
+        for maintenance, way in ways:
+            maintenance.differ(*row.known(maintenance, way, written), deltas)
         drop_zeros(deltas)
         if deltas:
-            evaluating.write(self.using, Update(target, deltas), self.row.cursor())
+            evaluating.write(self.using, Update(target, deltas), row.cursor())
 
     def collect(self, effects: Effects) -> None:
         """Add to ``effects`` what the write did."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from django.db.models import QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from syncfields.declare.paths import Model, column, concrete
-from syncfields.maintenance.base import Deltas, Effects, Maintenance
+from syncfields.maintenance.base import Effects, Maintenance
 from syncfields.maintenance.changes import Change
 from syncfields.maintenance.direct import Direct, Part
 from syncfields.maintenance.extreme import Extreme
@@ -98,8 +98,8 @@ def changed(
     )
 
 
-Known = dict[Any, Any]
-"""What a row contributes to each target, as the maintenance compares it: ``{primary key: ...}``."""
+Known = dict[Any, Sequence[Any]]
+"""What a row contributes to its target, part by part: ``{primary key: amounts}``."""
 
 
 class Row:
@@ -180,13 +180,6 @@ class Row:
         for maintenance, way in ways.items():
             maintenance.compare(*self.known(maintenance, way, written), effects)
 
-    def add_up(self, ways: Mapping[Any, Direct], deltas: Deltas) -> None:
-        """As ``after()``, where all ways are those of sums of one target."""
-        if self.change.pks:
-            written = self.written()
-            for maintenance, way in ways.items():
-                maintenance.differ(*self.known(maintenance, way, written), deltas)
-
     def written(self) -> Mapping[str, Any]:
         """The columns after the write, as far as they are known."""
         values = self.change.values or {}
@@ -200,12 +193,9 @@ class Row:
         before: Known = {}
         after: Known = {}
         if old_key is not None:
-            known = self.contributions
-            before[old_key] = maintenance.contribution([known.get(part) for part in way.parts])
+            before[old_key] = [self.contributions.get(part) for part in way.parts]
         if new_key is not None:
-            after[new_key] = maintenance.contribution(
-                [self.present(maintenance, part, written) for part in way.parts]
-            )
+            after[new_key] = [self.present(maintenance, part, written) for part in way.parts]
         return before, after
 
     def keys(self, way: Direct, written: Mapping[str, Any]) -> tuple[Any, Any]:

@@ -152,13 +152,9 @@ class Maintenance:
         """Add to ``effects`` what the write does to the targets."""
         raise NotImplementedError
 
-    def contribution(self, amounts: Sequence[Any]) -> Any:
-        """What rows contribute to one target, as it is compared, made of the amounts of parts."""
-        return tuple(amounts)
-
     def compare(self, before: Any, after: Any, effects: Effects) -> None:
-        """Add to ``effects`` what comes of what the rows contributed and contribute now, each by
-        the primary keys of the targets.
+        """Add to ``effects`` what comes of what the rows contributed and contribute now: the
+        amounts of the parts, by the primary keys of the targets.
         """
         raise NotImplementedError
 

@@ -8,7 +8,7 @@ taking back is not exact; ``NULL`` for "no rows" does not, since a sum of 0 may 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -20,7 +20,7 @@ from syncfields.maintenance.changes import Change
 from syncfields.sql.locks import reading
 from syncfields.sql.trees import outer
 
-Contributions = dict[PrimaryKey, tuple[Any, ...]]
+Contributions = Mapping[PrimaryKey, Sequence[Any]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,8 +57,10 @@ class Delta(Maintenance):
 
     def differ(self, before: Contributions, after: Contributions, deltas: Deltas) -> None:
         """Add to ``deltas`` what comes of it."""
-        add_up(deltas, self.terms, before, -1)
-        add_up(deltas, self.terms, after, 1)
+        if before:
+            add_up(deltas, self.terms, before, -1)
+        if after:
+            add_up(deltas, self.terms, after, 1)
 
     def contributions(self, changes: Sequence[Change], using: str) -> Contributions:
         """What the rows of ``changes`` add to each target they are now connected with."""

@@ -15,6 +15,10 @@ from syncfields.maintenance.changes import Change
 from syncfields.sql.locks import reading
 from syncfields.sql.trees import outer
 
+Contributions = Mapping[PrimaryKey, Sequence[Any]]
+"""The best value among some rows of each target, as the only one of its parts."""
+NOTHING = (None,)
+
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
 class Extreme(Maintenance):
@@ -36,23 +40,18 @@ class Extreme(Maintenance):
         """Whether another field tells when it has changed: then it is compared before it is set."""
         return self.rules[0].declaration.touch is not None
 
-    def before(self, changes: Sequence[Change], using: str) -> dict[PrimaryKey, Any]:
+    def before(self, changes: Sequence[Change], using: str) -> Contributions:
         return self.contributions([each for each in changes if each.kind != "insert"], using)
 
     def after(
-        self, changes: Sequence[Change], using: str, before: dict[PrimaryKey, Any], effects: Effects
+        self, changes: Sequence[Change], using: str, before: Contributions, effects: Effects
     ) -> None:
         after = self.contributions([each for each in changes if each.kind != "delete"], using)
         self.compare(before, after, effects)
 
-    def contribution(self, amounts: Sequence[Any]) -> Any:
-        return amounts[0]
-
-    def compare(
-        self, before: Mapping[PrimaryKey, Any], after: Mapping[PrimaryKey, Any], effects: Effects
-    ) -> None:
+    def compare(self, before: Contributions, after: Contributions, effects: Effects) -> None:
         for pk in before.keys() | after.keys():
-            old, new = before.get(pk), after.get(pk)
+            (old,), (new,) = before.get(pk, NOTHING), after.get(pk, NOTHING)
             if old == new:
                 continue
             if old is not None and self.is_touching:
@@ -63,10 +62,9 @@ class Extreme(Maintenance):
             if new is not None:
                 effects.extremes[self.target][pk][self.attname] = (self.better, new)
 
-    def contributions(self, changes: Sequence[Change], using: str) -> dict[PrimaryKey, Any]:
+    def contributions(self, changes: Sequence[Change], using: str) -> Contributions:
         affected = self.affected(changes, using)
         if affected is None:
             return {}
-        return dict(
-            reading(outer(affected).values_list("pk").annotate(_syncfields_0=self.aggregate))
-        )
+        grouped = outer(affected).values_list("pk").annotate(_syncfields_0=self.aggregate)
+        return {pk: (value,) for pk, value in reading(grouped)}

@@ -54,10 +54,17 @@ class Way:
 
     def put_together(self, one: Any, other: Any) -> Any:
         if isinstance(self.maintenance, Extreme):
-            known = [each for each in (one, other) if each is not None]
+            known = [each for each in (*one, *other) if each is not None]
             best = max if self.maintenance.better == "gt" else min
-            return best(known, key=rank, default=None)
-        return tuple((first or 0) + (second or 0) for first, second in zip(one, other, strict=True))
+            return (best(known, key=rank, default=None),)
+        return tuple(map(added, one, other))
+
+
+def added(one: Any, other: Any) -> Any:
+    """The sum, as the database has it: of nothing it is NULL."""
+    if one is None or other is None:
+        return other if one is None else one
+    return one + other
 
 
 def rank(value: Any) -> tuple[bool, Any]:
@@ -180,11 +187,10 @@ class Selection:
         for row in found:
             place = first
             for way, number, contributed in zip(self.ways, self.keys, known, strict=True):
-                amounts = row[place : place + len(way.parts)]
+                here = row[place : place + len(way.parts)]
                 place += len(way.parts)
                 if (key := row[number]) is None:
                     continue
-                here = way.maintenance.contribution(amounts)
                 if key in contributed:
                     here = way.put_together(contributed[key], here)
                 contributed[key] = here
