@@ -18,7 +18,7 @@ from django.db import connections
 from django.db.models.deletion import Collector
 from django.db.models.sql import DeleteQuery, UpdateQuery
 
-from syncfields.capture.collected import changes_of, concerned_by, database_keys
+from syncfields.capture.collected import changes_of, concerned_by, database_keys, is_watched
 from syncfields.capture.querysets import COLLECTED
 from syncfields.capture.wrapping import wrap
 from syncfields.declare.paths import concrete
@@ -94,6 +94,8 @@ def collected(original: Callable[..., Any]) -> Callable[..., Any]:
             if result is not None:
                 return result
         connection = connections[self.using]
+        if is_only_fast(self):
+            return persistently(connection, lambda: original(self))
         attempt = partial(collect_and_keep, self, lambda: original(self))
         if any(map(self._has_signal_listeners, self.data)):
             with together(connection):  # Once only: receivers are called within.
@@ -206,6 +208,16 @@ def only_one(collector: Any) -> Any:
         return None
     (instance,) = instances
     return instance if collector.can_fast_delete(instance) else None
+
+
+def is_only_fast(collector: Any) -> bool:
+    """Whether all that it does is to delete the rows of one queryset: by ``_raw_delete()``, which
+    keeps what follows.
+    """
+    if collector.data or collector.field_updates or len(collector.fast_deletes) != 1:
+        return False
+    model = concrete(collector.fast_deletes[0].model)
+    return is_watched(model) and not list(database_keys(model, set()))
 
 
 def instances_of(collector: Any) -> list[Any]:

@@ -23,10 +23,12 @@ from syncfields.memory import dropped
 from syncfields.memory.given import Given
 from syncfields.plan import registry
 from syncfields.plan.routes import concerned, route
-from syncfields.programs import chains, foresight, initial
+from syncfields.programs import chains, initial, locking
+from syncfields.programs.contributions import Contributions
 from syncfields.programs.order import (
     goes_both_ways,
     lock_copied,
+    ranks,
 )
 from syncfields.sql.locks import lock, lock_path
 from syncfields.sql.statements import once
@@ -86,12 +88,14 @@ def perform(
     held: Held = NOTHING,
     effects: Effects | None = None,
     given: Sequence[Any] = (),
+    contributions: Contributions | None = None,
 ) -> Result:
     """Carry out ``write``, which makes ``changes``, and keep all targets right: at once, or by what
-    is added to ``effects``. ``given``: instances that it fills.
+    is added to ``effects``. ``given``: instances that it fills; ``contributions``: what was read
+    of the rows when all was locked.
     """
     connection = connections[using]
-    steps = steps_of(connection, changes, write, held, effects)
+    steps = steps_of(connection, changes, write, held, effects, contributions)
     if steps is None:
         return write()
     if (suspension := scope.suspended()) is not None:
@@ -114,6 +118,7 @@ def steps_of(
     write: Callable[[], Result],
     held: Held = NOTHING,
     effects: Effects | None = None,
+    contributions: Contributions | None = None,
 ) -> Steps[Result] | None:
     """The steps of a write, to be begun inside a transaction: what ``write`` gives is yielded, and
     then comes what follows from it. None where no rule is concerned.
@@ -128,7 +133,7 @@ def steps_of(
         return None
 
     def steps() -> Iterator[Result]:
-        keeping = Keeping(connection, changes, None, maintenances, held, found)
+        keeping = Keeping(connection, changes, None, maintenances, held, found, contributions)
         keeping.before()
         yield write()
         finish(keeping, effects)
@@ -144,7 +149,7 @@ def steps_of_insert(
 
     def steps() -> Iterator[Result]:
         start = initial.Start(using, change, instances)
-        held = foresight.lock(connection, change, start) or NOTHING
+        held = locking.lock(connection, change, start) or NOTHING
         late = start.finish(held)
         both_ways = goes_both_ways(change.model) or connection.vendor == "mysql"
         if late and both_ways and not held.complete:
@@ -241,7 +246,7 @@ def evaluate(using: str, maintenance: Maintenance, pks: set[Any], held: Held = N
         if not isinstance(maintenance, Copy):
             paths = list(dict.fromkeys(path.forwards for path in paths))
         for path in paths if not held.complete else ():
-            lock_path(path, using, pks)
+            lock_path(path, using, pks, ranks())
         recompute(using, maintenance, pks, held)
 
 

@@ -17,7 +17,7 @@ from syncfields.maintenance.changes import NOTHING, Change, Held
 from syncfields.maintenance.direct import Direct
 from syncfields.plan import registry
 from syncfields.plan.routes import Route, concerned, route
-from syncfields.programs import foresight
+from syncfields.programs import locking
 from syncfields.programs.contributions import Contributions
 from syncfields.programs.order import (
     lock_after,
@@ -37,7 +37,7 @@ class Keeping:
 
     contributions: Contributions | None = None
     known: Sequence[set[Any]] = ()
-    answer: tuple[Any, ...] | None = None
+    answer: Sequence[tuple[Any, ...]] | None = None
     """What the row has contributed, where it was found when all was locked."""
     row: Row | None = None
     ways: Mapping[Maintenance, Direct] = MappingProxyType({})
@@ -47,6 +47,8 @@ class Keeping:
     """The target, where the write of a row does no more than add to sums that no rule reads."""
     is_over = False
     """Whether nothing follows from the write of a row."""
+    is_read = False
+    """Whether all is locked, and the contributions are read, by now."""
 
     def __init__(
         self,
@@ -56,9 +58,11 @@ class Keeping:
         maintenances: Sequence[Maintenance] | None = None,
         held: Held = NOTHING,
         found: Route | None = None,
+        contributions: Contributions | None = None,
     ) -> None:
         """``gone``: to be filled by the write. ``held``: what was locked before, for this write or
         one that leads to it. ``found``: the route of the only change, where it is known.
+        ``contributions``: what was read when all was locked, where that was all.
         """
         self.found = found
         self.connection = connection
@@ -70,8 +74,12 @@ class Keeping:
         self.gone = gone
         self.repairs = scope.repairing_drift()
         self.held = held
+        if contributions is not None:
+            self.contributions, self.is_read = contributions, True
 
     def before(self) -> None:
+        if self.is_read:
+            return
         change = self.change
         if change is not None and not self.repairs:
             self.take_short_ways(change)
@@ -79,7 +87,7 @@ class Keeping:
             if self.held is NOTHING:
                 lock_parents(self.connection, self.changes)
             return
-        if change is None or not self.is_held(change):
+        if not (self.are_held() if change is None else self.is_held(change)):
             lock_sources(self.connection, self.changes, self.maintenances)
         if self.led_elsewhere and self.is_locked(self.changes[0]):
             self.followed = [*self.followed, *self.led_elsewhere]
@@ -106,13 +114,27 @@ class Keeping:
         if not (self.ways or self.maintenances):
             return False
         if self.held is NOTHING:
+            asking = None
             if self.maintenances:
                 self.contributions = Contributions(self.using, self.changes, self.maintenances)
-            held = foresight.lock(self.connection, change, asking=self.contributions)
+                asking = self.contributions.asked
+            held = locking.lock(self.connection, change, asking=asking)
             self.held = held or NOTHING
             self.answer = self.held.answer if self.held.complete else None
         change.foreseen = self.held.complete
         return self.held is not NOTHING
+
+    def are_held(self) -> bool:
+        """Whether all that some DELETEs will touch is locked, by now."""
+        if self.repairs or not self.maintenances or self.held is not NOTHING:
+            return False
+        self.contributions = Contributions(self.using, self.changes, self.maintenances)
+        asking = self.contributions.asked_of_some
+        held = locking.lock_deleted(self.connection, self.changes, asking)
+        if held is None:
+            return False
+        self.held, self.answer = held, held.answer
+        return True
 
     def is_locked(self, change: Change) -> bool:
         """Whether nobody else can write what the change leads to."""

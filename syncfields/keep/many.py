@@ -12,10 +12,12 @@ from syncfields.declare.paths import concrete
 from syncfields.keep import grouped
 from syncfields.keep.engine import perform, settle
 from syncfields.maintenance.base import Effects
-from syncfields.maintenance.changes import Change
+from syncfields.maintenance.changes import NOTHING, Change, Held
 from syncfields.memory.given import Given
 from syncfields.plan import registry
-from syncfields.plan.routes import route
+from syncfields.plan.routes import concerned, route
+from syncfields.programs import locking
+from syncfields.programs.contributions import Contributions
 from syncfields.programs.order import (
     goes_both_ways,
     lock_ancestors,
@@ -45,7 +47,6 @@ def update(
     """Carry out ``write``, the ``update()`` of a queryset; ``changes`` do not know the rows yet."""
     using, model, change = queryset.db, concrete(queryset.model), changes[0]
     connection: Any = connections[using]
-    locks = connection.features.has_select_for_update
 
     def attempt() -> int:
         pks, ways = None, short_ways(change)
@@ -68,19 +69,55 @@ def update(
 
                 settle(connection, collect)
                 return result
-        for each in changes:
-            lock_relatives(connection, each, lambda: list(queryset.values_list("pk", flat=True)))
-        lock_copied(using, changes)
-        lock_ancestors(queryset, changes)
-        chosen = lock_chosen(queryset) if pks is None else pks
-        for each in changes:
-            each.pks, each.locked = chosen, each.model is model
-            if locks and each.rows and (connection.vendor == "mysql" or goes_both_ways(each.model)):
-                former = rows_with(each.model, using, chosen)
-                each.former = list(reading(former.values(*registry.plan().columns[each.model])))
-        return perform(using, changes, lambda: write(keep_to(queryset, chosen)))
+        held, contributions = locked_at_once(queryset, changes if pks is None else ())
+        if contributions is not None:
+            return perform(using, changes, write_chosen, held, contributions=contributions)
+        lock_one_by_one(queryset, changes, pks)
+        return perform(using, changes, write_chosen)
+
+    def write_chosen() -> int:
+        return write(keep_to(queryset, change.pks))
 
     return persistently(connection, attempt, changes)
+
+
+def locked_at_once(
+    queryset: QuerySet[Any], changes: Sequence[Change]
+) -> tuple[Held, Contributions | None]:
+    """Lock the rows of a queryset with all that their write will touch, and read what they
+    contribute; nothing where that is not to be foreseen, or not needed.
+    """
+    if scope.repairing_drift() or scope.suspended() is not None:
+        return NOTHING, None
+    if len(changes) != 1 or changes[0].model is not concrete(queryset.model):
+        return NOTHING, None
+    contributions = Contributions(queryset.db, changes, concerned(changes))
+    held = locking.lock_chosen(queryset, changes[0], contributions)
+    if held is None:
+        return NOTHING, None
+    contributions.before(held.answer)
+    return held, contributions
+
+
+def lock_one_by_one(
+    queryset: QuerySet[Any], changes: Sequence[Change], pks: list[Any] | None
+) -> None:
+    """Lock the rows of a queryset, unless they are locked by now (``pks``), after all that is to be
+    locked before them; the changes learn which rows these are, and what they hold.
+    """
+    using, model = queryset.db, concrete(queryset.model)
+    connection: Any = connections[using]
+    for each in changes:
+        lock_relatives(connection, each, lambda: list(queryset.values_list("pk", flat=True)))
+    lock_copied(using, changes)
+    lock_ancestors(queryset, changes)
+    chosen = lock_chosen(queryset) if pks is None else pks
+    locks, shares = connection.features.has_select_for_update, connection.vendor == "mysql"
+    for each in changes:
+        each.pks, each.locked = chosen, each.model is model
+        if locks and each.rows and (shares or goes_both_ways(each.model)):
+            former = rows_with(each.model, using, chosen)
+            each.former = list(reading(former.values(*registry.plan().columns[each.model])))
 
 
 def delete(queryset: QuerySet[Any], write: Callable[[QuerySet[Any]], int]) -> int:
@@ -93,8 +130,14 @@ def delete(queryset: QuerySet[Any], write: Callable[[QuerySet[Any]], int]) -> in
             groups = grouped.delete(queryset, ways, write)
             settle(connections[using], lambda effects: grouped.gone(ways, groups, effects))
             return groups.total
-        change.pks = pks = lock_chosen(queryset)
-        return perform(using, [change], lambda: write(rows_with(model, using, pks)))
+        held, contributions = locked_at_once(queryset, [change])
+        if contributions is None:
+            change.pks = lock_chosen(queryset)
+
+        def write_rows() -> int:
+            return write(rows_with(model, using, change.pks))
+
+        return perform(using, [change], write_rows, held, contributions=contributions)
 
     return persistently(connections[using], attempt)
 

@@ -87,7 +87,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The rows that a write has locked before it: see ``programs/foresight.py``."""
+    """The rows that a write has locked before it: see ``programs/locking.py``."""
 
     rows: Mapping[Model, Collection[Any]]
     """The keys of those that were there, by table. They need not be locked again."""
@@ -97,8 +97,8 @@ class Held:
     """Whether all rows were there whose keys were known."""
     columns: Mapping[tuple[Model, str], Mapping[Any, Any]] = field(default_factory=dict)
     """What they hold in columns that were read, by primary key."""
-    answer: tuple[Any, ...] | None = None
-    """What was asked of them, in the statement that locked them."""
+    answer: Sequence[tuple[Any, ...]] | None = None
+    """The rows that tell what was asked of them, in the statement that locked them."""
 
     def with_written(self, changes: Iterable[Change], models: Collection[Model]) -> Held:
         """With the rows of these models that are written by now: that locks them, too."""

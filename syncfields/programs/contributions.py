@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import QuerySet
+
 from syncfields.declare.paths import Dependency, Hop, Model
 from syncfields.maintenance.base import Effects, Maintenance
 from syncfields.maintenance.changes import Change
@@ -14,8 +16,21 @@ from syncfields.maintenance.delta import Delta
 from syncfields.maintenance.extreme import Extreme
 from syncfields.plan.aggregation import is_missed
 from syncfields.plan.levels import combined
-from syncfields.programs.ways import Known, Way, is_one, parts_of, read, selection_of_one, way
+from syncfields.programs.ways import (
+    Known,
+    Selection,
+    Way,
+    is_one,
+    parts_of,
+    read,
+    selection,
+    selection_of_all,
+    selection_of_one,
+    way,
+)
+from syncfields.sql import statements
 from syncfields.sql.statements import Row, Statement, once
+from syncfields.sql.trees import rows_with
 
 
 class Contributions:
@@ -33,6 +48,7 @@ class Contributions:
         self.known: dict[Way, Known] = {}
         self.known_of_others: list[Any] = []
         self.targets: list[set[Any]] = []
+        self.selection: Selection | None = None
 
     def asked(self, locked: Collection[Model]) -> Statement | None:
         """The SELECT of ``before()``, where it is one of one row, locked itself, that is joined
@@ -43,20 +59,51 @@ class Contributions:
             return None
         ((model, ways, (pk,)),) = reads
         found, statement = selection_of_one(self.using, model, ways)
-        tables = {each.table_name for each in found.queryset.query.alias_map.values()}
-        if not tables <= {each._meta.db_table for each in (model, *locked)}:
+        return statement.bound(pk=pk) if self.is_read_of(found, {model, *locked}) else None
+
+    def asked_of_some(self, locked: Collection[Model]) -> Statement | None:
+        """As ``asked()``, of any number of rows, and those of one table if there are several:
+        ``before()`` reads the others.
+        """
+        for model, ways, pks in self.reads("insert"):
+            found = selection(rows_with(model, self.using, pks), ways)
+            if self.is_read_of(found, {model, *locked}):
+                return statements.select(found.queryset)
+        return None
+
+    def asked_of_all(self, locked: Collection[Model]) -> Statement | None:
+        """As ``asked()``, of any number of rows, which are all that is seen of their table."""
+        if not self.ways:
             return None
-        return statement.bound(pk=pk)
+        found, statement = selection_of_all(self.using, self.changes[0].model, self.ways)
+        return statement if self.is_read_of(found, locked) else None
 
-    def answered(self, answer: Row) -> dict[Way, Known]:
-        """What the rows contribute, as ``asked()`` has found it."""
-        ((model, ways, _),) = self.reads("insert")
-        found, _ = selection_of_one(self.using, model, ways)
-        return dict(zip(ways, found.known([answer]), strict=True))
+    def asked_of_each(self, queryset: QuerySet[Any], columns: Sequence[str]) -> Statement | None:
+        """As ``asked_of_all()``, of rows that are read by themselves, each behind some columns:
+        where no other rows decide with them.
+        """
+        if not self.ways or queryset.query.annotations:
+            return None
+        found = selection(queryset, self.ways, columns)
+        if not self.is_read_of(found, {self.changes[0].model}):
+            return None
+        return statements.select(found.queryset)
 
-    def before(self, answer: Row | None = None) -> None:
-        """``answer``: what was found by the SELECT of ``asked()``, if it was sent."""
-        self.known = self.read("insert") if answer is None else self.answered(answer)
+    def is_read_of(self, selection: Selection, locked: Collection[Model]) -> bool:
+        self.selection = selection
+        query: Any = selection.queryset.query
+        tables = {query.alias_map[name].table_name for name, n in query.alias_refcount.items() if n}
+        return tables <= {each._meta.db_table for each in locked}
+
+    def answered(self, answer: Iterable[Row]) -> dict[Way, Known]:
+        """What the rows contribute, as it was found by what was asked last."""
+        assert self.selection is not None
+        return dict(zip(self.selection.ways, self.selection.known(answer), strict=True))
+
+    def before(self, answer: Sequence[Row] | None = None) -> None:
+        """``answer``: what was found by what was asked, if it was."""
+        self.known = {} if answer is None else self.answered(answer)
+        self.known |= self.read("insert", self.known)
         self.known_of_others = [each.before(self.changes, self.using) for each in self.others]
         self.targets = [self.targets_of(each, "insert") for each in self.anew]
 
@@ -86,11 +133,14 @@ class Contributions:
         self.known_of_others = [known for each, known in read if not each.reconcilable]
         return left
 
-    def read(self, without: str) -> dict[Way, Known]:
-        """What the rows contribute now; not those of a kind of write that has none now."""
+    def read(self, without: str, known: Collection[Way] = ()) -> dict[Way, Known]:
+        """What the rows contribute now; not those of a kind of write that has none now, nor by ways
+        of which it is ``known``.
+        """
         found: dict[Way, Known] = {}
         for model, ways, pks in self.reads(without):
-            found |= zip(ways, read(self.using, model, ways, pks), strict=True)
+            if not known or ways[0] not in known:
+                found |= zip(ways, read(self.using, model, ways, pks), strict=True)
         return found
 
     def reads(self, without: str) -> list[tuple[Model, tuple[Way, ...], Sequence[Any]]]:

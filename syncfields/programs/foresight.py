@@ -1,15 +1,11 @@
-"""What a write of one row will touch, locked before it: every table once, in the one order.
+"""What a write will touch, found out before it: every table once, in the one order.
 
 The write of a row, or of any number of new ones, that hold the keys of all that it leads to has a
 list of ``Step``, found once for each kind of write: rows between and beyond, old and new ones, what
 it copies from, and the targets that follow, those that follow from these, and so on. Each step is
 the rows of one table, by primary key, which a written row names or those of a step before it.
 
-PostgreSQL is sent one statement. Each step is a part of it that is named as its table, so that the
-parts behind it, and what is asked at the end, see the rows that are locked instead, as they are
-after any wait. A row that another transaction inserted, and came to refer to, while it was waited
-for, is not seen yet: then the statement is sent once more. MariaDB and MySQL are sent a locking
-SELECT for each step, which returns the keys of those behind it.
+How they are locked, and the rows of a queryset with them, is in ``locking.py``.
 
 What cannot be foreseen so goes the long way, of ``order.py``: keys that the database makes,
 generic relations, rows that are found by the keys that they hold.
@@ -18,34 +14,28 @@ generic relations, rows that are found by the keys that they hold.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol
 
 from django.db import connections
 from django.db.models.constants import LOOKUP_SEP
 
 from syncfields.declare.paths import Dependency, Hop, Model, Path, column
 from syncfields.maintenance.base import Maintenance
-from syncfields.maintenance.changes import Change, Held
+from syncfields.maintenance.changes import Change
 from syncfields.maintenance.copies import Copy
 from syncfields.maintenance.delta import Delta
 from syncfields.maintenance.extreme import Extreme
-from syncfields.maintenance.folding import holding_of
 from syncfields.maintenance.recompute import Recompute
 from syncfields.plan import registry
 from syncfields.plan.routes import concerned
 from syncfields.programs import initial
 from syncfields.programs.order import beyond, comes_to_be_connected, is_loose, ranks
-from syncfields.sql import statements
 from syncfields.sql.fields import is_arrayed
-from syncfields.sql.holding import UNKNOWN
-from syncfields.sql.locks import locking, must_write
-from syncfields.sql.statements import Statement, once
-from syncfields.sql.trees import Keys, references, rows_with
+from syncfields.sql.statements import once
+from syncfields.sql.trees import references
 from syncfields.targets import evaluating
-from syncfields.transactions import pending, scope
 
 
 class UnforeseenError(Exception):
@@ -95,183 +85,20 @@ class Foresight:
     """The columns of targets, of which all is locked that follows when they are written."""
 
 
-class Asking(Protocol):
-    """What is to be read of the rows that are locked."""
-
-    def asked(self, locked: Collection[Model]) -> Statement | None:
-        """A SELECT of one row, where all of these tables that it reads are read of locked rows."""
-
-
-def lock(
-    connection: Any,
-    change: Change,
-    start: initial.Start | None = None,
-    asking: Asking | None = None,
-) -> Held | None:
-    """Lock all that the write of a row, or of new rows, will touch, these themselves apart. None,
-    and nothing is locked, where that is not to be foreseen, or not needed.
-
-    ``start``: what the synced fields of new rows begin with is read, and locked with it.
-    ``asking``: what else is to be read of them, which is answered where it can be.
+def foresight(
+    using: str, change: Change, starts: Starts = Starts.NOTHING, is_free: bool = False
+) -> Foresight | None:
+    """The steps of a kind of write; None where there are none, or need not be. ``is_free``: they
+    go with a statement that is sent in any case.
     """
-    using = connection.alias
-    if not connection.features.has_select_for_update or must_write(using):
-        return None
-    if change.inserted or pending.waits(connection) or scope.loading():
-        return None
-    if not (change.is_single or (change.kind == "insert" and not change.partial)):
-        return None
-    if change.kind != "insert" and len(change.former) != 1:
-        return None
-    found = foresight(using, change, Starts.of(start))
-    if found is None or (keys := named_keys(using, change, found.steps)) is None:
-        return None
-    if not any(keys.values()):
-        return None
-    if connection.vendor == "postgresql":
-        held = lock_chained(using, found, keys, asking if start is None else start)
-    else:
-        held = lock_each(using, found, keys, start)
-    are_there = all(pks <= {*held.rows[model]} for model, pks in keys.items())
-    # Rows that nobody has named may refer to one that was there before.
-    return replace(held, complete=held.complete and are_there and not change.unordered)
-
-
-def named_keys(using: str, change: Change, steps: Sequence[Step]) -> dict[Model, set[Any]] | None:
-    """The keys that the written row holds and is going to hold; None where these are unknown."""
-    found: dict[Model, set[Any]] = {}
-    for step in steps:
-        keys = [key for each in step.named for key in keys_in(using, change, each)]
-        if UNKNOWN in keys:
-            return None
-        found[step.model] = set(keys) - {None}
-    return found
-
-
-def keys_in(using: str, change: Change, named: Named) -> Iterator[Any]:
-    name = named.column
-    is_written = change.kind == "insert" or (change.kind == "update" and change.writes((name,)))
-    for row in change.rows if is_written else ():
-        holds = holding_of(using, change.model, name)
-        yield holds(row[name]) if name in row else UNKNOWN
-    if not (is_written and named.as_written):
-        own = change.model._meta.pk.attname
-        for row in change.former:
-            yield change.pks[0] if name == own else row.get(name, UNKNOWN)
-
-
-def lock_each(
-    using: str,
-    found: Foresight,
-    keys: Mapping[Model, set[Any]],
-    start: initial.Start | None,
-) -> Held:
-    """One statement for each table, which reads the keys that lead on. The last one says as well
-    what a new row begins with, where that is read of rows that are locked by then.
-    """
-    taken: dict[Model, set[Any]] = {}
-    columns: dict[tuple[Model, str], dict[Any, Any]] = defaultdict(dict)
-    complete, answer = True, None
-    for step in found.steps:
-        led = (columns[each].values() for each in step.led)
-        wanted = keys[step.model].union(*led) - {None}
-        names = leading_on(found.steps, step.model)
-        rows: list[Any] = []
-        if wanted:
-            queryset = locking(rows_with(step.model, using, list(wanted)).order_by("pk"))
-            statement, asked = statements.select(queryset.values_list("pk", *names)), None
-            if start is not None and step is found.steps[-1]:
-                asked = start.asked(taken.keys())
-            if asked is not None:
-                table = connections[using].ops.quote_name(step.model._meta.db_table)
-                statement = statement.around(asked, table)
-            rows = statement.rows()
-            if asked is not None and rows:
-                answer = asked.converted(rows[0][1 + len(names) :], connections[using])
-        taken[step.model] = {row[0] for row in rows}
-        complete = complete and taken[step.model] >= wanted
-        for number, name in enumerate(names, 1):
-            columns[step.model, name] = {row[0]: row[number] for row in rows}
-    return Held(taken, found.whole, complete, columns, answer)
-
-
-def leading_on(steps: Sequence[Step], model: Model) -> list[str]:
-    """The columns of a table that name rows of others."""
-    return list(dict.fromkeys(name for each in steps for near, name in each.led if near is model))
-
-
-def lock_chained(
-    using: str, found: Foresight, keys: Mapping[Model, set[Any]], asking: Asking | None
-) -> Held:
-    """One statement for all, which answers as well what is asked of the rows."""
-    steps = found.steps
-    key = ("locks", using, steps)
-    statement = once(key, lambda: Statement(using, *chain(using, steps)))
-    asked = asking.asked({step.model for step in steps}) if asking is not None else None
-    if asked is not None:
-        statement = statement.beside(asked)
-    given = {str(number): list(keys[step.model]) for number, step in enumerate(steps)}
-    for _ in range(2):
-        row = statement.row(**given) or ()
-        taken = {step.model: set(row[number] or ()) for number, step in enumerate(steps)}
-        rest = iter(row[len(steps) :])
-        complete = all(
-            taken[step.model].issuperset(set(next(rest) or ()) - {None})
-            for step in steps
-            for _ in step.led
-        )
-        if complete:
-            break
-    answer = None if asked is None else asked.converted(tuple(rest), connections[using])
-    return Held(taken, found.whole, complete, answer=answer)
-
-
-def chain(using: str, steps: Sequence[Step]) -> tuple[str, list[Any]]:
-    """Its SQL and parameters. It returns the keys of the rows of each step, and those that led to
-    the rows of a step.
-    """
-    connection: Any = connections[using]
-    quote = connection.ops.quote_name
-    for_update = connection.ops.for_update_sql(
-        no_key=connection.features.has_select_for_no_key_update
-    )
-    parts, params, before = [], [], ""
-    for number, step in enumerate(steps):
-        key = step.model._meta.pk
-        table, kind = quote(step.model._meta.db_table), key.rel_db_type(connection)
-        arrays = [f"%s::{kind}[]", *(f"{held(quote, *each)}::{kind}[]" for each in step.led)]
-        wanted = " || ".join(arrays)
-        if before:  # Which is carried out first, as this one asks for it.
-            wanted = f"CASE WHEN (SELECT COUNT(*) FROM {before}) >= 0 THEN {wanted} END"  # noqa: S608
-        params.append(Keys(str(number), key))
-        own = f"{table}.{quote(key.column)}"
-        chosen = f"SELECT * FROM {table} WHERE {own} = ANY({wanted})"  # noqa: S608
-        parts.append(f"{table} AS MATERIALIZED ({chosen} ORDER BY {own} {for_update})")
-        before = table
-    columns = [held(quote, step.model, step.model._meta.pk.attname) for step in steps]
-    columns += [held(quote, *each) for step in steps for each in step.led]
-    return f"WITH {', '.join(parts)} SELECT {', '.join(columns)}", params
-
-
-def held(quote: Any, model: Model, name: str) -> str:
-    """What the rows of a step hold in a column."""
-    table, field = quote(model._meta.db_table), column(model, name)
-    return f"ARRAY(SELECT {table}.{quote(field.column)} FROM {table})"  # noqa: S608
-
-
-# How the steps are found -------------------------------------------------------------------------
-
-
-def foresight(using: str, change: Change, starts: Starts) -> Foresight | None:
-    """The steps of a kind of write; None where there are none, or need not be."""
     key = (
         *("foresight", using, change.model, change.kind, change.columns),
-        *(change.saved, change.unordered, starts),
+        *(change.saved, change.unordered, starts, is_free),
     )
-    return once(key, lambda: find_foresight(using, change, starts))
+    return once(key, lambda: find_foresight(using, change, starts, is_free))
 
 
-def find_foresight(using: str, change: Change, starts: Starts) -> Foresight | None:
+def find_foresight(using: str, change: Change, starts: Starts, is_free: bool) -> Foresight | None:
     tracing = Tracing(change.model)
     try:
         if starts is not Starts.NOTHING:
@@ -279,7 +106,7 @@ def find_foresight(using: str, change: Change, starts: Starts) -> Foresight | No
         tracing.follow(change)
     except UnforeseenError:
         return None
-    return tracing.found(using, change)
+    return tracing.found(using, change) if is_free or tracing.is_needed() else None
 
 
 @dataclass
@@ -395,7 +222,7 @@ class Tracing:
     def found(self, using: str, change: Change) -> Foresight | None:
         models = {*self.named, *self.led}
         order = [model for model in ranks() if model in models]
-        if not self.is_needed() or len(order) != len(models) or not all(map(is_plain, order)):
+        if len(order) != len(models) or not all(map(is_plain, order)):
             return None
         if connections[using].vendor == "mysql":
             order = self.without_last(order, change)
@@ -403,7 +230,7 @@ class Tracing:
             Step(model, tuple(self.named.get(model, ())), tuple(self.led.get(model, ())))
             for model in order
         )
-        return Foresight(steps, self.whole) if steps else None
+        return Foresight(steps, self.whole)
 
     def is_needed(self) -> bool:
         """Whether other rows are locked than those of UPDATEs, which come in the order of the

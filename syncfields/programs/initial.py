@@ -8,6 +8,7 @@ Everything else, and what is not certain, is evaluated by the database after the
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,13 +19,16 @@ from django.db.models import ExpressionWrapper, Model, Value
 from django.db.models.sql import Query
 
 from syncfields.declare.ownership import warn
-from syncfields.declare.paths import Path, column
+from syncfields.declare.paths import Hop, Path, column
 from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.changes import NOTHING, Change, Held
 from syncfields.maintenance.copies import Copy
 from syncfields.maintenance.delta import Delta
 from syncfields.plan import newborn, registry
 from syncfields.programs.asking import Asking, Reading, selecting
+from syncfields.programs.nearby import Nearby, keys_of, nearby
+from syncfields.programs.order import ranks
+from syncfields.sql.holding import UNKNOWN
 from syncfields.sql.locks import lock_far
 from syncfields.sql.plain import is_plain, is_unclear
 from syncfields.sql.statements import Statement, once
@@ -61,6 +65,8 @@ class Beginning:
     """Whether they must be evaluated after the INSERT in any case."""
     late_if_unordered: bool
     picky: bool
+    nearby: tuple[Nearby, ...] | None
+    """What ``rows`` are made of, where that is one row next to the new one for each of them."""
 
 
 def beginnings(using: str, change: Change) -> tuple[Beginning, ...]:
@@ -80,7 +86,11 @@ def beginning(using: str, maintenance: Maintenance, inserted: frozenset[Any]) ->
         fields = [rule.field for rule in maintenance.rules]
         counting = tuple((field.attname, start_of_counting(field)) for field in fields)
         return Beginning(
-            maintenance, counting, (), late=False, late_if_unordered=False, picky=False
+            *(maintenance, counting, ()),
+            late=False,
+            late_if_unordered=False,
+            picky=False,
+            nearby=None,
         )
     start = newborn.start(maintenance, inserted)
     constants = tuple(
@@ -89,7 +99,8 @@ def beginning(using: str, maintenance: Maintenance, inserted: frozenset[Any]) ->
     rows = tuple((maintenance, name, value) for name, value in start.rows.items())
     checks_keys = connections[using].features.supports_foreign_keys
     late = not start.certain or (start.empty and not checks_keys)
-    return Beginning(maintenance, constants, rows, late, start.empty, picky(maintenance))
+    beside = nearby(maintenance.target, start.rows)
+    return Beginning(maintenance, constants, rows, late, start.empty, picky(maintenance), beside)
 
 
 def start_of_counting(field: Any) -> Any:
@@ -107,24 +118,47 @@ class Start:
         self.late: list[Maintenance] = []
         """What must be evaluated after the INSERT."""
         self.reading: list[Reading] = []
+        self.beside: list[Beginning] = []
+        """Those that are read of the rows next to the new ones."""
+        self.is_of_one = len(instances) == 1
         for each in beginnings(using, change):
             for name, value in each.constants:
                 give(each.maintenance, name, value, change, instances)
                 if value is not None and is_unclear(column(change.model, name), value):
                     self.late.append(each.maintenance)
-            reads = bool(each.rows) and (each.picky or len(instances) == 1)
+            is_nearby = self.is_nearby(each)
+            reads = bool(each.rows) and not is_nearby and (each.picky or self.is_of_one)
             if reads:
                 self.reading += each.rows
-            if is_late(each, change.unordered, reads):
+            if is_late(each, change.unordered, reads or is_nearby):
                 self.late.append(each.maintenance)
+            elif is_nearby:
+                self.beside.append(each)
 
         self.asking: Asking | None = None
+        self.asked_beside: Nearby | None = None
+
+    def is_nearby(self, beginning: Beginning) -> bool:
+        """Whether what many rows begin with is read of the rows next to them; or one, where it is
+        what these hold, and they are locked by a statement each, which says that.
+        """
+        if not beginning.nearby or beginning.picky or self.change.partial or self.change.loaded:
+            return False
+        tells = connections[self.using].vendor == "mysql"
+        return not self.is_of_one or (tells and all(each.is_held for each in beginning.nearby))
 
     def asked(self, locked: Collection[type[Model]]) -> Statement | None:
         """What a row begins with, read of rows of these tables, which are locked; None where that
-        is nothing, or not all.
+        is nothing, or not all. What many rows begin with is said by several rows.
         """
-        if not self.reading or len(self.instances) > 1:
+        if not self.is_of_one:
+            for each in self.relations():
+                keys = self.keys(each) if each.models() <= set(locked) else ()
+                if keys:
+                    self.asked_beside = each
+                    return each.statement(self.using, keys)
+            return None
+        if not self.reading:
             return None
         self.asking = self.ask(self.instances[0], are_locked=True)
         return self.asking.statement() if self.asking.question.models <= set(locked) else None
@@ -132,9 +166,33 @@ class Start:
     def ask(self, instance: Model, are_locked: bool) -> Asking:
         return Asking(self.using, self.change, self.reading, instance, are_locked)
 
+    def relations(self) -> list[Nearby]:
+        """What is read of the rows next to many new ones, once for each relation."""
+        found: dict[Hop, dict[str, Any]] = {}
+        for each in (near for beginning in self.beside for near in beginning.nearby or ()):
+            found[each.hop] = {**found.get(each.hop, {}), **each.values}
+        return [Nearby(self.change.model, hop, values) for hop, values in found.items()]
+
+    def keys(self, near: Nearby) -> set[Any]:
+        return {*keys_of(self.using, self.change.model, near, self.instances)} - {None, UNKNOWN}
+
+    def refer_to_rows(self) -> bool:
+        """Whether there are any rows next to the new ones."""
+        model, instances = self.change.model, self.instances
+        found = (keys_of(self.using, model, each, instances) for each in self.relations())
+        return any(key is not None for keys in found for key in keys)
+
+    def columns(self) -> dict[type[Model], set[str]]:
+        """What is to be known of locked rows, where that says what many new ones begin with."""
+        found: dict[type[Model], set[str]] = defaultdict(set)
+        for each in self.relations():
+            for model, name in each.columns():
+                found[model].add(name)
+        return found
+
     def finish(self, held: Held = NOTHING) -> list[Maintenance]:
         """Give the other values, too; returns what must be evaluated after the INSERT."""
-        late = [*self.late]
+        late = [*self.late, *self.read_beside(held)]
         for instance in self.instances if self.reading else ():
             late += self.read(instance, held)
         late = list(dict.fromkeys(late))
@@ -142,6 +200,44 @@ class Start:
         for maintenance in dict.fromkeys([*late, *read_of_fixture]):
             hold_places(maintenance, self.instances)
         return late
+
+    def read_beside(self, held: Held) -> list[Maintenance]:
+        """Give many rows what they begin with that is made of the rows next to them. As ``read()``,
+        returns those of which any value is not final.
+        """
+        locks = connections[self.using].features.has_select_for_update
+        if not held.complete and (locks or self.change.unordered) and self.refer_to_rows():
+            if not self.is_of_one:
+                return [each.maintenance for each in self.beside]
+            self.reading += [row for each in self.beside for row in each.rows]
+            return []
+        makers = {name: each.maintenance for each in self.beside for _, name, _ in each.rows}
+        late: dict[Maintenance, None] = {}
+        for near in self.relations():
+            known = self.made_of(near, held)
+            of_key: dict[Any, list[Model]] = defaultdict(list)
+            keys = keys_of(self.using, self.change.model, near, self.instances)
+            for key, instance in zip(keys, self.instances, strict=True):
+                of_key[key].append(instance)
+            for key, instances in of_key.items():
+                values = near.of_none() if key is None else known.get(key, {})
+                for name in near.values:
+                    field, value = column(self.change.model, name), values.get(name, UNKNOWN)
+                    if value is UNKNOWN or is_unclear(field, value):
+                        late[makers[name]] = None
+                    if value is not UNKNOWN and can_be_given(field, value, makers[name] in late):
+                        give(makers[name], name, value, self.change, instances)
+        return [*late]
+
+    def made_of(self, near: Nearby, held: Held) -> dict[Any, dict[str, Any]]:
+        """What is made of each row that a relation leads to, by the key of the row."""
+        if near == self.asked_beside and held.answer is not None:
+            return near.by_key(held.answer)
+        keys = self.keys(near)
+        found = near.in_memory(held, keys) if held.complete else None
+        if found is None:
+            found = near.by_key(near.statement(self.using, keys).rows()) if keys else {}
+        return found
 
     def read(self, instance: Model, held: Held) -> list[Maintenance]:
         """Give a row what it begins with, as far as it is made of itself and of rows next to it.
@@ -151,10 +247,10 @@ class Start:
         """
         model, makers = self.change.model, {name: each for each, name, _ in self.reading}
         if self.asking is not None and held.complete and held.answer is not None:
-            asking, results = self.asking, self.asking.answered(held.answer)
+            asking, results = self.asking, self.asking.answered(held.answer[0])
         else:
             for path in ahead(makers.values()) if not held.complete else ():
-                lock_far(path, self.using, vars(instance))
+                lock_far(path, self.using, vars(instance), ranks())
             asking = self.ask(instance, held.complete)
             results = asking.evaluated()
         late = [*asking.question.late]

@@ -80,7 +80,9 @@ def steps(maintenance: Maintenance) -> Iterator[tuple[Model, Model]]:
         models = [path.until(number).model for number in range(len(path.hops) + 1)]
         last = len(path.stem.hops)
         if isinstance(maintenance, Copy) or not last:
-            yield from pairwise(reversed(models))
+            # By the keys that rows hold, so that what a row leads to can be locked with it.
+            yield from pairwise(models[1:])
+            yield from ((model, models[0]) for model in models[1:])
             continue
         yield from pairwise(models[last:])
         yield from ((model, models[last - 1]) for model in models[last:])

@@ -197,8 +197,12 @@ class Selection:
         return known
 
 
-def selection(queryset: QuerySet[Any], ways: tuple[Way, ...]) -> Selection:
-    """``queryset``: rows of the model that the ways come from."""
+def selection(
+    queryset: QuerySet[Any], ways: tuple[Way, ...], columns: Sequence[str] = ()
+) -> Selection:
+    """``queryset``: rows of the model that the ways come from. Those with the same ``columns`` are
+    one; these come first, and ``known()`` is not to be given them.
+    """
     query = queryset.query
     keys: dict[Any, str] = {}
     places: list[int] = []
@@ -212,7 +216,7 @@ def selection(queryset: QuerySet[Any], ways: tuple[Way, ...]) -> Selection:
         for part in way.parts:
             parts[f"_syncfields_{next(numbers)}"] = seen(query, source, part)
     named = {name: key for key, name in keys.items()}
-    grouped = queryset.annotate(**named).values_list(*named).annotate(**parts)
+    grouped = queryset.annotate(**named).values_list(*columns, *named).annotate(**parts)
     return Selection(reading(grouped), ways, tuple(places))
 
 
@@ -240,3 +244,15 @@ def selection_of_one(
         return found, statements.select(found.queryset)
 
     return once(("contributions", using, model, ways, snapshot_is_old(using)), make)
+
+
+def selection_of_all(
+    using: str, model: Model, ways: tuple[Way, ...]
+) -> tuple[Selection, Statement]:
+    """That of all rows, compiled: a part of a statement in which some stand for all."""
+
+    def make() -> tuple[Selection, Statement]:
+        found = selection(rows(model, using), ways)
+        return found, statements.select(found.queryset)
+
+    return once(("contributions of all", using, model, ways), make)

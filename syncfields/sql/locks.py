@@ -1,6 +1,6 @@
 """Which rows are locked, in which order, and why.
 
-All that a write is known to lead to is locked before it (``programs/foresight.py``: by one
+All that a write is known to lead to is locked before it (``programs/locking.py``: by one
 statement, where keys say it all), in one order of the tables: that of ``programs/order.py``, which
 follows the rules from source to target, so that everybody meets the tables in that order:
 
@@ -12,7 +12,7 @@ follows the rules from source to target, so that everybody meets the tables in t
 3. *Beyond them*, away from the target, the rows whose columns the rule reads, nearest first. Who
    makes a connection locks what it leads to. So a writer of the far row need not lock what leads
    to it: either it sees the connection, or it was waited for. What is copied comes before what
-   copies it, the farthest first: so its own writers go on.
+   copies it: so its own writers go on.
 4. *Between them and the target*, from source to target, one table after the other: while these
    rows are locked nobody moves them to another target. Rules over to-one relations only (copies)
    have no need of that: 3 is enough for them.
@@ -47,12 +47,13 @@ The modes:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from django.db import connections
-from django.db.models import F, QuerySet
+from django.db.models import Case, F, QuerySet, Value, When
+from django.db.models.expressions import Col
 
 from syncfields.declare.paths import Dependency, Model, Path, concrete
 from syncfields.sql import statements
@@ -122,17 +123,21 @@ def rows_of(queryset: QuerySet[Any]) -> QuerySet[Any]:
     Asked by its own conditions, where they are of that table, a row that was waited for must meet
     them still.
     """
+    if is_of_one_table(queryset):
+        return queryset.order_by("pk")
+    model = concrete(queryset.model)
+    return rows(model, queryset.db).filter(pk__in=queryset.order_by().values("pk")).order_by("pk")
+
+
+def is_of_one_table(queryset: QuerySet[Any]) -> bool:
     query = queryset.query
-    if not (
+    return not (
         tables(queryset) > 1
         or query.is_sliced
         or query.distinct
         or query.combinator
         or query.group_by
-    ):
-        return queryset.order_by("pk")
-    model = concrete(queryset.model)
-    return rows(model, queryset.db).filter(pk__in=queryset.order_by().values("pk")).order_by("pk")
+    )
 
 
 def lock_chosen(queryset: QuerySet[Any]) -> list[Any]:
@@ -154,8 +159,34 @@ def lock_collected(queryset: QuerySet[Any], *names: str) -> list[dict[str, Any]]
     if connections[queryset.db].vendor != "mysql":
         return lock_and_read(queryset, *names)
     known = list(reading(queryset.values_list("pk", flat=True)))
+    if known and is_asked_plainly(queryset):
+        return lock_matching(queryset, known, names)
     pks = take(rows_with(concrete(queryset.model), queryset.db, known))
     return list(reading(keep_to(rows_of(queryset), pks)).values("pk", *names)) if pks else []
+
+
+def is_asked_plainly(queryset: QuerySet[Any]) -> bool:
+    """Whether its conditions compare columns of its own table with values."""
+    leaves = list(queryset.query.where.leaves())
+    return bool(leaves) and all(map(is_plain, leaves)) and is_of_one_table(queryset)
+
+
+def is_plain(condition: Any) -> bool:
+    value = getattr(condition, "rhs", F)
+    return isinstance(getattr(condition, "lhs", None), Col) and not hasattr(
+        value, "resolve_expression"
+    )
+
+
+def lock_matching(
+    queryset: QuerySet[Any], pks: Collection[Any], names: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Lock rows by primary key; those that still meet the conditions of a queryset."""
+    meets = Case(When(queryset.query.where.clone(), then=Value(1)), default=Value(0))
+    chosen = rows_with(concrete(queryset.model), queryset.db, pks).order_by("pk")
+    locked = locking(chosen).annotate(_syncfields_meets=meets)
+    found = list(locked.values("pk", *names, "_syncfields_meets"))
+    return [row for row in found if row.pop("_syncfields_meets")]
 
 
 def keep_to(queryset: QuerySet[Any], pks: Collection[Any]) -> QuerySet[Any]:
@@ -171,32 +202,40 @@ def referring(path: Path) -> Collection[str]:
     return (far,)
 
 
-def lock_path(path: Path, using: str, pks: Iterable[Any]) -> None:
-    """Lock the rows that the targets ``pks`` reach along a path of to-one relations.
+def lock_path(path: Path, using: str, pks: Iterable[Any], ranks: Mapping[Model, int]) -> None:
+    """Lock the rows that the targets ``pks`` reach along a path of to-one relations."""
+    if connections[using].features.has_select_for_update:
+        parts = [path.until(number) for number in range(1, len(path.hops) + 1)]
+        lock_reached(rows_with(path.target, using, list(pks)), parts, ranks)
 
-    The farthest first, as whoever writes it goes on towards the targets. It was found through rows
-    that were not locked yet and may have moved, so the way is gone once more.
+
+def lock_reached(
+    queryset: QuerySet[Any], parts: Sequence[Path], ranks: Mapping[Model, int]
+) -> None:
+    """Lock the rows at the ends of parts of a path, in the order of the tables. Those that were
+    found through rows that were not locked yet, and may have moved, are looked for once more.
     """
-    if not connections[using].features.has_select_for_update:
-        return
-    found, length = rows_with(path.target, using, list(pks)), len(path.hops)
-    for number in (*range(length, 0, -1), *range(2, length + 1)):
-        part = Path(path.target, path.hops[:number])
-        lock_found(part.model, using, found.values_list(part.pk_lookup(""), flat=True))
+    ordered = sorted(parts, key=lambda part: ranks.get(part.model, len(ranks)))
+    again = [
+        part
+        for number, part in enumerate(ordered)
+        if any(len(later.hops) < len(part.hops) for later in ordered[number:])
+    ]
+    for part in (*ordered, *sorted(again, key=lambda part: len(part.hops))):
+        keys = queryset.values_list(part.pk_lookup(""), flat=True)
+        lock_found(part.model, queryset.db, keys)
 
 
-def lock_far(path: Path, using: str, row: Mapping[str, Any]) -> None:
+def lock_far(path: Path, using: str, row: Mapping[str, Any], ranks: Mapping[Model, int]) -> None:
     """Lock what a row yet to be inserted will reach over more than one relation, before the row
-    next to it is read and locked: in the order of ``lock_path()``.
+    next to it is read.
     """
     rest = path.after(1) if path.hops else path
     if not rest.hops or not connections[using].features.has_select_for_update:
         return
     ((held, name), *_) = path.hops[0].columns
     near = rows(rest.target, using).filter(**{f"{name}__in": values([row], held)})
-    for number in range(len(rest.hops), 0, -1):
-        part = Path(rest.target, rest.hops[:number])
-        lock_found(part.model, using, near.values_list(part.pk_lookup(""), flat=True))
+    lock_reached(near, [rest.until(number) for number in range(len(rest.hops) + 1)], ranks)
 
 
 class Wanted:

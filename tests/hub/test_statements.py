@@ -58,28 +58,33 @@ COSTS = {
     "change_a_summed_value": Cost(3, 4, 5, tables=1, fan_outs=1),
     "move_to_another_post_and_author": Cost(7, 7, 12, tables=3, fan_outs=2),
     "delete": Cost(7, 7, 11, tables=4, fan_outs=1),
-    "bulk_create": Cost(7, 8, 13, tables=4),
+    "bulk_create": Cost(7, 7, 11, tables=4),
     "update_a_condition": Cost(4, 4, 4, tables=2),
-    "update_a_summed_value": Cost(5, 6, 7, tables=1, fan_outs=1),
-    "bulk_update": Cost(6, 7, 8, tables=2, fan_outs=1),
-    "delete_many": Cost(7, 10, 12, tables=4, fan_outs=1),
+    "update_a_summed_value": Cost(5, 4, 6, tables=1, fan_outs=1),
+    "bulk_update": Cost(6, 5, 7, tables=2, fan_outs=1),
+    "delete_many": Cost(7, 6, 11, tables=4, fan_outs=1),
     "author_becomes_inactive": Cost(5, 5, 5, tables=1, fan_outs=1),
     "blog_renamed": Cost(4, 7, 8, tables=1),
     "post_moves": Cost(6, 9, 9, tables=2, fan_outs=1),
-    "delete_post": Cost(8, 10, 12, tables=3, fan_outs=1, own=2),
+    "delete_post": Cost(8, 8, 11, tables=3, fan_outs=1, own=2),
 }
-BULK = {"update_a_summed_value", "bulk_update", "bulk_create", "delete_many"}
-ROWS_BETWEEN = {"blog_renamed", "post_moves", "delete_post"}
-MISSING = {
-    "sqlite": set(),
-    "postgresql": {*BULK, *ROWS_BETWEEN},
+ROWS_BETWEEN = {
+    "blog_renamed": "The comments that copy the name are locked before the blog, in the one order, "
+    "and looked for once more when it is locked: those that came while it was waited for are only "
+    "seen then, and are locked.",
+    "post_moves": "So are the comments of the post; and how many it takes along is read from the "
+    "side of the blogs, before it and after it.",
+}
+MISSING: dict[str, dict[str, str]] = {
+    "sqlite": {},
+    "postgresql": ROWS_BETWEEN,
     "mysql": {
-        "move_to_another_post_and_author",
-        *(BULK - {"bulk_update", "delete_many"}),
-        *ROWS_BETWEEN,
+        "move_to_another_post_and_author": "The name of the new blog is read by a SELECT before "
+        "the UPDATE of the comment: an UPDATE that reads locks what it reads.",
+        **ROWS_BETWEEN,
     },
 }
-"""The writes that do not meet the budget yet."""
+"""The writes that do not meet the budget: which statement more they need, and why."""
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +98,7 @@ def test_every_write_has_its_cost():
 
 @pytest.mark.parametrize("vendor", DATABASES)
 def test_which_writes_meet_the_budget(vendor):
-    assert {name for name, cost in COSTS.items() if not cost.meets(vendor)} == MISSING[vendor]
+    assert {name for name, cost in COSTS.items() if not cost.meets(vendor)} == {*MISSING[vendor]}
 
 
 @pytest.mark.parametrize("name", COSTS)

@@ -7,6 +7,7 @@ from threading import Thread
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import F
 
 from syncfields.maintenance.changes import Change
 from syncfields.programs.foresight import Starts, foresight
@@ -86,6 +87,18 @@ def deactivated():
     Author.objects.update(is_active=False)
 
 
+def commented():
+    comment(score=9).save()
+
+
+def raised():
+    Comment.objects.update(score=F("score") + 10)
+
+
+def led_away():
+    Comment.objects.update(post=Post.objects.latest("pk"))
+
+
 def moved(row):
     row.post = Post.objects.latest("pk")
     row.save()
@@ -94,6 +107,24 @@ def moved(row):
 def scored(row):
     row.score = 7
     row.save()
+
+
+def all_scored(row):
+    Comment.objects.update(score=F("score") + 7)
+
+
+def all_moved(row):
+    Comment.objects.filter(score__lt=100).update(
+        post=Post.objects.latest("pk"), score=F("score") + 1
+    )
+
+
+def all_deleted(row):
+    Comment.objects.all().delete()
+
+
+def many_created(row):
+    Comment.objects.bulk_create([comment(score=5), comment(score=6)])
 
 
 @pytest.fixture
@@ -108,14 +139,44 @@ def row(transactional_db):
     return row
 
 
+def post_deleted(row):
+    Post.objects.earliest("pk").delete()
+
+
+def blog_deleted(row):
+    Blog.objects.earliest("pk").delete()
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="has one writer at a time")
+@pytest.mark.parametrize("write", [post_deleted, blog_deleted])
+@pytest.mark.parametrize("other", [moved_to_another_blog, renamed, deactivated, raised])
+def test_what_a_cascade_waited_for_is_seen(row, write, other):
+    assert_seen(row, write, other)
+
+
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="has one writer at a time")
 @pytest.mark.parametrize(
-    "write", [lambda row: comment(score=5).save(), moved, scored, lambda row: row.delete()]
+    "write",
+    [
+        lambda row: comment(score=5).save(),
+        moved,
+        scored,
+        lambda row: row.delete(),
+        all_scored,
+        all_moved,
+        all_deleted,
+        many_created,
+    ],
 )
 @pytest.mark.parametrize(
-    "other", [moved_to_a_new_blog, moved_to_another_blog, renamed, deactivated]
+    "other",
+    [moved_to_a_new_blog, moved_to_another_blog, renamed, deactivated, commented, raised, led_away],
 )
 def test_what_it_waited_for_is_seen(row, write, other):
+    assert_seen(row, write, other)
+
+
+def assert_seen(row, write, other):
     def begin():
         try:
             write(row)

@@ -10,6 +10,8 @@ from syncfields.maintenance.changes import Change
 from syncfields.maintenance.copies import Copy
 from syncfields.plan import registry
 from syncfields.programs.order import against_the_order, comes_to_be_connected, is_foreseen, ranks
+from tests.hub.models import Blog, Comment, Post
+from tests.ownmodels import kept
 from tests.testapp import models as zoo
 from tests.testapp.models import on_delete
 from tests.truth import assert_truth
@@ -53,6 +55,11 @@ def test_the_order_of_two_tables(first, second):
 def test_copies_are_locked_before_their_source_where_it_counts_them():
     assert [each.path.target for each in against_the_order(zoo.Country)] == [zoo.City]
     assert not against_the_order(zoo.Profile)
+
+
+def test_what_is_copied_comes_in_the_order_of_the_keys_and_before_what_copies_it():
+    with kept([(Comment, "blog_name", F("post__blog__name"))]):
+        assert list(ranks()) == [Post, Blog, Comment]
 
 
 @pytest.mark.parametrize(
