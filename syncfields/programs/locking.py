@@ -20,6 +20,7 @@ from typing import Any, Protocol, TypeAlias
 from django.core.exceptions import EmptyResultSet
 from django.db import connections
 from django.db.models import F, QuerySet
+from django.db.models.lookups import In
 
 from syncfields.declare.paths import Model, column
 from syncfields.maintenance.changes import Change, Held
@@ -30,9 +31,12 @@ from syncfields.programs.order import against_the_order, ranks
 from syncfields.sql import statements
 from syncfields.sql.holding import UNKNOWN
 from syncfields.sql.locks import locking, must_write, rows_of
-from syncfields.sql.statements import Row, Statement, once
-from syncfields.sql.trees import Keys, rows_with
+from syncfields.sql.statements import Param, Row, Statement, once
+from syncfields.sql.trees import Keys, rows, rows_with
 from syncfields.transactions import pending, scope
+
+FEW = 2
+"""For so many keys a statement is compiled once: that of a row, and of one that moves."""
 
 
 class Reading(Protocol):
@@ -150,8 +154,7 @@ def lock_each(
         names, rows = leading_on(found.steps, step.model), []
         names += [name for name in more.get(step.model, ()) if name not in names]
         if wanted:
-            queryset = locking(rows_with(step.model, using, list(wanted)).order_by("pk"))
-            statement, asked = statements.select(queryset.values_list("pk", *names)), None
+            statement, asked = by_keys(using, step.model, list(wanted), tuple(names)), None
             if start is not None and start.is_of_one and step is found.steps[-1]:
                 asked = start.asked(taken.keys())
             if asked is not None:
@@ -164,6 +167,24 @@ def lock_each(
         take(step.model, names, rows, taken, columns)
         complete = complete and wanted.issubset(taken[step.model])
     return Held(taken, found.whole, complete, columns, answer)
+
+
+def by_keys(using: str, model: Model, pks: Sequence[Any], names: tuple[str, ...]) -> Statement:
+    """Locks the rows, and reads their keys and some columns."""
+    if len(pks) > FEW:
+        return locking_select(rows_with(model, using, pks), names)
+    given = {f"pk {number}": pk for number, pk in enumerate(pks)}
+
+    def make() -> Statement:
+        # Not pk__in, which takes no expressions where it is a relation.
+        chosen = In(F("pk"), [Param(name, model._meta.pk) for name in given])
+        return locking_select(rows(model, using).filter(chosen), names)
+
+    return once(("by keys", using, model, len(pks), names), make).bound(**given)
+
+
+def locking_select(queryset: QuerySet[Any], names: Sequence[str]) -> Statement:
+    return statements.select(locking(queryset.order_by("pk")).values_list("pk", *names))
 
 
 def take(
