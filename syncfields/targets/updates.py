@@ -21,7 +21,7 @@ MOST_LEFT = 20
 """Of more rows extremes are evaluated anew without a look at the stored one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # Not frozen: that would double the time that it takes to make one.
 class Update:
     """All that is written at once to rows of one target model."""
 
@@ -45,7 +45,7 @@ class Update:
             found = {*self.deltas, *self.joined, *self.left}.union(
                 *self.anew.values(), *self.fixed.values()
             )
-        object.__setattr__(self, "pks", sorted_pks(found))
+        self.pks = sorted_pks(found)
 
     @property
     def evaluates(self) -> bool:

@@ -98,5 +98,6 @@ def tell(using: str, attempt: int, error: BaseException) -> None:
 
 def is_own(connection: Any) -> bool:
     """Whether a transaction that is begun now ends with what it is begun for."""
-    # Before the first statement, the attribute says nothing yet.
-    return not connection.in_atomic_block and bool(connection.get_autocommit())
+    if connection.connection is None:  # The attribute says nothing yet.
+        connection.ensure_connection()
+    return bool(connection.autocommit and not connection.in_atomic_block)
