@@ -1,7 +1,6 @@
 """Code and commands that the documentation prints: names, arguments and options are those that are.
 
-What a block does is run where it is told: by ``test_start.py``, ``test_cookbook.py``,
-``test_coming_from.py`` and others.
+What a block does is run: see ``pages/test_each_block.py``.
 """
 
 from __future__ import annotations

@@ -69,12 +69,3 @@ def test_what_was_written_past_the_library_is_found_and_repaired(project):
     run(project, "manage.py", "reconcile")
     run(project, "manage.py", "reconcile", "--check")
     assert "blog.Post.comment_count" in run(project, "manage.py", "syncfields", "--explain")
-
-
-def test_the_guides_test_of_what_a_write_costs(project):
-    guide = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
-    tests = re.findall(r"^```python\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
-    (test,) = (each for each in tests if "class CommentTests" in each)
-    (project / "blog" / "tests.py").write_text(f"from blog.models import Post\n\n{test}")
-
-    run(project, "manage.py", "test")

@@ -1,0 +1,3 @@
+from tests.pages.blocks import declare
+
+exec(declare("README.md", "syncfields"))
