@@ -98,9 +98,12 @@ class Keeping:
         if self.repairs:
             self.known = [each.targets(self.changes, self.using) for each in self.maintenances]
         else:
-            if self.contributions is None or self.led_elsewhere:
-                self.contributions = Contributions(self.using, self.changes, self.maintenances)
-            self.contributions.before(self.answer)
+            asked = self.contributions
+            if asked is None or self.led_elsewhere:
+                selection = None if asked is None else asked.selection
+                asked = Contributions(self.using, self.changes, self.maintenances, selection)
+            asked.before(self.answer)
+            self.contributions = asked
 
     def is_held(self, change: Change) -> bool:
         """Whether all that the write of a row, or of new ones, will touch is locked, by now; or of

@@ -39,8 +39,13 @@ class Contributions:
     """
 
     def __init__(
-        self, using: str, changes: Sequence[Change], maintenances: Sequence[Maintenance]
+        self,
+        using: str,
+        changes: Sequence[Change],
+        maintenances: Sequence[Maintenance],
+        selection: Selection | None = None,
     ) -> None:
+        """``selection``: what was asked of these rows, for some more maintenances."""
         self.using = using
         self.changes = changes
         found = sides(changes, maintenances)
@@ -48,7 +53,7 @@ class Contributions:
         self.known: dict[Way, Known] = {}
         self.known_of_others: list[Any] = []
         self.targets: list[set[Any]] = []
-        self.selection: Selection | None = None
+        self.selection = selection
 
     def asked(self, locked: Collection[Model]) -> Statement | None:
         """The SELECT of ``before()``, where it is one of one row, locked itself, that is joined
