@@ -97,11 +97,11 @@ MORE = {
     ),
     "author_becomes_inactive": More(FAN_OUT, 1, 3, 3),
     "post_moves": More(FAN_OUT, 1, 1, 1),
-    "delete_post": More("The comments that go with it are locked, and read.", 1, 1, 4),
+    "delete_post": More("The comments that go with it are locked, and read.", 1, 2, 4),
     "bulk_create": More(LOCKS, 0, 0, 1),
     "bulk_update": More("Values that the database computes are read after the write.", 1, 1, 1),
     "update_a_summed_value": More("As those of bulk_update().", 1, 1, 1),
-    "delete_many": More(LOCKS, 0, 0, 1),
+    "delete_many": More(LOCKS + " So what it decides of is read by one.", 0, 0, 2),
 }
 """Expected exceptions, each with its reason."""
 
