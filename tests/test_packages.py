@@ -54,3 +54,4 @@ def test_each_package_that_is_tried_is_in_the_documentation(file):
 
     assert f"| {package} |" in page
     assert f"### {package}\n" in page
+    assert f'shown("{package}"' in re.sub(r"\(\s+", "(", file.read_text(encoding="utf-8"))

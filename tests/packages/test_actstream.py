@@ -15,7 +15,7 @@ from django.db import models
 from django.db.models import Count, Max, Q
 
 from syncfields import synced
-from tests.packages.truth import assert_true
+from tests.packages.truth import assert_true, shown
 
 pytestmark = pytest.mark.django_db
 
@@ -68,3 +68,15 @@ def test_actions_and_followers(wall):
     assert_true()
     wall.delete()
     assert_true(some=False)
+
+
+def test_what_the_page_shows(wall):
+    made = shown(
+        "django-activity-stream", globals(), user=User.objects.create(username="ann"), wall=wall
+    )
+
+    of_the_trial = Wall._meta.get_field("targeted")
+    for each in ("object_id_field_name", "content_type_field_name"):
+        assert getattr(made.targeted, each) == getattr(of_the_trial, each)
+    assert_true()
+    assert Wall.objects.get().action_count == 1

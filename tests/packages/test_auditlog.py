@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models import Count, F, Max, Q, Sum
 
 from syncfields import synced
-from tests.packages.truth import assert_true
+from tests.packages.truth import assert_true, shown
 
 pytestmark = pytest.mark.django_db
 
@@ -83,3 +83,12 @@ def test_postings_are_moved_and_deleted(ledger):
     ledger.delete()
     assert_true()
     assert LogEntry.objects.filter(action=LogEntry.Action.DELETE).count() == 3
+
+
+def test_what_the_page_shows(ledger):
+    stale = Ledger.objects.get()
+    Posting.objects.create(ledger=ledger, amount=20)
+    stale.name = "bank"
+
+    shown("django-auditlog", globals(), stale=stale)
+    assert_true()

@@ -12,6 +12,7 @@ from django.db.models import Count, F, Max, Q, Sum
 
 from syncfields import Tally, coalesce, reconcile, synced, unsynced
 from tests.packages import truth
+from tests.packages.truth import shown
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -123,4 +124,11 @@ def test_drift_is_seen_and_repaired(posts):
         Post.objects.update(comment_count=99)
     assert not reconcile(check=True).ok
     reconcile()
+    assert_true()
+
+
+def test_what_the_page_shows(posts):
+    assert Post.objects.get(pk=posts[1].pk).comment_count == 0
+
+    shown("django-cachalot", globals(), post=posts[1])
     assert_true()

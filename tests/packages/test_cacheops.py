@@ -21,6 +21,7 @@ from django.db.models import Count, F, Max, Q, Sum
 
 from syncfields import coalesce, reconcile, synced, unsynced
 from tests.packages.truth import assert_true as uncached_truth
+from tests.packages.truth import shown
 
 
 def answers():
@@ -159,3 +160,7 @@ def test_a_cached_target_is_old_until_it_is_invalidated(posts):
     assert Post.objects.nocache().get(pk=posts[0].pk).comment_count == 4
     invalidate_obj(posts[0])
     assert Post.objects.get(pk=posts[0].pk).comment_count == 4
+
+
+def test_what_the_page_shows(posts):
+    assert shown("django-cacheops", globals(), post=posts[0]).CACHEOPS["blog.post"] is None

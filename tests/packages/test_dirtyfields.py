@@ -12,7 +12,7 @@ from django.db.models import Count, F, Max, Q, Sum
 
 from syncfields import synced
 from syncfields.reconcile.repair import reconcile
-from tests.packages.truth import assert_true
+from tests.packages.truth import assert_true, shown
 
 pytestmark = pytest.mark.django_db
 
@@ -97,3 +97,7 @@ def test_cows_go(herd):
     assert_true()
     herd.delete()
     assert_true(some=False)
+
+
+def test_what_the_page_shows(herd):
+    shown("django-dirtyfields", globals(), herd=herd)

@@ -12,7 +12,7 @@ from django_extensions.db.fields import AutoSlugField, RandomCharField
 from django_extensions.db.models import ActivatorModel, TimeStampedModel
 
 from syncfields import synced
-from tests.packages.truth import assert_true
+from tests.packages.truth import assert_true, shown
 
 pytestmark = pytest.mark.django_db
 
@@ -56,3 +56,9 @@ def test_fields_that_are_filled_at_each_save(db):
     assert_true()
     Plant.objects.update_or_create(name="Oak", defaults={"status": 0})
     assert_true()
+
+
+def test_what_the_page_shows(db):
+    shown("django-extensions", globals(), garden=Garden.objects.create(name="At the Lake"))
+    assert_true()
+    assert Garden.objects.get().last_slug == "rose"

@@ -11,12 +11,13 @@ from django.db import models
 from django.db.models import Count, F, Max
 
 from syncfields import synced
-from tests.packages.truth import assert_true
+from tests.packages.truth import assert_true, shown
 
 pytestmark = pytest.mark.django_db
 
 
 class Hotel(models.Model):
+    name = models.CharField(max_length=20, default="")
     stay_count = synced(models.IntegerField(default=0), Count("stays"))
     longest = synced(models.IntegerField(null=True), Max("stays__nights"))
 
@@ -58,3 +59,13 @@ def test_rows_are_filtered_and_written(db):
     assert_true()
     StayFilter({"hotel_stays": "1"}).qs.update(nights=F("nights") + 4)
     assert_true()
+
+
+def test_what_the_page_shows(db):
+    for number in range(2):
+        hotel = Hotel.objects.create()
+        Stay.objects.bulk_create([Stay(hotel=hotel) for _ in range(number)])
+
+    shown("django-filter", globals())
+    assert_true()
+    assert list(Hotel.objects.order_by("pk").values_list("name", flat=True)) == ["", "full"]

@@ -11,7 +11,7 @@ from django.db.models import Count, F, Q
 from django_fsm import ConcurrentTransition, ConcurrentTransitionMixin, FSMField, transition
 
 from syncfields import synced
-from tests.packages.truth import assert_true
+from tests.packages.truth import assert_true, shown
 
 pytestmark = pytest.mark.django_db
 
@@ -84,3 +84,9 @@ def test_tickets_go(office):
     assert_true()
     office.delete()
     assert_true(some=False)
+
+
+def test_what_the_page_shows(office):
+    shown("django-fsm-2", globals(), ticket=Ticket.objects.first())
+    assert_true()
+    assert Office.objects.get().open_count == 2

@@ -12,7 +12,7 @@ from django_lifecycle import AFTER_CREATE, AFTER_SAVE, BEFORE_SAVE, BEFORE_UPDAT
 from django_lifecycle.models import LifecycleModel
 
 from syncfields import synced
-from tests.packages.truth import assert_true
+from tests.packages.truth import assert_true, shown
 
 pytestmark = pytest.mark.django_db
 
@@ -90,3 +90,11 @@ def test_fruits_go_and_move(basket):
     assert_true()
     basket.delete()
     assert_true()
+
+
+def test_what_the_page_shows(basket):
+    Fruit.objects.filter(days=2).update(days=9)
+
+    shown("django-lifecycle", globals(), fruit=Fruit.objects.get(days=4))
+    assert_true()
+    assert Basket.objects.get().fruit_count == 1

@@ -14,7 +14,7 @@ from djmoney.models.fields import MoneyField
 from djmoney.money import Money
 
 from syncfields import synced
-from tests.packages.truth import assert_true
+from tests.packages.truth import assert_holds, assert_true, shown
 
 pytestmark = pytest.mark.django_db
 
@@ -90,3 +90,12 @@ def test_coins_in_bulk(purse):
     assert_true()
     purse.delete()
     assert_true()
+
+
+def test_what_the_page_shows(purse):
+    made = shown("django-money", globals())
+    assert_true()
+    assert Purse.objects.get().euros == 0
+
+    Coin.objects.update(value=Money(4, "EUR"))
+    assert_holds(made.euros, Purse, "euros")

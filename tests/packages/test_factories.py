@@ -12,7 +12,7 @@ from django.db.models import Count, F, Max, Q, Sum
 from factory.django import DjangoModelFactory
 
 from syncfields import synced
-from tests.packages.truth import assert_true
+from tests.packages.truth import assert_true, shown
 
 pytestmark = pytest.mark.django_db
 
@@ -114,4 +114,9 @@ def test_what_is_built_is_saved_by_hand():
     song.save()
     assert_true()
     Song.objects.bulk_create(SongFactory.build_batch(3, band=song.band))
+    assert_true()
+
+
+def test_what_the_page_shows():
+    shown("factory_boy", globals())
     assert_true()

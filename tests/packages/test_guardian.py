@@ -9,11 +9,12 @@ pytest.importorskip("guardian", reason="django-guardian is not installed")
 from django.contrib.auth.models import Group, User
 from django.db import models
 from django.db.models import Count, F, Max, Q
+from django.test.utils import isolate_apps
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 from guardian.shortcuts import assign_perm, get_objects_for_user, get_users_with_perms, remove_perm
 
 from syncfields import synced
-from tests.packages.truth import assert_true
+from tests.packages.truth import assert_true, shown
 
 pytestmark = pytest.mark.django_db
 
@@ -114,3 +115,11 @@ def test_the_end_of_users_groups_and_vaults(vaults, users, group):
     assert_true()
     VaultUserPermission.objects.all().delete()
     assert_true()
+
+
+@isolate_apps("tests.packages")
+def test_what_the_page_shows():
+    made = shown("django-guardian", globals(), __name__=__name__).VaultUserPermission
+
+    (declared,) = made._meta.local_fields[-1:]
+    assert declared.deconstruct() == VaultUserPermission.content_object.field.deconstruct()

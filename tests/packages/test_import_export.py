@@ -9,10 +9,11 @@ pytest.importorskip("import_export", reason="django-import-export is not install
 from django.db import models
 from django.db.models import Count, F, Max, Q, Sum
 from import_export import resources
+from import_export.resources import modelresource_factory  # noqa: F401 - the page uses it
 from tablib import Dataset
 
 from syncfields import synced
-from tests.packages.truth import assert_true
+from tests.packages.truth import assert_true, shown
 
 pytestmark = pytest.mark.django_db
 
@@ -148,3 +149,8 @@ def test_a_file_that_names_a_synced_field_alone(stores):
     )
     assert_true()
     assert Store.objects.get(pk=one.pk).name == "again"
+
+
+def test_what_the_page_shows(stores):
+    shown("django-import-export", globals())
+    assert_true()

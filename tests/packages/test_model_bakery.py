@@ -12,7 +12,7 @@ from model_bakery import baker
 from model_bakery.recipe import Recipe, foreign_key
 
 from syncfields import synced
-from tests.packages.truth import assert_true
+from tests.packages.truth import assert_true, shown
 
 pytestmark = pytest.mark.django_db
 
@@ -66,3 +66,8 @@ def test_a_target_with_its_sources():
     bakery = baker.make(Bakery, loaves=baker.prepare(Loaf, _quantity=3))
     assert_true()
     assert Bakery.objects.get(pk=bakery.pk).loaf_count == 3
+
+
+def test_what_the_page_shows():
+    shown("model_bakery", globals())
+    assert_true()

@@ -14,7 +14,7 @@ from model_utils.managers import InheritanceManager, QueryManager
 from model_utils.models import SoftDeletableModel, StatusModel, TimeStampedModel
 
 from syncfields import synced
-from tests.packages.truth import assert_true
+from tests.packages.truth import assert_true, shown
 
 pytestmark = pytest.mark.django_db
 
@@ -101,3 +101,9 @@ def test_saves_that_set_other_fields_too(desk):
     desk.save()
     assert_true()
     assert Desk.objects.get().tracker.changed() == {}
+
+
+def test_what_the_page_shows(desk):
+    shown("django-model-utils", globals())
+    assert_true()
+    assert Desk.objects.get().live_count == 2

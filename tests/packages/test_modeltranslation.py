@@ -15,6 +15,7 @@ from syncfields import synced
 from syncfields.plan import registry
 from syncfields.reconcile.repair import reconcile
 from tests.packages.truth import assert_true as assert_as_declared
+from tests.packages.truth import shown
 
 pytestmark = pytest.mark.django_db
 
@@ -82,3 +83,9 @@ def test_rows_of_all_languages_at_once(museum):
     assert reconcile(check=True).ok
     Museum.objects.update(name_de="neu", name_en="new")
     assert reconcile(check=True).ok
+
+
+def test_what_the_page_shows(museum):
+    shown("django-modeltranslation", globals())
+    assert_true()
+    assert {*Room.objects.values_list("museum_name_de", flat=True)} == {"neu"}

@@ -11,7 +11,7 @@ from django.db.models import Count, F, Max, Q, Sum
 from mptt.models import MPTTModel, TreeForeignKey
 
 from syncfields import synced
-from tests.packages.truth import assert_true
+from tests.packages.truth import assert_true, shown
 
 pytestmark = pytest.mark.django_db
 
@@ -146,4 +146,9 @@ def test_nodes_are_updated_by_querysets(tree):
     Genre.objects.get(name="a").get_children().update(weight=F("weight") + 3)
     assert_true()
     Film.objects.filter(genre__in=Genre.objects.get(name="b").get_descendants()).delete()
+    assert_true()
+
+
+def test_what_the_page_shows(tree):
+    shown("django-mptt", globals())
     assert_true()

@@ -12,7 +12,7 @@ from django.db.models import Count, F, Max, Q, Sum
 from ordered_model.models import OrderedModel
 
 from syncfields import synced
-from tests.packages.truth import assert_true
+from tests.packages.truth import assert_true, shown
 
 pytestmark = pytest.mark.django_db
 
@@ -107,3 +107,9 @@ def test_questions_go_and_come(quizzes):
     assert_true()
     one.delete()
     assert_true()
+
+
+def test_what_the_page_shows(quizzes):
+    shown("django-ordered-model", globals(), question=question(3))
+    assert_true()
+    assert question(3).order == 0

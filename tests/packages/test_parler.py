@@ -13,7 +13,7 @@ from parler.fields import TranslationsForeignKey
 from parler.models import TranslatableModel, TranslatedFields, TranslatedFieldsModel
 
 from syncfields import synced
-from tests.packages.truth import assert_true
+from tests.packages.truth import assert_true, shown
 
 pytestmark = pytest.mark.django_db
 
@@ -109,3 +109,9 @@ def test_a_translated_row_below_another(country):
     assert_true()
     Country.objects.all().delete()
     assert_true(some=False)
+
+
+def test_what_the_page_shows(country):
+    shown("django-parler", globals(), country=country)
+    assert_true()
+    assert Country.objects.get().german == "Deutschland"

@@ -14,7 +14,7 @@ from pghistory.models import Context
 
 from syncfields import synced
 from syncfields.plan import registry
-from tests.packages.truth import assert_true
+from tests.packages.truth import assert_true, shown
 
 pytestmark = [
     pytest.mark.django_db,
@@ -88,3 +88,8 @@ def test_a_row_goes_back_to_an_event(farm):
     assert Farm.objects.get().size == 20
     farm.delete()
     assert_true(some=False)
+
+
+def test_what_the_page_shows(farm):
+    shown("django-pghistory", globals(), farm=Farm.objects.create(name="two"))
+    assert_true()

@@ -12,7 +12,7 @@ from django.db.models.functions import Cast
 from phonenumber_field.modelfields import PhoneNumberField
 
 from syncfields import synced
-from tests.packages.truth import assert_true
+from tests.packages.truth import assert_holds, assert_true, shown
 
 pytestmark = pytest.mark.django_db
 
@@ -61,3 +61,13 @@ def test_numbers_as_they_are_typed(db):
     for tenant in Tenant.objects.all():
         tenant.delete()
         assert_true()
+
+
+def test_what_the_page_shows(db):
+    Tenant.objects.create(flat=Flat.objects.create())
+
+    made = shown("django-phonenumber-field", globals())
+
+    assert_holds(made.home, Tenant, "home")
+    assert_true()
+    assert Tenant.objects.get().home == "+4930998877"

@@ -12,7 +12,7 @@ from polymorphic.managers import PolymorphicManager
 from polymorphic.models import PolymorphicModel
 
 from syncfields import synced
-from tests.packages.truth import assert_true
+from tests.packages.truth import assert_true, shown
 
 pytestmark = pytest.mark.django_db
 
@@ -176,3 +176,11 @@ def test_what_is_deferred_stays_deferred(sponsors):
     project.title = "brush"
     project.save()
     assert_true()
+
+
+def test_what_the_page_shows(sponsors):
+    _, two = sponsors
+
+    shown("django-polymorphic", globals(), other=two)
+    assert_true()
+    assert Sponsor.objects.get(name="two").art_count == 2

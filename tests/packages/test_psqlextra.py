@@ -15,7 +15,7 @@ from psqlextra.query import ConflictAction
 
 from syncfields import reconcile, synced
 from syncfields.checks import declarations
-from tests.packages.truth import assert_true
+from tests.packages.truth import assert_true, shown
 
 pytestmark = [
     pytest.mark.django_db,
@@ -89,3 +89,15 @@ def test_its_upserts_are_not_seen_and_a_check_says_so(readers):
         "PostgresQuerySet writes packages.Loan by queries of its own, which are not seen: "
         "bulk_insert(), bulk_upsert(), insert(), insert_and_get(), upsert(), upsert_and_get()."
     )
+
+
+@pytest.mark.skipif(
+    django.VERSION >= (6,), reason="the release that pip takes with Django 6 cannot upsert there"
+)
+def test_what_the_page_shows(readers):
+    rows = [Loan(reader=readers[0], code=f"c{number}") for number in range(3)]
+
+    shown("django-postgres-extra", globals(), bob=readers[1], rows=rows)
+    assert Loan.objects.get(code="c1").reader == readers[0]
+    reconcile()
+    assert_true()

@@ -12,7 +12,7 @@ from rest_framework import serializers, viewsets
 from rest_framework.test import APIRequestFactory
 
 from syncfields import synced
-from tests.packages.truth import assert_true
+from tests.packages.truth import assert_true, shown
 
 pytestmark = pytest.mark.django_db
 
@@ -169,4 +169,12 @@ def test_what_a_serializer_need_not_be_told(invoice):
     serializer.is_valid(raise_exception=True)
     assert "number" not in serializer.validated_data
     assert serializer.save().number == "A1"
+    assert_true()
+
+
+def test_what_the_page_shows(invoice):
+    def patch(invoice, given):
+        return send(InvoiceView, "patch", given, pk=invoice.pk)
+
+    shown("djangorestframework", globals(), patch=patch, invoice=invoice)
     assert_true()

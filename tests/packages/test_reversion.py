@@ -12,7 +12,7 @@ from django.db.models import Count, F, Max, Q, Sum
 from reversion.models import Version
 
 from syncfields import synced
-from tests.packages.truth import assert_true
+from tests.packages.truth import assert_true, shown
 
 pytestmark = pytest.mark.django_db
 
@@ -96,3 +96,11 @@ def test_a_version_that_is_wrong_about_a_synced_field_changes_nothing(leaflet):
     )
     Version.objects.get(pk=version.pk).revert()
     assert_true()
+
+
+def test_what_the_page_shows(leaflet):
+    Page.objects.create(leaflet=leaflet, words=7)
+
+    shown("django-reversion", globals(), leaflet=leaflet)
+    assert_true()
+    assert Leaflet.objects.get().page_count == 3

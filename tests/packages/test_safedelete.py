@@ -13,7 +13,7 @@ from safedelete import HARD_DELETE, NO_DELETE, SOFT_DELETE, SOFT_DELETE_CASCADE
 from safedelete.models import SafeDeleteModel
 
 from syncfields import synced
-from tests.packages.truth import assert_true
+from tests.packages.truth import assert_true, shown
 
 pytestmark = pytest.mark.django_db
 LIVE = Q(errands__deleted__isnull=True)
@@ -132,3 +132,9 @@ def test_a_row_that_no_manager_shows_is_written(households):
     assert_true()
     Household.all_objects.filter(pk=one.pk).update(name="new")
     assert_true()
+
+
+def test_what_the_page_shows(households):
+    shown("django-safedelete", globals())
+    assert_true()
+    assert live() == [(3, 1), (0, 0)]

@@ -14,7 +14,7 @@ from simple_history.utils import bulk_create_with_history, bulk_update_with_hist
 
 from syncfields import synced
 from syncfields.plan import registry
-from tests.packages.truth import assert_true
+from tests.packages.truth import assert_true, shown
 
 pytestmark = pytest.mark.django_db
 
@@ -154,3 +154,13 @@ def test_commands_over_all_of_the_history(shelves):
     call_command("clean_duplicate_history", "packages.Shelf", verbosity=0)
     call_command("clean_old_history", "packages.Shelf", days=0, verbosity=0)
     assert_true()
+
+
+def test_what_the_page_shows(shelves):
+    book = Book.objects.get(pages=250)
+    book.pages, book.shelf = 10, shelves[1]
+    book.save()
+
+    shown("django-simple-history", globals(), book=book)
+    assert_true()
+    assert Book.objects.get(pk=book.pk).pages == 250

@@ -15,7 +15,7 @@ from taggit.models import GenericTaggedItemBase, ItemBase, TagBase, TaggedItem
 from syncfields import synced
 from syncfields.declare.rules import Declaration, Rule
 from syncfields.plan.compiler import compile_rules
-from tests.packages.truth import assert_true
+from tests.packages.truth import assert_holds, assert_true, shown
 
 pytestmark = [
     pytest.mark.django_db,
@@ -147,3 +147,12 @@ def test_a_path_through_a_generic_model_is_refused():
 
     assert error.id == "syncfields.E001"
     assert "packages.Dish.tags is a TaggableManager" in error.message
+
+
+def test_what_the_page_shows(db):
+    Dish.objects.create().tags.add("soup", "hot")
+
+    made = shown("django-taggit", globals())
+
+    assert made.tagged_items.remote_field.model is TaggedItem
+    assert_holds(made.tag_count, Dish, "tag_count")

@@ -13,7 +13,7 @@ from treebeard.mp_tree import MP_Node
 from treebeard.ns_tree import NS_Node
 
 from syncfields import synced
-from tests.packages.truth import assert_true
+from tests.packages.truth import assert_true, shown
 
 pytestmark = [
     pytest.mark.django_db,
@@ -181,3 +181,12 @@ def test_a_broken_tree_is_mended(db):
     assert_true()
     PathNode.fix_tree(fix_paths=True)
     assert_true()
+
+
+@pytest.mark.parametrize("tree", [KINDS[0]], indirect=True)
+def test_what_the_page_shows(tree):
+    child, other = named(PathNode, "d"), named(PathNode, "c")
+
+    shown("django-treebeard", globals(), child=child, other=other)
+    assert_true()
+    assert named(PathNode, "d").get_parent() == other

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 from django.apps import apps
@@ -11,6 +12,8 @@ from django.db import models
 from syncfields import Tally
 from syncfields.declare import rules
 from syncfields.plan import registry
+from syncfields.testing import assert_in_sync
+from tests.pages import blocks
 
 APP = apps.get_app_config("packages")
 
@@ -48,3 +51,17 @@ def assert_true(*, some: bool = True, module: str = "") -> None:
             assert not wrong, f"{model.__name__}.{name}: (pk, stored, truth) {wrong}"
             compared += len(rows)
     assert compared or not some
+
+
+def shown(package: str, names: dict[str, Any], **given: Any) -> SimpleNamespace:
+    """What the two lines of docs/packages.md leave behind, with the names of a trial."""
+    found = blocks.block("docs/packages.md", package)
+    return blocks.run(found, **{**names, "assert_in_sync": assert_in_sync, **given})
+
+
+def assert_holds(field: Any, model: type[models.Model], name: str) -> None:
+    """The rule of a field that the page shows is true of what the trial's field of a name holds."""
+    expression = getattr(field, rules.ATTRIBUTE).expression
+    rows = list(models.QuerySet(model).annotate(truth=expression).values_list(name, "truth"))
+    assert rows
+    assert [row for row in rows if row[0] != row[1]] == []
