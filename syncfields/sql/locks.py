@@ -57,7 +57,7 @@ from django.db.models.expressions import Col
 
 from syncfields.declare.paths import Dependency, Model, Path, concrete
 from syncfields.sql import statements
-from syncfields.sql.trees import among, connected, for_writing, rows, rows_with, tables
+from syncfields.sql.trees import among, connected, for_writing, plain, rows, rows_with, tables
 
 
 def locking(queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -124,7 +124,7 @@ def rows_of(queryset: QuerySet[Any]) -> QuerySet[Any]:
     them still.
     """
     if is_of_one_table(queryset):
-        return queryset.order_by("pk")
+        return plain(queryset).order_by("pk")
     model = concrete(queryset.model)
     return rows(model, queryset.db).filter(pk__in=queryset.order_by().values("pk")).order_by("pk")
 

@@ -149,6 +149,15 @@ def for_writing(queryset: Any) -> Any:
     return queryset
 
 
+def plain(queryset: Any) -> QuerySet[Any]:
+    """The same rows, by Django's own class: that of a package may give columns in another order, or
+    those of the language of the moment.
+    """
+    found: Any = QuerySet(queryset.model, queryset.query.chain(), queryset._db, queryset._hints)
+    found._for_write = queryset._for_write
+    return found
+
+
 def cast_type(field: Any, connection: Any) -> str | None:
     """What a value of a field is cast to; Django before 6.0 writes digits of a decimal that are not
     known.

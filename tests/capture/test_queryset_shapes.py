@@ -95,6 +95,19 @@ class Nest(Own):
     height = synced(models.IntegerField(null=True), F("tree__height"))
 
 
+class Rearranged(QuerySet):
+    """A class of a package: django-modeltranslation asks for columns in the order of a set."""
+
+    def values_list(self, *names, **options):
+        return super().values_list(*reversed(names), **options)
+
+    def values(self, *names, **options):
+        return super().values(*reversed(names), **options)
+
+    def annotate(self, *names, **named):
+        return super().annotate(*names, **dict(reversed(named.items())))
+
+
 def over(model):
     return model._meta.get_field("field").related_model
 
@@ -155,6 +168,8 @@ SHAPES = {
     "locked": lambda rows, model: rows.select_for_update().filter(height=3),
     "both": lambda rows, model: rows.filter(height=1) | rows.filter(field__n=2),
     "and": lambda rows, model: rows.filter(ok=True) & rows.filter(field__n=2),
+    "of another class": lambda rows, model: Rearranged(rows.model).filter(height__gt=1),
+    "of another class, join": lambda rows, model: Rearranged(rows.model).filter(field__n__gte=2),
     "related manager": lambda rows, model: over(model).objects.first().plants.filter(ok=True),
     "related manager, join": lambda rows, model: (
         over(model).objects.first().plants.filter(field__n__gt=0, around=None)
