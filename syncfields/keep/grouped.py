@@ -213,7 +213,7 @@ def contributions(ways: Ways, groups: Groups) -> Contributed:
     """What the rows contribute, as it was read."""
     numbers = [1] * len(groups.numbers) if groups.summed else groups.numbers
     return {
-        maintenance: by_target(
+        maintenance: for_each_target(
             groups.values[way.key], [groups.values[part] for part in way.parts], numbers
         )
         for maintenance, way in ways.items()
@@ -234,11 +234,11 @@ def foreseen(
             if (known := folded(using, part, groups, values)) is None:
                 return None
             amounts.append(known)
-        found[maintenance] = by_target(keys, amounts, groups.numbers)
+        found[maintenance] = for_each_target(keys, amounts, groups.numbers)
     return found
 
 
-def by_target(
+def for_each_target(
     keys: Sequence[Any], parts: Sequence[Sequence[Any]], numbers: Iterable[int]
 ) -> dict[Any, tuple[Any, ...]]:
     """What groups contribute to each target: of each group its key, the amounts of one of its rows,

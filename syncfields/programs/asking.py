@@ -45,16 +45,8 @@ class Name:
     """The relations to the row that has it, except where a key says itself what it names."""
     last: Any
     transforms: tuple[str, ...]
-
-    @property
-    def is_readable(self) -> bool:
-        """Whether anything that a row holds says what it stands for, before the row is there."""
-        if not hasattr(self.last, "attname"):  # A relation that leads backwards.
-            return False
-        if not self.hops:
-            return not self.transforms
-        forward = all(hop.forward and type(hop.field) in RELATIONS for hop in self.hops)
-        return forward and len(self.hops[0].columns) == 1
+    is_readable: bool
+    """Whether anything that a row holds says what it stands for, before the row is there."""
 
     @property
     def rest(self) -> str:
@@ -146,12 +138,25 @@ def compares(value: Any) -> bool:
 
 
 def named(model: type[Model], reference: str) -> Name:
-    names = reference.split(LOOKUP_SEP)
-    infos, last, _, transforms = Query(model).names_to_path(names, model._meta)
-    hops = [hop_along(info.join_field) for info in infos]
-    if hops and infos[-1].join_field is last:
-        del hops[-1]
-    return Name(reference, tuple(hops), last, tuple(transforms))
+    def find() -> Name:
+        names = reference.split(LOOKUP_SEP)
+        infos, last, _, transforms = Query(model).names_to_path(names, model._meta)
+        hops = [hop_along(info.join_field) for info in infos]
+        if hops and infos[-1].join_field is last:
+            del hops[-1]
+        readable = is_readable(hops, last, transforms)
+        return Name(reference, tuple(hops), last, tuple(transforms), readable)
+
+    return once(("named", model, reference), find)
+
+
+def is_readable(hops: Sequence[Hop], last: Any, transforms: Sequence[str]) -> bool:
+    if not hasattr(last, "attname"):  # A relation that leads backwards.
+        return False
+    if not hops:
+        return not transforms
+    forward = all(hop.forward and type(hop.field) in RELATIONS for hop in hops)
+    return forward and len(hops[0].columns) == 1
 
 
 # What a row holds --------------------------------------------------------------------------------

@@ -20,7 +20,6 @@ from typing import Any, Protocol, TypeAlias
 from django.core.exceptions import EmptyResultSet
 from django.db import connections
 from django.db.models import F, QuerySet
-from django.db.models.lookups import In
 
 from syncfields.declare.paths import Model, column
 from syncfields.maintenance.changes import Change, Held
@@ -32,11 +31,9 @@ from syncfields.sql import statements
 from syncfields.sql.holding import UNKNOWN
 from syncfields.sql.locks import locking, must_write, rows_of
 from syncfields.sql.statements import Param, Row, Statement, once
-from syncfields.sql.trees import Keys, rows, rows_with
+from syncfields.sql.trees import Keys, rows_given, rows_with
+from syncfields.targets.writing import PAIR
 from syncfields.transactions import pending, scope
-
-FEW = 2
-"""For so many keys a statement is compiled once: that of a row, and of one that moves."""
 
 
 class Reading(Protocol):
@@ -171,14 +168,13 @@ def lock_each(
 
 def by_keys(using: str, model: Model, pks: Sequence[Any], names: tuple[str, ...]) -> Statement:
     """Locks the rows, and reads their keys and some columns."""
-    if len(pks) > FEW:
+    if len(pks) > PAIR:
         return locking_select(rows_with(model, using, pks), names)
     given = {f"pk {number}": pk for number, pk in enumerate(pks)}
 
     def make() -> Statement:
-        # Not pk__in, which takes no expressions where it is a relation.
-        chosen = In(F("pk"), [Param(name, model._meta.pk) for name in given])
-        return locking_select(rows(model, using).filter(chosen), names)
+        chosen = [Param(name, model._meta.pk) for name in given]
+        return locking_select(rows_given(model, using, chosen), names)
 
     return once(("by keys", using, model, len(pks), names), make).bound(**given)
 

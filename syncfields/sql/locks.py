@@ -168,10 +168,10 @@ def lock_collected(queryset: QuerySet[Any], *names: str) -> list[dict[str, Any]]
 def is_asked_plainly(queryset: QuerySet[Any]) -> bool:
     """Whether its conditions compare columns of its own table with values."""
     leaves = list(queryset.query.where.leaves())
-    return bool(leaves) and all(map(is_plain, leaves)) and is_of_one_table(queryset)
+    return bool(leaves) and all(map(compares_column, leaves)) and is_of_one_table(queryset)
 
 
-def is_plain(condition: Any) -> bool:
+def compares_column(condition: Any) -> bool:
     value = getattr(condition, "rhs", F)
     return isinstance(getattr(condition, "lhs", None), Col) and not hasattr(
         value, "resolve_expression"

@@ -149,6 +149,12 @@ def for_writing(queryset: Any) -> Any:
     return queryset
 
 
+def rows_given(model: Model, using: str, pks: Sequence[Param]) -> QuerySet[Any]:
+    """The rows of primary keys that are given at execution."""
+    # Not pk__in, which takes no expressions where it is a relation.
+    return rows(model, using).filter(In(F("pk"), pks))
+
+
 def plain(queryset: Any) -> QuerySet[Any]:
     """The same rows, by Django's own class: that of a package may give columns in another order, or
     those of the language of the moment.

@@ -26,7 +26,7 @@ from django.db.models import (
 )
 from django.db.models.fields import PositiveIntegerRelDbTypeMixin
 from django.db.models.functions import Coalesce, Now, Round
-from django.db.models.lookups import GreaterThan, In, LessThan
+from django.db.models.lookups import GreaterThan, LessThan
 
 from syncfields.declare.expressions import Tally
 from syncfields.declare.paths import Model, column
@@ -34,7 +34,7 @@ from syncfields.plan import registry
 from syncfields.sql import statements
 from syncfields.sql.locks import locking
 from syncfields.sql.statements import Statement, once
-from syncfields.sql.trees import one_of, references, renamed, rows, rows_with, settable
+from syncfields.sql.trees import one_of, references, renamed, rows, rows_given, rows_with, settable
 from syncfields.targets.drift import ordered
 from syncfields.targets.shapes import Extreme, Lists, Params, Shape, Values
 
@@ -150,9 +150,8 @@ def chosen_plainly(shape: Shape, given: Params | Values) -> QuerySet[Any]:
     if isinstance(given, Lists):
         return rows(shape.target, shape.using).filter(given.listed("pks"))
     if isinstance(given, Params):
-        # Not pk__in, which takes no expressions where it is a relation.
         pks = [given.pk(number) for number in range(shape.rows)]
-        return rows(shape.target, shape.using).filter(In(F("pk"), pks))
+        return rows_given(shape.target, shape.using, pks)
     return rows_with(shape.target, shape.using, given.pks)
 
 

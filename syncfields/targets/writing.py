@@ -36,7 +36,7 @@ from syncfields.targets.shapes import (
     shape_of,
     values_of,
 )
-from syncfields.targets.updates import Extremes, Update
+from syncfields.targets.updates import Extremes, Update, without
 
 COMPILED_ROWS = 64
 """Up to so many rows, or different amounts, statements are compiled once."""
@@ -121,7 +121,7 @@ def locked(using: str, update: Update) -> Update:
     found = flagged("locked", using, asking, names, lambda chosen: locking(chosen.order_by("pk")))
     for pk, name, _ in found:
         anew.setdefault(name, set()).add(pk)
-    return Update(update.target, update.deltas, without(update.joined, found), anew=anew)
+    return Update(update.target, update.deltas, not_flagged(update.joined, found), anew=anew)
 
 
 def settled(using: str, update: Update) -> Update:
@@ -140,7 +140,7 @@ def settled(using: str, update: Update) -> Update:
             fixed[name][pk] = value
     # Rows of which nothing is written are named all the same, as they are counted.
     kept = {pk: update.deltas.get(pk, {}) for pk in update.pks}
-    return Update(target, kept, without(update.joined, found), anew=anew, fixed=fixed)
+    return Update(target, kept, not_flagged(update.joined, found), anew=anew, fixed=fixed)
 
 
 Flagged = Sequence[tuple[Any, str, Any]]
@@ -177,12 +177,13 @@ def flagged(
     ]
 
 
-def without(joined: Extremes, found: Flagged) -> Extremes:
+def not_flagged(joined: Extremes, found: Flagged) -> Extremes:
     """What has joined an extreme that is not evaluated anew."""
-    left = {pk: dict(row) for pk, row in joined.items()}
+    left, evaluated = {pk: dict(row) for pk, row in joined.items()}, defaultdict(set)
     for pk, name, _ in found:
-        left.get(pk, {}).pop(name, None)
-    return {pk: row for pk, row in left.items() if row}
+        evaluated[name].add(pk)
+    without(left, evaluated)
+    return left
 
 
 def answers(
