@@ -51,7 +51,7 @@ class Bracket:
         self.steps = steps
         self.returned = returned
         self.remember = remember
-        self.before = held(instance), change.state()
+        self.before = held(instance), change.learnt.state()
         self.rest: Any = None
 
     def write(self) -> Any:
@@ -67,16 +67,16 @@ class Bracket:
 
     def restore(self) -> None:
         """The row is not written: the instance is as it was."""
-        before, change = self.before
+        before, learnt = self.before
         hold_again(self.instance, before)
-        self.change.restore(change)
+        self.change.learnt.restore(learnt)
 
     def again(self, error: BaseException) -> Any:
         """Write the row again, and apply what follows at once."""
         tell(self.connection.alias, 1, error)
         self.restore()
         attempt = partial(engine.whole, self.steps)
-        return persistently(self.connection, attempt, [self.change], failed=1)
+        return persistently(self.connection, attempt, [self.change.learnt], failed=1)
 
     def fill(self, result: Any) -> None:
         """Let the instance be what Django has made of it after the write before."""

@@ -18,7 +18,7 @@ from syncfields.capture.querysets import COLLECTED
 from syncfields.declare.paths import concrete
 from syncfields.keep import grouped, many
 from syncfields.maintenance.base import Maintenance
-from syncfields.maintenance.changes import Change
+from syncfields.maintenance.changes import Change, Learnt
 from syncfields.plan import registry
 from syncfields.plan.routes import route
 from syncfields.programs import order
@@ -64,7 +64,7 @@ def kinds_of_change(collector: Any) -> Iterator[Change]:
             else:
                 fields.append(field)
     for field in fields:
-        yield Change(concrete(field.model), "update", columns=frozenset({field.attname}))
+        yield Change(concrete(field.model), "update", Learnt(columns=frozenset({field.attname})))
 
 
 def changes_of(collector: Any, gone: list[Any]) -> Iterator[Change]:
@@ -102,14 +102,16 @@ def changes_of(collector: Any, gone: list[Any]) -> Iterator[Change]:
     for (model, column), pks in nulled.items():
         lost = set(deleted.get(model, ()))
         left = [pk for pk in sorted_unique(pks) if pk not in lost]
-        yield Change(model, "update", left, frozenset({column}), rows=given[model, column])
+        learnt = Learnt(left, frozenset({column}))
+        yield Change(model, "update", learnt, rows=given[model, column])
 
 
 def deleting_rows(model: Any, pks: list[Any], locked: list[dict[str, Any]]) -> Change:
     """The DELETE of some rows; where all of them are locked, the keys that they hold are known."""
-    if keys_of(locked) != pks:
-        return Change(model, "delete", sorted_unique(pks))
-    return Change(model, "delete", sorted_unique(pks), former=locked, locked=True)
+    learnt = Learnt(sorted_unique(pks))
+    if keys_of(locked) == pks:
+        learnt.former, learnt.locked = locked, True
+    return Change(model, "delete", learnt)
 
 
 def lock_in_order(

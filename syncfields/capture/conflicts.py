@@ -22,7 +22,7 @@ from syncfields.declare.paths import Path, column
 from syncfields.keep import engine
 from syncfields.keep.keeping import Keeping
 from syncfields.maintenance.base import Maintenance
-from syncfields.maintenance.changes import Change
+from syncfields.maintenance.changes import Change, Learnt
 from syncfields.memory.given import Given
 from syncfields.plan import registry
 from syncfields.programs import initial, order
@@ -108,7 +108,7 @@ def carry_out(
     suspension = scope.suspended()
     if suspension is not None and not suspension.noting:
         return write()
-    return persistently(connections[using], partial(keep, suspension), [new, Given(objs)])
+    return persistently(connections[using], partial(keep, suspension), [new.learnt, Given(objs)])
 
 
 def create(
@@ -130,7 +130,7 @@ def create(
             for obj in objs:
                 late |= dict.fromkeys(initial.assign(using, new, [obj]))
         rivals = conflicting(using, model, objs, unique_fields)
-        replaced = Change(model, "update", rivals)
+        replaced = Change(model, "update", Learnt(rivals))
         keeping = Keeping(connection, [replaced])
         order.lock_sources(connection, [replaced], keeping.maintenances)
         lock_connected(using, watching, model, objs)
@@ -140,7 +140,7 @@ def create(
         touched = {each: targets(using, each, model, objs, replaced) for each in watching}
         result = write()
         if late or counting.maintenances:
-            new.pks = list(present(using, model, objs, unique_fields) - set(rivals))
+            new.learnt.pks = list(present(using, model, objs, unique_fields) - set(rivals))
         engine.finish(counting)
         for each in watching:
             touched[each] |= targets(using, each, model, objs, replaced)
@@ -150,7 +150,7 @@ def create(
             elif each.reconcilable and pks:
                 engine.evaluate(using, each, pks)
         for each in late:
-            engine.evaluate(using, each, set(new.pks))
+            engine.evaluate(using, each, set(new.learnt.pks))
         return result
 
     return carry_out(using, new, objs, write, keep)
@@ -182,7 +182,7 @@ def targets(
 ) -> set[Any]:
     """The targets that the rows lead to: those in the table, and those to be inserted."""
     found: set[Any] = set()
-    affected = maintenance.affected([replaced], using) if replaced.pks else None
+    affected = maintenance.affected([replaced], using) if replaced.learnt.pks else None
     if affected is not None:
         found.update(reading(affected).values_list("pk", flat=True))
     for dependency in maintenance.dependencies:

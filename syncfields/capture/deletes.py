@@ -24,7 +24,7 @@ from syncfields.capture.wrapping import wrap
 from syncfields.declare.paths import concrete
 from syncfields.keep import engine, many
 from syncfields.keep.keeping import Keeping
-from syncfields.maintenance.changes import Change
+from syncfields.maintenance.changes import Change, Learnt
 from syncfields.memory import dropped, instances
 from syncfields.plan import routes
 from syncfields.transactions import scope
@@ -68,8 +68,9 @@ def those_there(
     """
     model = concrete(query.model)
     for change, number in _writing.get():
-        if (change.model, change.kind, change.columns) == (model, kind, columns):
-            return change.pks if len(change.pks) < number else pks
+        if (change.model, change.kind, change.learnt.columns) == (model, kind, columns):
+            there = change.learnt.pks
+            return there if len(there) < number else pks
     return pks
 
 
@@ -161,7 +162,7 @@ def give_back(keys: Iterable[tuple[Any, str, Any]]) -> None:
 def delete_one(collector: Any, instance: Any, delete: Callable[[], Any]) -> Any:
     """What ``Collector.delete()`` returns; None where the usual way is to be taken."""
     keep_old([instance])
-    change = Change(concrete(type(instance)), "delete", [instance.pk])
+    change = Change(concrete(type(instance)), "delete", Learnt([instance.pk]))
     result = many.delete_one(collector.using, instance, delete)
     if isinstance(result, int):
         setattr(instance, instance._meta.pk.attname, None)
@@ -181,7 +182,7 @@ def delete_and_keep(
     collector: Any, changes: list[Change], gone: list[Any], delete: Callable[[], Any]
 ) -> Any:
     keeping = Keeping(connections[collector.using], changes, gone)
-    writing = [(change, len(change.pks)) for change in changes]
+    writing = [(change, len(change.learnt.pks)) for change in changes]
     if any(collector._has_signal_listeners(model) for model in collector.data):
         # Receivers of pre_delete may write the very rows: read them afterwards.
         announce(collector, keeping.before)

@@ -8,7 +8,7 @@ called without a write. What follows from the write is left to a receiver: see `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -22,7 +22,8 @@ from syncfields.capture.wrapping import wrap
 from syncfields.declare.paths import concrete
 from syncfields.exceptions import SyncedFieldError
 from syncfields.keep import engine
-from syncfields.maintenance.changes import Change
+from syncfields.keep.single import changed, contents_of
+from syncfields.maintenance.changes import Change, Learnt
 from syncfields.memory import dropped, instances, tracking
 from syncfields.memory.given import Given
 from syncfields.plan import registry
@@ -140,10 +141,9 @@ def inserting(original: Callable[..., Any]) -> Callable[..., Any]:
 
         def write() -> Any:
             result = original(self, manager, using, fields, returning_fields, raw)
-            change.pks = [primary_key(self, model, result, returning_fields)]
+            change.learnt.pks = [primary_key(self, model, result, returning_fields)]
             # As it was written: receivers may change the instance before the rest is done.
-            change.values = dict(vars(self))
-            change.rows = (change.values,)
+            change.learnt.written = dict(vars(self))
             if parents:
                 note_parent(self, model, made)
             return result
@@ -166,7 +166,7 @@ def inserting(original: Callable[..., Any]) -> Callable[..., Any]:
         if (suspension := scope.suspended()) is not None:
             result = engine.perform(using, [change], write)
             remember()
-            suspension.note_targets(using, plan.targets.get(model, ()), change.pks)
+            suspension.note_targets(using, plan.targets.get(model, ()), change.learnt.pks)
             return result
         if starts := model in plan.owned:
             dropped.know(self, plan.owned[model])
@@ -239,29 +239,29 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
             if left_out and result:
                 dropped.drop(self, left_out, using, old=False)
             return result
+        previous = tracking.remembered(using, self, model, plan.columns[model])
         change = Change(
             model,
             "update",
-            [pk_val],
-            frozenset(written),
+            Learnt([pk_val], changing(using, model, previous, written)),
             values=written,
             rows=(written,),
-            previous=tracking.remembered(using, self, model, plan.columns[model]),
+            previous=previous,
             saved=not scope.loading(),
         )
 
         def write() -> Any:
             # A row that was not there to be read may come at any moment, and would not be counted.
-            result = original(*args, **named) if change.pks else False
+            result = original(*args, **named) if change.learnt.pks else False
             if not result:  # No such row.
-                change.pks = ()
+                change.learnt.pks = ()
             return result
 
         def remember() -> None:
             tracking.remember(using, self, written)
-            if change.pks and (change.columns or model in plan.counted):
+            if change.learnt.pks and (change.learnt.columns or model in plan.counted):
                 instances.forget(using, self, [change])
-            if left_out and change.pks:
+            if left_out and change.learnt.pks:
                 dropped.drop(self, left_out, using, old=False)
 
         returned = rest[-1] if rest and isinstance(rest[-1], list) else ()
@@ -277,6 +277,20 @@ def unwritten(instance: models.Model, using: str, model: type[models.Model], pk:
         suspension.note_targets(using, plan.targets.get(model, ()), [pk])
         return set()
     return {*plan.guarded[model], *dropped.still_filled(instance)}
+
+
+def changing(
+    using: str,
+    model: type[models.Model],
+    previous: Mapping[str, Any] | None,
+    written: Mapping[str, Any],
+) -> frozenset[str]:
+    """The columns that a save may change; without those that it surely leaves as they are, where
+    memory says it before a transaction is begun for nothing.
+    """
+    if previous is None:
+        return frozenset(written)
+    return changed(contents_of(using, model), previous, written)
 
 
 def carry_out(

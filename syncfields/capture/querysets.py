@@ -21,7 +21,7 @@ from syncfields.capture.refusals import keys_of, refusal, unmeant, unmeant_besid
 from syncfields.capture.wrapping import wrap
 from syncfields.declare.paths import concrete
 from syncfields.keep import engine, many
-from syncfields.maintenance.changes import Change
+from syncfields.maintenance.changes import Change, Learnt
 from syncfields.memory import dropped, instances
 from syncfields.plan import registry
 from syncfields.plan.routes import route
@@ -60,7 +60,13 @@ def updating(original: Callable[..., int]) -> Callable[..., int]:
             return original(self, **kwargs)
         self._for_write = True
         changes = [
-            Change(owner, "update", (), names, values, rows=list(keys_written(self.model, kwargs)))
+            Change(
+                owner,
+                "update",
+                Learnt(columns=names),
+                values,
+                list(keys_written(self.model, kwargs)),
+            )
             for owner, names in watched.items()
             for values in [constants(self.model, kwargs, plan.columns[owner])]
         ]
@@ -228,11 +234,11 @@ def creating(original: Callable[..., Any]) -> Callable[..., Any]:
         def write() -> Any:
             if not ignore_conflicts:
                 result = original(self, objs, *options)
-                change.pks = [obj.pk for obj in objs]
+                change.learnt.pks = [obj.pk for obj in objs]
                 return result
             with conflicts.noting_inserted(self) as pks:
                 result = original(self, objs, *options)
-            change.pks, known = pks, set(pks)
+            change.learnt.pks, known = pks, set(pks)
             # What is deferred on the others could not be fetched.
             inserted[:] = [obj for obj in objs if obj.pk in known]
             return result
@@ -252,7 +258,7 @@ def creating(original: Callable[..., Any]) -> Callable[..., Any]:
         else:
             result = engine.perform(self.db, [change], write, given=inserted)
             if owned and suspension is not None:
-                suspension.note_targets(self.db, plan.targets[model], change.pks)
+                suspension.note_targets(self.db, plan.targets[model], change.learnt.pks)
         forget(self.db, objs, change, owned if suspension is None else ())
         return result
 

@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from syncfields.declare.paths import Model, concrete
 from syncfields.keep import engine
 from syncfields.maintenance.base import Maintenance
-from syncfields.maintenance.changes import Change
+from syncfields.maintenance.changes import Change, Learnt
 from syncfields.plan import registry
 from syncfields.sql.locks import keep_to, lock_chosen, reading
 from syncfields.sql.trees import rows
@@ -49,7 +49,7 @@ def update(
     touched: dict[tuple[str, Maintenance], set[Any]] = defaultdict(set)
 
     def note(pks: Collection[Any]) -> None:
-        changes = [Change(owner, "update", list(pks)) for owner in owners]
+        changes = [Change(owner, "update", Learnt(list(pks))) for owner in owners]
         for each in watching:
             touched[using, each] |= each.targets(changes, using)
 

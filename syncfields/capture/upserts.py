@@ -19,7 +19,7 @@ from syncfields.capture import conflicts
 from syncfields.keep import engine
 from syncfields.keep.keeping import Keeping
 from syncfields.maintenance.base import Maintenance
-from syncfields.maintenance.changes import Change
+from syncfields.maintenance.changes import Change, Learnt
 from syncfields.memory import dropped
 from syncfields.plan import registry
 from syncfields.programs import initial, order
@@ -45,14 +45,14 @@ def create(
 
     def keep(suspension: Suspension | None) -> Any:
         late = initial.assign(using, new, objs) if suspension is None else []
-        replaced = Change(new.model, "update", (), columns, locked=True)
+        replaced = Change(new.model, "update", Learnt((), columns, locked=True))
         upsert = Upsert(queryset, objs, unique_fields, new, replaced, suspension)
         upsert.before()
         with conflicts.sending(queryset, upsert.insert):
             result = write()
         upsert.after()
         for maintenance in late:
-            engine.evaluate(using, maintenance, set(new.pks))
+            engine.evaluate(using, maintenance, set(new.learnt.pks))
             for obj in objs:
                 dropped.drop(obj, maintenance.values, using)
         return result
@@ -91,10 +91,11 @@ class Upsert:
         if self.suspension is not None:
             self.note([self.replaced])
             return
-        if self.connection.vendor == "mysql" and self.replaced.pks:  # See order.want_parents().
-            former = rows_with(self.new.model, self.using, self.replaced.pks)
+        pks = self.replaced.learnt.pks
+        if self.connection.vendor == "mysql" and pks:  # See order.want_parents().
+            former = rows_with(self.new.model, self.using, pks)
             columns = registry.plan().columns[self.new.model]
-            self.new.former = list(reading(former.values(*columns)))
+            self.new.learnt.former = list(reading(former.values(*columns)))
         self.keeping.before()
 
     def look(self) -> Sequence[Any]:
@@ -103,7 +104,8 @@ class Upsert:
         found = conflicts.lock_conflicting(self.using, model, self.objs, self.unique_fields)
         found = [pk for pk in found if pk not in self.known]
         self.known.update(found)
-        self.replaced.pks = [*self.replaced.pks, *found]
+        replaced = self.replaced.learnt
+        replaced.pks = [*replaced.pks, *found]
         return found
 
     def look_again(self) -> bool:
@@ -114,7 +116,8 @@ class Upsert:
         found = self.look()
         if not found:
             return False
-        more = Change(self.new.model, "update", found, self.replaced.columns, locked=True)
+        learnt = Learnt(found, self.replaced.learnt.columns, locked=True)
+        more = Change(self.new.model, "update", learnt)
         if self.suspension is not None:
             self.note([more])
             return True
@@ -208,6 +211,6 @@ class Upsert:
         wanted = options["returning_fields"] or ()
         found = list(conflicts.returned(query, self.using, wanted, condition, params))
         fresh = dict.fromkeys(pk for pk, _ in found if pk not in self.known)
-        self.new.pks = [*self.new.pks, *fresh]
+        self.new.learnt.pks = [*self.new.learnt.pks, *fresh]
         self.known.update(fresh)
         return [row for _, row in found]

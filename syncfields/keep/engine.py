@@ -15,9 +15,8 @@ from typing import Any, TypeAlias, TypeVar
 from django.db import connections
 
 from syncfields.keep.keeping import Keeping
-from syncfields.keep.single import changed, contents_of
 from syncfields.maintenance.base import Effects, Maintenance
-from syncfields.maintenance.changes import NOTHING, Change, Held
+from syncfields.maintenance.changes import NOTHING, Change, Held, Learnt
 from syncfields.maintenance.copies import Copy
 from syncfields.memory import dropped
 from syncfields.memory.given import Given
@@ -100,7 +99,9 @@ def perform(
         return write()
     if (suspension := scope.suspended()) is not None:
         return suspension.watch(using, concerned(changes), changes, write)
-    return persistently(connection, partial(whole, steps), [*changes, Given(given)])
+    return persistently(
+        connection, partial(whole, steps), [*(each.learnt for each in changes), Given(given)]
+    )
 
 
 def insert(
@@ -109,7 +110,7 @@ def insert(
     """Insert targets: their synced fields start at the values of their expressions."""
     connection = connections[using]
     attempt = partial(whole, steps_of_insert(connection, change, instances, write))
-    return persistently(connection, attempt, [change, Given(instances)])
+    return persistently(connection, attempt, [change.learnt, Given(instances)])
 
 
 def steps_of(
@@ -123,10 +124,6 @@ def steps_of(
     """The steps of a write, to be begun inside a transaction: what ``write`` gives is yielded, and
     then comes what follows from it. None where no rule is concerned.
     """
-    for change in changes:
-        if change.previous is not None:  # Before a transaction is begun for nothing.
-            what = contents_of(connection.alias, change.model)
-            change.columns = changed(what, change.previous, change.values or {})
     found = route(changes[0])
     maintenances = found.maintenances if len(changes) == 1 else concerned(changes)
     if not maintenances:
@@ -160,7 +157,7 @@ def steps_of_insert(
             yield from others()
         held = held.with_written([change], registry.plan().targets.keys()) if late else held
         for maintenance in late:
-            evaluate(using, maintenance, set(change.pks), held)
+            evaluate(using, maintenance, set(change.learnt.pks), held)
             for instance in instances:
                 dropped.drop(instance, maintenance.values, using)
 
@@ -205,7 +202,7 @@ def write(using: str, update: Update, effects: Effects, held: Held, cursor: Any 
         evaluating.write(using, update, cursor)
         return
     columns = evaluating.written(target, update.names)
-    change = Change(target, "update", update.pks, columns, locked=is_locked)
+    change = Change(target, "update", Learnt(update.pks, columns, locked=is_locked))
     adding = chains.added_on(change, update)
     keeping = Keeping(
         connections[using],
@@ -222,7 +219,7 @@ def write(using: str, update: Update, effects: Effects, held: Held, cursor: Any 
         effects.stale[each] |= each.targets([change], using)
     if outcome.healed:
         # What reads a healed value was right or wrong by itself, and the difference says nothing.
-        again = Change(target, "update", outcome.healed, columns)
+        again = Change(target, "update", Learnt(outcome.healed, columns))
         for each in concerned([again]):
             effects.stale[each] |= each.targets([again], using)
 
@@ -266,10 +263,11 @@ def recompute(
         if (waiting := pending.known(connections[using])) is not None:
             waiting.discard(maintenance.target, pks, maintenance.values.keys())
         columns = evaluating.written(maintenance.target, frozenset(maintenance.values))
-        change = Change(maintenance.target, "update", sorted_pks(pks), columns, locked=True)
+        learnt = Learnt(sorted_pks(pks), columns, locked=True)
+        change = Change(maintenance.target, "update", learnt)
 
         def write() -> None:
-            evaluating.evaluate(using, maintenance, change.pks)
+            evaluating.evaluate(using, maintenance, learnt.pks)
 
         perform(using, [change], write, held, effects)
 
@@ -281,7 +279,8 @@ def is_unread(update: Update) -> bool:
         return True
 
     def find() -> bool:
-        return not concerned([Change(target, "update", (), evaluating.written(target, names))])
+        written = Learnt(columns=evaluating.written(target, names))
+        return not concerned([Change(target, "update", written)])
 
     names = update.names
     return once(("unread", target, names), find)

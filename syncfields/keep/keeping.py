@@ -110,7 +110,7 @@ class Keeping:
         several rows, all that follows from a write that has led to these.
         """
         if self.held.has_all_of(change):
-            change.locked = change.foreseen = True
+            change.learnt.all_locked(change.learnt.pks)
             return True
         if self.repairs or not (self.row is not None or change.kind == "insert"):
             return False
@@ -124,7 +124,7 @@ class Keeping:
             held = locking.lock(self.connection, change, asking=asking)
             self.held = held or NOTHING
             self.answer = self.held.answer if self.held.complete else None
-        change.foreseen = self.held.complete
+        change.learnt.foreseen = self.held.complete
         return self.held is not NOTHING
 
     def are_held(self) -> bool:
@@ -141,7 +141,7 @@ class Keeping:
 
     def is_locked(self, change: Change) -> bool:
         """Whether nobody else can write what the change leads to."""
-        return change.foreseen or not self.connection.features.has_select_for_update
+        return change.learnt.foreseen or not self.connection.features.has_select_for_update
 
     def take_short_ways(self, change: Change) -> None:
         """Read a single row at once with all that is known of it; what did not change is left."""
@@ -157,7 +157,6 @@ class Keeping:
         reads = not inserts and registry.plan().columns[change.model]
         if reads and not self.row.find():  # Django will insert it, or it is gone.
             self.maintenances, self.is_over = (), self.gone is None
-            change.pks = ()
             return
         found = self.found if inserts and self.found is not None else route(change)
         self.ways, self.followed, self.maintenances = found.ways, found.followed, found.others
@@ -169,7 +168,7 @@ class Keeping:
         """What ``collect()`` and ``apply()`` come to in the most frequent case."""
         row: Any = self.row
         ways: Any = self.ways.items()
-        if not row.change.pks:
+        if not row.change.learnt.pks:
             return
         deltas: Deltas = defaultdict(dict)
         written = row.written()
@@ -191,13 +190,13 @@ class Keeping:
             self.after_others(effects)
         for change in self.changes:
             if change.kind == "delete":
-                effects.spare(change.model, change.pks)
+                effects.spare(change.model, change.learnt.pks)
         for maintenance, path in self.followed:
             self.follow(maintenance, path)
 
     def follow(self, maintenance: Maintenance, path: Path) -> None:
         assert self.row is not None
-        for pk in self.row.change.pks:
+        for pk in self.row.change.learnt.pks:
             evaluating.follow(self.using, maintenance, path, pk, self.row.cursor())
 
     def after_inserts(self, change: Change, effects: Effects) -> None:

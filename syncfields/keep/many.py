@@ -12,7 +12,7 @@ from syncfields.declare.paths import concrete
 from syncfields.keep import grouped
 from syncfields.keep.engine import perform, settle
 from syncfields.maintenance.base import Effects
-from syncfields.maintenance.changes import NOTHING, Change, Held
+from syncfields.maintenance.changes import NOTHING, Change, Held, Learnt
 from syncfields.memory.given import Given
 from syncfields.plan import registry
 from syncfields.plan.routes import concerned, route
@@ -56,7 +56,7 @@ def update(
             after = grouped.foreseen(using, ways, groups, change.values)
             if after is not None:
                 if connection.vendor == "mysql":
-                    change.former = groups.columns()
+                    change.learnt.former = groups.columns()
                     lock_parents(connection, changes)
                 result = write(queryset if pks is None else keep_to(queryset, pks))
 
@@ -76,9 +76,9 @@ def update(
         return perform(using, changes, write_chosen)
 
     def write_chosen() -> int:
-        return write(keep_to(queryset, change.pks))
+        return write(keep_to(queryset, change.learnt.pks))
 
-    return persistently(connection, attempt, changes)
+    return persistently(connection, attempt, [each.learnt for each in changes])
 
 
 def locked_at_once(
@@ -114,10 +114,11 @@ def lock_one_by_one(
     chosen = lock_chosen(queryset) if pks is None else pks
     locks, shares = connection.features.has_select_for_update, connection.vendor == "mysql"
     for each in changes:
-        each.pks, each.locked = chosen, each.model is model
+        learnt = each.learnt
+        learnt.pks, learnt.locked = chosen, each.model is model
         if locks and each.rows and (shares or goes_both_ways(each.model)):
             former = rows_with(each.model, using, chosen)
-            each.former = list(reading(former.values(*registry.plan().columns[each.model])))
+            learnt.former = list(reading(former.values(*registry.plan().columns[each.model])))
 
 
 def delete(queryset: QuerySet[Any], write: Callable[[QuerySet[Any]], int]) -> int:
@@ -125,17 +126,17 @@ def delete(queryset: QuerySet[Any], write: Callable[[QuerySet[Any]], int]) -> in
     using, model = queryset.db, concrete(queryset.model)
 
     def attempt() -> int:
-        change = Change(model, "delete", locked=True)
+        change = Change(model, "delete", Learnt(locked=True))
         if ways := ways_of_deleted(change):
             groups = grouped.delete(queryset, ways, write)
             settle(connections[using], lambda effects: grouped.gone(ways, groups, effects))
             return groups.total
         held, contributions = locked_at_once(queryset, [change])
         if contributions is None:
-            change.pks = lock_chosen(queryset)
+            change.learnt.pks = lock_chosen(queryset)
 
         def write_rows() -> int:
-            return write(rows_with(model, using, change.pks))
+            return write(rows_with(model, using, change.learnt.pks))
 
         return perform(using, [change], write_rows, held, contributions=contributions)
 

@@ -125,25 +125,26 @@ class Row:
         return self.opened
 
     def find(self) -> bool:
-        """Take the old values from memory, or lock the row and read it. False where there is no
-        such row.
+        """Take the old values from memory, or lock the row and read it: the change learns what it
+        held, and which columns may change. False where there is no such row.
         """
-        change = self.change
-        change.locked = True
-        if change.previous is not None and self.remember(change.previous, change.columns or ()):
+        change, learnt = self.change, self.change.learnt
+        learnt.locked = True
+        if change.previous is not None and self.remember(change.previous, learnt.columns or ()):
             return True
         if change.kind == "update":
-            lock_relatives(self.connection, change, lambda: change.pks)
+            lock_relatives(self.connection, change, lambda: learnt.pks)
         if not self.read(lock=True):
+            learnt.pks = ()
             return False
-        change.former = (self.columns,)
+        learnt.former = (self.columns,)
         if change.kind == "update":
-            change.columns = changed(self.contents, self.columns, change.values or {})
+            learnt.columns = changed(self.contents, self.columns, change.values or {})
         return True
 
     def read(self, lock: bool) -> bool:
         """Read the row and, if wanted, lock it. False where there is none."""
-        pk, statement = self.change.pks[0], reader(self.using, self.model, lock)
+        pk, statement = self.change.learnt.pks[0], reader(self.using, self.model, lock)
         if len(self.model._meta.pk_fields) > 1:
             keys = {f"pk{number}": value for number, value in enumerate(pk)}
             found = statement.row(self.cursor(), **keys)
@@ -174,7 +175,7 @@ class Row:
 
     def after(self, ways: Mapping[Maintenance, Direct], effects: Effects) -> None:
         """Add to ``effects`` what the write of this row did, way by way."""
-        if not self.change.pks:
+        if not self.change.learnt.pks:
             return
         written = self.written()
         for maintenance, way in ways.items():
@@ -182,7 +183,7 @@ class Row:
 
     def written(self) -> Mapping[str, Any]:
         """The columns after the write, as far as they are known."""
-        values = self.change.values or {}
+        values = self.change.learnt.written or self.change.values or {}
         return {**self.columns, **values} if self.columns else values
 
     def known(
@@ -231,7 +232,7 @@ class Row:
 
     def late(self, maintenance: Maintenance, part: Part) -> Any:
         """An amount that the UPDATE of the target reads itself, from the row just written."""
-        source = rows(self.model).filter(pk=self.change.pks[0])
+        source = rows(self.model).filter(pk=self.change.learnt.pks[0])
         amount = Subquery(source.values(_syncfields_value=part.expression))
         if isinstance(maintenance, Extreme):
             return amount

@@ -4,29 +4,74 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from syncfields.declare.paths import Dependency, Model, Path
 
 Kind = Literal["insert", "update", "delete"]
 
 
-@dataclass(slots=True)
-class Change:
-    """A write of some rows of one table."""
+T = TypeVar("T")
 
-    model: Model
-    kind: Kind
+if TYPE_CHECKING:
+    from typing_extensions import dataclass_transform
+
+    @dataclass_transform(frozen_default=True, field_specifiers=(field,))
+    def frozen(cls: type[T]) -> type[T]: ...
+
+else:
+    # Who assigns to it is told by the type checker. Python itself would take twice as long to make
+    # one, and each write makes some.
+    frozen = dataclass(slots=True)
+
+
+@dataclass(slots=True)
+class Learnt:
+    """What is known of the rows of a write by now: as it begins, and by what the steps learn of
+    them. It is as it was when the write is tried again.
+    """
+
     pks: Sequence[Any] = ()
     """Primary keys; those of inserted rows are filled in by the write."""
     columns: frozenset[str] | None = None
-    """Attribute names of the columns an update writes; None stands for the whole row."""
+    """Attribute names of the columns an update writes, without those that it surely leaves as they
+    are in its one row; None stands for the whole row."""
+    former: Sequence[Mapping[str, Any]] = ()
+    """The rows to be updated or deleted as they are in the database, locked, where they were
+    read."""
+    locked: bool = False
+    """The rows are locked already."""
+    foreseen: bool = False
+    """The rows that the write leads to are locked already."""
+    written: Mapping[str, Any] | None = None
+    """The one row that was inserted, as it was written: receivers may change the instance before
+    the rest is done."""
+
+    def all_locked(self, pks: Sequence[Any]) -> None:
+        """These are the rows: they are locked, and all that the write leads to."""
+        self.pks, self.locked, self.foreseen = pks, True, True
+
+    def state(self) -> Any:
+        return self.pks, self.columns, self.former, self.locked, self.foreseen, self.written
+
+    def restore(self, state: Any) -> None:
+        self.pks, self.columns, self.former, self.locked, self.foreseen, self.written = state
+
+
+@frozen
+class Change:
+    """A write of some rows of one table: what it is, and in ``learnt`` what is known of its rows.
+
+    Nothing but ``learnt`` becomes another while the write is carried out.
+    """
+
+    model: Model
+    kind: Kind
+    learnt: Learnt = field(default_factory=Learnt)
     values: Mapping[str, Any] | None = None
     """What is written, by attribute name, where it is one row and that is known."""
     rows: Sequence[Mapping[str, Any]] = ()
     """The rows to be inserted, or the one to be updated, as they are in memory."""
-    former: Sequence[Mapping[str, Any]] = ()
-    """The rows to be updated as they are in the database, locked, where they were read."""
     partial: bool = False
     """Not all of ``rows`` are inserted: the database may know some already."""
     previous: Mapping[str, Any] | None = None
@@ -38,10 +83,6 @@ class Change:
     """The row comes from a fixture, as it was written there: it is no event."""
     inserted: frozenset[Model] = frozenset()
     """The parents of an inserted row of a multi-table model that were inserted with it."""
-    locked: bool = False
-    """The rows are locked already."""
-    foreseen: bool = False
-    """The rows that the write leads to are locked already."""
     saved: bool = False
     """The write is ``Model.save()`` of an existing row: an event that a tally may count."""
 
@@ -50,20 +91,12 @@ class Change:
         """One row, of which it is known what is written."""
         if self.kind == "insert":
             return self.values is not None
-        return len(self.pks) == 1 and (self.values is not None or self.kind == "delete")
-
-    def state(self) -> tuple[Any, ...]:
-        """What becomes known of it while it is carried out."""
-        known = self.pks, self.columns, self.former, self.locked, self.foreseen
-        return *known, self.values, self.rows
-
-    def restore(self, state: tuple[Any, ...]) -> None:
-        self.pks, self.columns, self.former, self.locked, self.foreseen = state[:5]
-        self.values, self.rows = state[5:]
+        return len(self.learnt.pks) == 1 and (self.values is not None or self.kind == "delete")
 
     def writes(self, columns: Collection[str]) -> bool:
         """Whether it may change one of the columns."""
-        return self.columns is None or not self.columns.isdisjoint(columns)
+        own = self.learnt.columns
+        return own is None or not own.isdisjoint(columns)
 
     def concerns(self, dependency: Dependency) -> bool:
         """Whether this write can change what is read at the end of the dependency's path."""
@@ -85,7 +118,7 @@ class Change:
         return not arrival.collected
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Held:
     """The rows that a write has locked before it: see ``programs/locking.py``."""
 
@@ -107,7 +140,7 @@ class Held:
             return self
         found = dict(self.rows)
         for change in written:
-            found[change.model] = {*found.get(change.model, ()), *change.pks}
+            found[change.model] = {*found.get(change.model, ()), *change.learnt.pks}
         return replace(self, rows=found)
 
     def read(self, model: Model, pks: Sequence[Any], names: Sequence[str]) -> list[Any] | None:
@@ -123,10 +156,11 @@ class Held:
 
     def has_all_of(self, change: Change) -> bool:
         """Whether the rows of a write of the engine's own are locked, and all that follows."""
-        if not self.complete or change.kind != "update" or change.columns is None:
+        columns = change.learnt.columns
+        if not self.complete or change.kind != "update" or columns is None:
             return False
         foreseen = self.whole.get(change.model, frozenset())
-        return change.columns <= foreseen and self.has(change.model, change.pks)
+        return columns <= foreseen and self.has(change.model, change.learnt.pks)
 
 
 NOTHING = Held({}, {}, complete=False)
@@ -139,7 +173,7 @@ def reach(
     found = (
         (
             dependency.path,
-            {pk for change in changes if change.concerns(dependency) for pk in change.pks},
+            {pk for change in changes if change.concerns(dependency) for pk in change.learnt.pks},
         )
         for dependency in dependencies
     )

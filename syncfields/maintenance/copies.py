@@ -28,7 +28,7 @@ class Copy(Recompute):
         which must be locked first.
         """
         return any(
-            change.columns is None or near in change.columns
+            change.writes((near,))
             for dependency in self.dependencies
             for number, hop in enumerate(dependency.path.hops)
             if number and dependency.path.hops[number - 1].model is change.model
@@ -43,7 +43,7 @@ class Copy(Recompute):
     def moves_targets(self, change: Change) -> bool:
         """Whether the write changes the very column that keys refer to (``to_field``)."""
         return change.kind == "update" and any(
-            change.columns is None or far in change.columns
+            change.writes((far,))
             for dependency in self.dependencies
             if dependency.path.hops and change.concerns(dependency)
             for _, far in dependency.path.hops[-1].columns

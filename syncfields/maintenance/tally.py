@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from syncfields.maintenance.base import Deltas, Effects
-from syncfields.maintenance.changes import Change
+from syncfields.maintenance.changes import Change, Learnt
 from syncfields.maintenance.delta import Contributions, Delta
 
 
@@ -24,7 +24,7 @@ class Tallied(Delta):
     def events(self, changes: Sequence[Change]) -> list[Change]:
         (dependency,) = self.dependencies
         return [
-            Change(change.model, "update", change.pks)
+            Change(change.model, "update", Learnt(change.learnt.pks))
             for change in changes
             if change.model is dependency.model
             and not change.loaded

@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models import ManyToManyField
 
 from syncfields.declare.paths import Hop, concrete
-from syncfields.maintenance.changes import Change
+from syncfields.maintenance.changes import Change, Learnt
 from syncfields.memory import dropped, tracking
 from syncfields.plan import registry
 from syncfields.sql.statements import once
@@ -158,7 +158,7 @@ def held(instance: Any, steps: Sequence[Step]) -> Sequence[Any]:
 
 def seen_from(change: Change) -> Seen:
     how = (change.unordered, change.saved, change.loaded)
-    key = ("seen", change.model, change.kind, change.columns, how)
+    key = ("seen", change.model, change.kind, change.learnt.columns, how)
     return once(key, lambda: Seen(find_views(change), find_coming_back(change)))
 
 
@@ -184,7 +184,7 @@ def concerned(
 
 
 def view(steps: tuple[Step, ...], model: type[models.Model], names: frozenset[str]) -> View:
-    change = Change(model, "update", (), names)
+    change = Change(model, "update", Learnt(columns=names))
     is_read = any(w.maintenance.concerned([change]) for w in registry.plan().sources.get(model, ()))
     tracked = hasattr(model, tracking.NAME)
     return View(steps, model, names, change if is_read else None, tracked)
@@ -205,7 +205,7 @@ def find_coming_back(change: Change) -> Back:
                 found[target] |= names
             if (target, names, comes_down) not in been:
                 been.add((target, names, comes_down))
-                ahead.append((Change(target, "update", (), names), comes_down))
+                ahead.append((Change(target, "update", Learnt(columns=names)), comes_down))
     return tuple(found.items())
 
 

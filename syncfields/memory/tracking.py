@@ -177,4 +177,6 @@ def remember_inserted(using: str, instance: models.Model, change: Change) -> Non
     """Note a row just inserted."""
     if hasattr(instance, NAME):
         key: Any = change.model._meta.pk
-        remember(using, instance, {**(change.values or {}), key.attname: change.pks[0]})
+        remember(
+            using, instance, {**(change.learnt.written or {}), key.attname: change.learnt.pks[0]}
+        )

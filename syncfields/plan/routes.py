@@ -36,7 +36,7 @@ class Route:
 
 
 def route(change: Change) -> Route:
-    columns = change.columns
+    columns = change.learnt.columns
     how = (change.unordered, change.saved, change.loaded)
     key = ("route", change.model, change.kind, columns, how)
     return once(key, lambda: find_route(change))

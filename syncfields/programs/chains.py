@@ -37,12 +37,12 @@ def added_on(change: Change, update: Update) -> Mapping[Maintenance, Direct]:
         read = {part: columns_of_part(part, update.target) for part in way.parts}
         if (
             type(each) is Delta
-            and change.columns is not None
-            and way.key not in change.columns
+            and change.learnt.columns is not None
+            and way.key not in change.learnt.columns
             and all(
                 part.condition is None and is_plain(part, names) and names <= summed
                 for part, names in read.items()
-                if not names.isdisjoint(change.columns)
+                if not names.isdisjoint(change.learnt.columns)
             )
         ):
             found[each] = way

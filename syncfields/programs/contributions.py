@@ -159,7 +159,7 @@ class Contributions:
             (
                 model,
                 tuple(ways),
-                list({pk for n in numbers for pk in self.changes[n].pks}),
+                list({pk for n in numbers for pk in self.changes[n].learnt.pks}),
             )
             for (model, numbers), ways in together.items()
         ]
@@ -181,7 +181,7 @@ def sides(changes: Sequence[Change], maintenances: Sequence[Maintenance]) -> Sid
     if len(changes) > 1:
         return find_sides(changes, maintenances)
     (change,) = changes
-    how = (change.model, change.kind, change.columns, change.unordered)
+    how = (change.model, change.kind, change.learnt.columns, change.unordered)
     return once(("sides", tuple(maintenances), how), lambda: find_sides(changes, maintenances))
 
 

@@ -23,7 +23,7 @@ from django.db.models.constants import LOOKUP_SEP
 
 from syncfields.declare.paths import Dependency, Hop, Model, Path, column
 from syncfields.maintenance.base import Maintenance
-from syncfields.maintenance.changes import Change
+from syncfields.maintenance.changes import Change, Learnt
 from syncfields.maintenance.copies import Copy
 from syncfields.maintenance.delta import Delta
 from syncfields.maintenance.extreme import Extreme
@@ -92,7 +92,7 @@ def foresight(
     go with a statement that is sent in any case.
     """
     key = (
-        *("foresight", using, change.model, change.kind, change.columns),
+        *("foresight", using, change.model, change.kind, change.learnt.columns),
         *(change.saved, change.unordered, starts, is_free),
     )
     return once(key, lambda: find_foresight(using, change, starts, is_free))
@@ -206,7 +206,7 @@ class Tracing:
         """What the engine's own write of a target leads to, as far as that can be foreseen."""
         later = Tracing(self.model)
         try:
-            later.follow(Change(target, "update", columns=columns), target)
+            later.follow(Change(target, "update", Learnt(columns=columns)), target)
         except UnforeseenError:
             return
         self.whole[target] = self.whole.get(target, columns) | columns
@@ -271,7 +271,11 @@ def leading(maintenance: Maintenance, change: Change) -> Iterator[Dependency]:
 
 def changing(maintenance: Maintenance, change: Change) -> Iterable[str]:
     """The fields that a write may change, of those that are kept together."""
-    if not isinstance(maintenance, Delta) or change.kind != "update" or change.columns is None:
+    if (
+        not isinstance(maintenance, Delta)
+        or change.kind != "update"
+        or change.learnt.columns is None
+    ):
         return maintenance.values
     found = [each for each in maintenance.dependencies if change.concerns(each)]
     if any(comes_to_be_connected(change, each, maintenance.dependencies) for each in found):
@@ -281,7 +285,7 @@ def changing(maintenance: Maintenance, change: Change) -> Iterable[str]:
     read = {
         LOOKUP_SEP.join([each.path.lookup, name])
         for each in found
-        for name in names_of(each.model, each.columns & change.columns)
+        for name in names_of(each.model, each.columns & change.learnt.columns)
     }
     return {
         term.attname

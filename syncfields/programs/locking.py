@@ -73,7 +73,7 @@ def lock(
         return None
     if not (change.is_single or (change.kind == "insert" and not change.partial)):
         return None
-    if change.kind != "insert" and len(change.former) != 1:
+    if change.kind != "insert" and len(change.learnt.former) != 1:
         return None
     found = foresight(using, change, Starts.of(start))
     if found is None or (keys := named_keys(using, change, found.steps)) is None:
@@ -121,8 +121,8 @@ def keys_in(using: str, change: Change, named: Named) -> Iterator[Any]:
         yield holds(row[name]) if name in row else UNKNOWN
     if not (is_written and named.as_written):
         own = change.model._meta.pk.attname
-        for row in change.former:
-            yield change.pks[0] if name == own else row.get(name, UNKNOWN)
+        for row in change.learnt.former:
+            yield change.learnt.pks[0] if name == own else row.get(name, UNKNOWN)
 
 
 def lock_each(
@@ -302,7 +302,7 @@ def lock_deleted(connection: Any, changes: Sequence[Change], asking: Asking) -> 
     if not all(together.take(connection.alias, change) for change in changes):
         return None
     steps = together.steps()
-    taken = {change.model for change in changes if change.locked}
+    taken = {change.model for change in changes if change.learnt.locked}
     if not are_in_order(steps) or not taken.isdisjoint(step.model for step in steps):
         return None
     keys = {step.model: together.keys[step.model] for step in steps}
@@ -311,9 +311,8 @@ def lock_deleted(connection: Any, changes: Sequence[Change], asking: Asking) -> 
     if not held.complete:
         return None
     for change in changes:
-        if not change.locked:
-            change.pks = [pk for pk in change.pks if pk in held.rows[change.model]]
-        change.locked = change.foreseen = True
+        learnt, there = change.learnt, held.rows.get(change.model, ())
+        learnt.all_locked(learnt.pks if learnt.locked else [pk for pk in learnt.pks if pk in there])
     return held
 
 
@@ -332,17 +331,17 @@ class Together:
         found = foresight(using, change, is_free=True)
         if change.kind != "delete" or found is None or not is_plain(change.model):
             return False
-        if not change.locked:
-            self.keys[change.model].update(change.pks)
+        if not change.learnt.locked:
+            self.keys[change.model].update(change.learnt.pks)
         for step in found.steps:
             self.led[step.model] |= dict.fromkeys(step.led)
             for name in (each.column for each in step.named):
-                if not change.locked:
+                if not change.learnt.locked:
                     self.led[step.model][change.model, name] = None
-                elif not all(name in row for row in change.former):
+                elif not all(name in row for row in change.learnt.former):
                     return False
                 else:
-                    self.keys[step.model] |= {row[name] for row in change.former} - {None}
+                    self.keys[step.model] |= {row[name] for row in change.learnt.former} - {None}
         for model, names in found.whole.items():
             self.whole[model] = self.whole.get(model, names) | names
         return True
@@ -419,8 +418,7 @@ def lock_chosen(queryset: QuerySet[Any], change: Change, reading: Reading) -> He
         return None
     if not held.complete or not all(pks.issubset(held.rows[each]) for each, pks in keys.items()):
         return None  # Those that are there are locked again, with all others.
-    change.pks = list(held.rows[model])
-    change.locked = change.foreseen = True
+    change.learnt.all_locked(list(held.rows[model]))
     return held
 
 

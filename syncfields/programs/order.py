@@ -107,16 +107,16 @@ def lock_sources(
     if shares:
         want_parents(wanted, changes, None)
     for change in changes if maintenances else ():
-        if change.kind != "insert" and not change.locked:
-            wanted.rows(change.model, change.pks)
-        change.foreseen = want_connections(wanted, change, maintenances)
+        if change.kind != "insert" and not change.learnt.locked:
+            wanted.rows(change.model, change.learnt.pks)
+        change.learnt.foreseen = want_connections(wanted, change, maintenances)
     if not shares:
         want_parents(wanted, changes, [*wanted.models()])
     all_are_there = wanted.take()
     for change in changes:
-        change.foreseen = change.foreseen and all_are_there
-        if maintenances and change.kind != "insert" and not change.locked:
-            change.pks = wanted.taken_of(change.model, change.pks)
+        change.learnt.foreseen &= all_are_there
+        if maintenances and change.kind != "insert" and not change.learnt.locked:
+            change.learnt.pks = wanted.taken_of(change.model, change.learnt.pks)
 
 
 def lock_after(using: str, changes: Sequence[Change], maintenances: Sequence[Maintenance]) -> None:
@@ -125,11 +125,11 @@ def lock_after(using: str, changes: Sequence[Change], maintenances: Sequence[Mai
         return
     wanted = Wanted(using, ranks())
     for change in changes:
-        if not change.pks or change.foreseen or change.kind == "delete":
+        if not change.learnt.pks or change.learnt.foreseen or change.kind == "delete":
             continue
         for maintenance, dependency in read_by(maintenances, change):
             if comes_to_be_connected(change, dependency, maintenance.dependencies):
-                Connections(wanted, maintenance, dependency, change.pks).want()
+                Connections(wanted, maintenance, dependency, change.learnt.pks).want()
     wanted.take()
 
 
@@ -213,7 +213,7 @@ def against_the_order(model: Model) -> Sequence[Dependency]:
 def unchanged(using: str, change: Change, dependency: Dependency) -> Q | None:
     """The condition that a row copies what a change will write all the same."""
     conditions = Q()
-    for name in dependency.columns & (change.columns or dependency.columns):
+    for name in dependency.columns & (change.learnt.columns or dependency.columns):
         value = (change.values or {}).get(name, UNKNOWN)
         if value is UNKNOWN or holding_of(using, change.model, name)(value) is UNKNOWN:
             return None
@@ -253,7 +253,9 @@ def want_parents(
             for path in paths:
                 for far in referring(path) if models is None or path.target in models else ():
                     ((near, _), *_) = path.hops[-1].columns
-                    wanted.name(path.target, near, values([*change.rows, *change.former], far))
+                    wanted.name(
+                        path.target, near, values([*change.rows, *change.learnt.former], far)
+                    )
 
 
 def read_by(
@@ -283,7 +285,9 @@ def want_connections(wanted: Wanted, change: Change, maintenances: Sequence[Main
     for maintenance, dependency in read_by(maintenances, change):
         others = maintenance.dependencies
         if change.kind != "insert" and not isinstance(maintenance, Copy):
-            Connections(wanted, maintenance, dependency, change.pks, change.former).want()
+            Connections(
+                wanted, maintenance, dependency, change.learnt.pks, change.learnt.former
+            ).want()
         if comes_to_be_connected(change, dependency, others):
             if is_foreseen(wanted.using, change, dependency, others):
                 Connections(wanted, maintenance, dependency, (), change.rows).want()
@@ -298,7 +302,7 @@ def comes_to_be_connected(
     """Whether the write leads to rows that the changed ones were not connected with."""
     if change.kind == "update":
         keys = connecting(dependency, others)
-        return change.columns is None or not change.columns.isdisjoint(keys)
+        return change.writes(keys)
     return change.kind == "insert"
 
 
@@ -319,7 +323,7 @@ def is_foreseen(
     if change.unordered or not change.rows or any(map(is_loose, leading)):
         return False
     if change.kind == "update":
-        names &= change.columns or names
+        names &= change.learnt.columns or names
     return all(
         any(name in row for row in change.rows)
         and not any(holds(row[name]) is UNKNOWN for row in change.rows if name in row)

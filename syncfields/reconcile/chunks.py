@@ -17,7 +17,7 @@ from typing import Any
 from django.db import connections
 
 from syncfields.keep import engine
-from syncfields.maintenance.changes import Change
+from syncfields.maintenance.changes import Change, Learnt
 from syncfields.plan.routes import concerned
 from syncfields.reconcile.reports import EXAMPLES
 from syncfields.reconcile.selection import Task
@@ -125,11 +125,12 @@ def repaired(task: Task, chosen: Rows, at_once: bool) -> Found:
         return summary(found)
 
     with scope.repairs(), together(connections[chosen.using]):
-        change = Change(task.model, "update", (), frozenset(task.values), locked=True)
+        learnt = Learnt((), frozenset(task.values), locked=True)
+        change = Change(task.model, "update", learnt)
         if chosen.pks is not None:
-            change.pks = lock(task.model, chosen.using, chosen.pks)
+            learnt.pks = lock(task.model, chosen.using, chosen.pks)
         elif concerned([change]):
-            change.pks = take(chosen.queryset())
+            learnt.pks = take(chosen.queryset())
         else:
             lock_unread(chosen.queryset())
         return engine.perform(chosen.using, [change], repair)

@@ -11,7 +11,7 @@ from django.test.utils import isolate_apps
 
 from syncfields.capture import relations
 from syncfields.declare.rules import Declaration, Rule
-from syncfields.maintenance.changes import Change
+from syncfields.maintenance.changes import Change, Learnt
 from syncfields.memory import instances
 from syncfields.plan.compiler import compile_rules
 
@@ -87,4 +87,6 @@ def test_a_field_that_only_looks_like_one_is_left_alone(monkeypatch, kind):
         assert list(relations.many_to_many(Use)) == []
         relations.attach(plan)
         for model in (Label, Use, Picture):
-            instances.find_views(Change(model, "update", columns=frozenset({"name", "label_id"})))
+            instances.find_views(
+                Change(model, "update", Learnt(columns=frozenset({"name", "label_id"})))
+            )

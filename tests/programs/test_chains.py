@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Count, Max, Sum
 
 from syncfields import synced, unsynced
-from syncfields.maintenance.changes import Change
+from syncfields.maintenance.changes import Change, Learnt
 from syncfields.programs import chains
 from syncfields.targets.updates import Update
 from tests.ownmodels import assert_kept, kept_by, own_apps
@@ -53,7 +53,7 @@ ADDED = {1: {"count": 1}, 2: {"count": -1}}
     ],
 )
 def test_what_is_added_to_a_field_is_added_to_its_sums(update, follows):
-    change = Change(Shelf, "update", update.pks, update.names)
+    change = Change(Shelf, "update", Learnt(update.pks, update.names))
 
     found = chains.added_on(change, update)
 

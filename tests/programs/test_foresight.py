@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, transaction
 from django.db.models import F
 
-from syncfields.maintenance.changes import Change
+from syncfields.maintenance.changes import Change, Learnt
 from syncfields.programs.foresight import Starts, foresight
 from tests.hub.models import Author, Blog, Comment, Post, Topic
 from tests.hub.truth import TARGETS
@@ -28,7 +28,7 @@ def steps(kind, *columns):
     of the written row, and of rows that are locked before.
     """
     written = frozenset(columns) if kind == "update" else None
-    change = Change(Comment, kind, (1,), written, {}, saved=True)
+    change = Change(Comment, kind, Learnt((1,), written), {}, saved=True)
     found = foresight("default", change, Starts.ROW if kind == "insert" else Starts.NOTHING)
     return found and [
         (step.model, {each.column for each in step.named}, {name for _, name in step.led})

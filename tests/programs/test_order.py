@@ -6,7 +6,7 @@ import pytest
 from django.db.models import Case, F, Value, When
 
 from syncfields.capture.querysets import keys_written
-from syncfields.maintenance.changes import Change
+from syncfields.maintenance.changes import Change, Learnt
 from syncfields.maintenance.copies import Copy
 from syncfields.plan import registry
 from syncfields.programs.order import against_the_order, comes_to_be_connected, is_foreseen, ranks
@@ -76,8 +76,7 @@ def test_only_known_keys_are_foreseen(value, foreseen):
     change = Change(
         zoo.Comment,
         "update",
-        (1, 2),
-        frozenset({"post_id"}),
+        Learnt((1, 2), frozenset({"post_id"})),
         rows=list(keys_written(zoo.Comment, {"post": value})),
     )
     dependency, others = watched(zoo.Comment, zoo.Blog)

@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce, Length
 from django.db.models.lookups import Exact
 
 from syncfields.declare.rules import Declaration, Rule
-from syncfields.maintenance.changes import Change
+from syncfields.maintenance.changes import Change, Learnt
 from syncfields.maintenance.recompute import Recompute
 from syncfields.plan import registry
 from syncfields.plan.compiler import compile_rule
@@ -170,7 +170,7 @@ def ways(model):
 def assert_seen(found, pks):
     """The way from these rows says what the side of the targets says."""
     maintenance, model = found.maintenance, found.dependency.model
-    changes = [Change(model, "update", pks, found.dependency.columns)]
+    changes = [Change(model, "update", Learnt(pks, found.dependency.columns))]
     (known,) = read("default", model, (found,), pks)
     if isinstance(maintenance, Recompute):
         assert set(known) == maintenance.targets(changes, "default"), maintenance
