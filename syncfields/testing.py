@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from typing import Any
+from unittest import TestCase
 
 from django.db import connections, router
 from django.test.testcases import DatabaseOperationForbidden  # type: ignore[attr-defined]
 
 from syncfields.plan import registry
 from syncfields.reconcile.repair import areconcile, reconcile
-from syncfields.reconcile.reports import Report
+from syncfields.reconcile.reports import Report, in_short
 from syncfields.reconcile.selection import Selection, refuse_broken
 
 
@@ -39,8 +41,8 @@ def fail_on_drift(report: Report) -> None:
             + ("tallies count events." if report.rules else "no model declares one.")
         )
     lines = [
-        f"{each.label}: {each.drifted} of {each.scanned} drifted, for instance "
-        + ", ".join(f"{d.pk!r}: {d.stored!r} instead of {d.expected!r}" for d in each.examples)
+        f"{each.label}: {each.drifted} of {each.scanned} row(s) drifted"
+        + "".join(f"\n  pk {drift.pk}: {in_short(drift)}" for drift in each.examples)
         for each in report.rules
         if each.drifted
     ]
@@ -53,13 +55,25 @@ class SyncedTestCase:
     method is followed by ``assert_in_sync()``, before ``tearDown()``, unless it has failed.
     """
 
-    in_sync: Sequence[Selection] = ()
+    in_sync: Selection | Sequence[Selection] = ()
     """What is looked at, as ``assert_in_sync()`` takes it; nothing stands for every rule of the
     databases that the test may use.
     """
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        order = cls.__mro__
+        if TestCase in order and order.index(TestCase) < order.index(SyncedTestCase):
+            # The methods of TestCase would be found first, and nothing would be looked at.
+            raise TypeError(
+                f"{cls.__qualname__}: name SyncedTestCase before the TestCase, as in "
+                f"class {cls.__name__}(SyncedTestCase, TestCase)."
+            )
+
     def _callTestMethod(self, method: Callable[[], object]) -> None:  # noqa: N802
-        followed_by_check(super()._callTestMethod, self.in_sync)(method)  # type: ignore[misc]
+        chosen: Any = self.in_sync
+        chosen = chosen if isinstance(chosen, (list, tuple)) else [chosen]
+        followed_by_check(super()._callTestMethod, chosen)(method)  # type: ignore[misc]
 
 
 def followed_by_check(

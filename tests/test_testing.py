@@ -26,9 +26,11 @@ def drift():
 def test_what_has_drifted_is_named():
     drift()
 
-    with pytest.raises(AssertionError, match=r"testapp\.Shelf\.book_count: 1 of 1 drifted"):
+    with pytest.raises(
+        AssertionError, match=r"testapp\.Shelf\.book_count: 1 of 1 row\(s\) drifted"
+    ):
         assert_in_sync()
-    with pytest.raises(AssertionError, match=r"\d+: 0 instead of 3$"):
+    with pytest.raises(AssertionError, match=r"\n  pk \d+: stored 0, expected 3$"):
         assert_in_sync("testapp.Shelf.page_sum")
     assert_in_sync(Publisher)
 
@@ -93,6 +95,14 @@ class OfSome(Of, TestCase):
     in_sync = ("testapp.Publisher",)
 
 
+class OfOne(Of, TestCase):
+    in_sync = "testapp.Publisher"
+
+
+class OfDrift(Of, TestCase):
+    in_sync = Shelf
+
+
 class OfNoDatabase(Of, SimpleTestCase):
     def test_in_sync(self):
         pass
@@ -122,7 +132,7 @@ def test_a_test_that_leaves_drift_fails(case):
 
     found = run(case, "test_drift")
 
-    assert "testapp.Shelf.book_count: 1 of 1 drifted" in found
+    assert "testapp.Shelf.book_count: 1 of 1 row(s) drifted" in found
     assert case.torn_down
 
 
@@ -146,9 +156,19 @@ def test_a_transaction_that_an_error_has_ended_is_not_asked(django_db_setup, dja
         assert run(OfTestCase, "test_transaction_that_an_error_has_ended") == ""
 
 
-def test_only_what_is_named_is_looked_at(django_db_setup, django_db_blocker):
+@pytest.mark.parametrize("case", [OfSome, OfOne])
+def test_only_what_is_named_is_looked_at(case, django_db_setup, django_db_blocker):
     with django_db_blocker.unblock():
-        assert run(OfSome, "test_drift") == ""
+        assert run(case, "test_drift") == ""
+        assert "testapp.Shelf.book_count" in run(OfDrift, "test_drift")
+
+
+@pytest.mark.parametrize("base", [SimpleTestCase, TestCase, TransactionTestCase, unittest.TestCase])
+def test_it_is_not_green_where_it_is_named_behind_the_test_case(base):
+    with pytest.raises(TypeError, match=r"Late: name SyncedTestCase before the TestCase, as in "):
+
+        class Late(base, SyncedTestCase):
+            pass
 
 
 def test_where_no_database_may_be_used_it_is_not_green(django_db_setup, django_db_blocker):

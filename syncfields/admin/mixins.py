@@ -15,7 +15,7 @@ from syncfields.declare.rules import Rule
 from syncfields.plan import registry
 from syncfields.reconcile.drifts import drifted_rows
 from syncfields.reconcile.repair import reconcile
-from syncfields.reconcile.reports import Interrupted
+from syncfields.reconcile.reports import Interrupted, in_short
 from syncfields.targets.drift import Drift
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ class SyncedAdminMixin(Base):
             return UNKNOWN
         return format_html_join(
             ", ",
-            '<span class="syncfields-drift" title="stored {}, expected {}">&#9888; {}</span>',
-            ((each.stored, each.expected, name) for name, each in drifts.get(row.pk, {}).items()),
+            '<span class="syncfields-drift" title="{}">&#9888; {}</span>',
+            ((in_short(each), name) for name, each in drifts.get(row.pk, {}).items()),
         )
 
     def has_reconcile_permission(self, request: Any) -> bool:

@@ -21,7 +21,7 @@ from django.utils import timezone
 from syncfields import conf
 from syncfields.exceptions import in_one_line
 from syncfields.reconcile.repair import reconcile
-from syncfields.reconcile.reports import Interrupted, Report, RuleReport
+from syncfields.reconcile.reports import Interrupted, Report, RuleReport, in_short
 from syncfields.reconcile.selection import plan_tasks
 from syncfields.targets.drift import Drift
 
@@ -89,8 +89,7 @@ def found(rule: RuleReport, site: str) -> dict[str, Any]:
 def example(label: str, drift: Drift, site: str) -> dict[str, Any]:
     return {
         "pk": str(drift.pk),
-        "stored": str(drift.stored),
-        "expected": str(drift.expected),
+        "drift": in_short(drift),
         "url": page_of(label, drift.pk, site),
     }
 

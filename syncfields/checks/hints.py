@@ -12,10 +12,17 @@ DISTRIBUTION = "syncfields"
 
 def see(id: str) -> str:
     """The end of each hint: where more is said about a check."""
+    # No full stop after an address, of which it would become a part.
+    end = "." if documentation() is None else ""
+    return f"See {page('checks', 'syncfields' + id.rpartition('.')[2].lower())}{end}"
+
+
+def page(name: str, heading: str = "") -> str:
+    """Where a page of the documentation is."""
     address = documentation()
     if address is None:  # Of a checkout that is not installed.
-        return "See docs/checks.md."
-    return f"See {address}checks.html#syncfields{id.rpartition('.')[2].lower()}"
+        return f"docs/{name}.md"
+    return f"{address}{name}.html{heading and '#' + heading}"
 
 
 @cache

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from django.apps import apps
 from django.apps.registry import Apps
+from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 
 from syncfields.declare.likeness import alike
@@ -129,11 +130,24 @@ def synced(
     ``tracking``: ``"database"`` or ``"memory"``, overriding ``SYNCFIELDS["TRACKING"]``.
     ``editable``: whether forms ask for the field. What they were told would not be stored, so it is
     False here, whatever the field says itself: nobody can tell its own default from a wish.
+
+    Raises ``ImproperlyConfigured`` where ``"syncfields"`` is not among the installed apps.
     """
+    refuse_where_nothing_keeps()
     declaration = Declaration(expression, tuple(depends_on or ()), touch, tracking, field)
     field.editable = editable
     setattr(field, ATTRIBUTE, declaration)
     return field
+
+
+def refuse_where_nothing_keeps() -> None:
+    """Raise ``ImproperlyConfigured`` in a project that has not installed the app: all would look
+    well, and no write would be seen. It has no checks that could say so.
+    """
+    if apps.apps_ready and not apps.is_installed("syncfields"):
+        raise ImproperlyConfigured(
+            'A rule is declared, but nothing keeps it: add "syncfields" to INSTALLED_APPS.'
+        )
 
 
 registered: list[Rule] = []
@@ -158,6 +172,7 @@ def register(
     nothing: ``isolate_apps()`` of Django's test tools, for one, calls ``ready()`` again. Another
     rule for the same field is an error of the project.
     """
+    refuse_where_nothing_keeps()
     model = model._meta.concrete_model or model
     for field_name, expression in rules.items():
         declaration = Declaration(expression, tuple(depends_on or ()), touch, tracking)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import FieldError
+from django.core.exceptions import FieldError, ValidationError
 from django.db.models import BooleanField, Field, Q
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.sql import Query
@@ -27,7 +27,10 @@ def condition(model: Any, given: Iterable[str]) -> Q:
         name, is_there, text = each.partition("=")
         if not is_there:
             raise FieldError(f"{each!r} is no lookup; write FIELD=VALUE or FIELD__gte=VALUE.")
-        found &= Q((name, value(model, name, text)))
+        try:
+            found &= Q((name, value(model, name, text)))
+        except ValidationError as error:
+            raise ValidationError(f"{each!r}: {' '.join(error.messages)}") from error
     return found
 
 

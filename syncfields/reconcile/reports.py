@@ -9,6 +9,8 @@ from typing import Any
 from syncfields.targets.drift import Drift
 
 EXAMPLES = 5
+SHORT = 60
+"""Characters of a value that are shown."""
 
 
 @dataclass(slots=True)
@@ -86,3 +88,17 @@ class Interrupted(Exception):
     labels: tuple[str, ...]
     after: Any
     report: Report
+
+
+def in_short(drift: Drift) -> str:
+    """What has drifted, for somebody to read: a long text by its beginning and its end."""
+    return f"stored {shown(drift.stored)}, expected {shown(drift.expected)}"
+
+
+def shown(value: Any) -> str:
+    # An empty text, and one that is a number, are to be seen as such.
+    text = repr(value) if isinstance(value, (str, bytes)) else str(value)
+    if len(text) <= SHORT:
+        return text
+    half = (SHORT - 3) // 2
+    return f"{text[:half]}...{text[-half:]}"

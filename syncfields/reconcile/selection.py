@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -23,6 +24,8 @@ from syncfields.targets import drift
 Selection = str | type[Model] | QuerySet[Any]
 Where = Q | Callable[[type[Model]], Q]
 """A condition on target rows, or what says it for each target model."""
+MOST_NAMED = 10
+"""Rules that an error names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +142,31 @@ def matching(selected: Selection | None) -> list[Rule]:
     rules = registry.plan().rules
     found = [rule for rule in rules if selects(selected, rule)]
     if not found and selected is not None:
-        known = ", ".join(sorted(rule.label for rule in rules)) or "none"
         shown = "" if isinstance(selected, QuerySet) else repr(selected)
         if isinstance(selected, QuerySet):  # It would be carried out to be shown.
             shown = f"rows of {selected.model._meta.label}"
-        raise LookupError(f"No rule is selected by {shown}. Rules: {known}.")
+        raise LookupError(f"No rule is selected by {shown}. {instead(selected, rules)}")
     return found
+
+
+def instead(selected: Selection, rules: Sequence[Rule]) -> str:
+    """What could have been meant, by somebody who may have mistyped it."""
+    if not rules:
+        return "No model declares one."
+    labels = sorted(rule.label for rule in rules)
+    if isinstance(selected, str):
+        names = {name.lower(): name for label in labels for name in prefixes(label)}
+        if near := get_close_matches(selected.lower(), names, cutoff=0.75):
+            return f"Did you mean {' or '.join(names[each] for each in near)}?"
+    more = len(labels) - MOST_NAMED
+    rest = f" and {more} more, which manage.py syncfields lists" if more > 0 else ""
+    return f"Rules: {', '.join(labels[:MOST_NAMED])}{rest}."
+
+
+def prefixes(label: str) -> Iterator[str]:
+    """``app``, ``app.Model`` and ``app.Model.field``."""
+    parts = label.split(".")
+    return (".".join(parts[: number + 1]) for number in range(len(parts)))
 
 
 def refuse_broken(wanted: Iterable[Selection | None]) -> None:

@@ -160,10 +160,13 @@ def test_130_where_the_user_stops_it(monkeypatch):
     drift()
     stopped_by(monkeypatch, KeyboardInterrupt())
 
-    code, _, error = run("testapp.Shelf")
+    code, out, error = run("testapp.Shelf")
 
     assert code == 130
     assert "Stopped between two chunks; what was done is committed. Resume with:" in error
+    # How to go on is said once.
+    assert out.endswith("Not all was looked at.\n")
+    assert (out + error).count("manage.py reconcile") == 1
 
 
 def test_143_where_the_process_is_told_to_end(monkeypatch):
@@ -199,6 +202,15 @@ def test_1_where_time_was_up_and_drift_was_found():
     assert run("testapp.Shelf", "--check", "--batch-size=1", "--max-seconds=0.000001")[0] == 1
 
 
+def test_the_help_says_what_the_codes_mean(capsys):
+    with pytest.raises(SystemExit):
+        module.Command().create_parser("manage.py", "reconcile").parse_args(["--help"])
+
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "Exit codes: 0 done" in printed
+    assert "143 SIGTERM." in printed
+
+
 # Which rows --------------------------------------------------------------------------------------
 
 
@@ -225,7 +237,7 @@ def test_where_only_repairs_what_it_names():
         ("nothing__gte=5", "Cannot resolve keyword 'nothing' into field"),
         ("page_sum", "'page_sum' is no lookup"),
         ("page_sum__isnull=perhaps", "neither true nor false"),
-        ("pk=abc", "abc"),
+        ("pk=abc", "'pk=abc': "),
         ("page_sum__nothing=5", "nothing"),
     ],
 )
@@ -234,6 +246,14 @@ def test_2_where_a_lookup_is_none(given, said):
 
     assert code == 2
     assert said in error
+
+
+def test_a_lookup_that_is_not_one_of_all_models_asks_for_their_names():
+    _, _, error = run("--where=page_sum=5")
+    assert error.endswith("Name the models that it is meant for, as app.Model.\n")
+
+    _, _, error = run("testapp.Post", "--where=page_sum=5")
+    assert "Name the models" not in error
 
 
 def test_a_sample_looks_at_as_many_rows():

@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 
 from syncfields.management.tables import broken, table
 from syncfields.plan import registry
+from syncfields.plan.compiler import compile_rules
 
 HEADING = ("rule", "kept by", "fed by", "feeds")
 ROWS = [
@@ -119,9 +120,35 @@ def test_the_list_as_json():
     }
 
 
+@pytest.mark.parametrize("explain", [False, True])
+def test_where_there_are_no_rules_it_says_how_one_is_declared(explain, monkeypatch):
+    monkeypatch.setattr(registry, "_plan", compile_rules([])[0])
+
+    said = run(explain=explain)
+
+    assert said.startswith("No model declares a rule: wrap a field in synced().")
+    assert "start" in said
+
+
 def test_a_picture():
     assert run("testapp.Shelf", graph="mermaid").startswith("flowchart LR\n")
     assert run("testapp.Shelf", graph="svg").startswith("<svg ")
+
+
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [
+        ("testapp.shelf.book_cuont", "Did you mean testapp.Shelf.book_count"),
+        ("testapp.Shelv", "Did you mean testapp.Shelf"),
+        ("tesstapp", r"Did you mean testapp\?$"),
+        ("quite.Another.thing", r"Rules: .* more, which manage\.py syncfields lists\.$"),
+    ],
+)
+def test_what_could_have_been_meant_is_said_in_few_words(label, said):
+    with pytest.raises(CommandError, match=said) as caught:
+        run(label)
+
+    assert len(str(caught.value)) < 600
 
 
 def test_what_is_called_wrongly():

@@ -23,7 +23,7 @@ from syncfields.management.lookups import condition
 from syncfields.management.progress import Bar
 from syncfields.reconcile.chunks import BATCH_SIZE
 from syncfields.reconcile.repair import reconcile
-from syncfields.reconcile.reports import Interrupted, Report, RuleReport
+from syncfields.reconcile.reports import Interrupted, Report, RuleReport, in_short
 
 # What --check found. Python itself exits with 1 after an error, so that errors get another code.
 DRIFTED = 1
@@ -35,6 +35,13 @@ STOPPED_BY_USER = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
 
 
+CODES = (
+    f"Exit codes: 0 done, and with --check nothing has drifted; {DRIFTED} with --check: something "
+    f"has; {FAILED} an error; {STOPPED} stopped by the database; {UNFINISHED} the time was up; "
+    f"{STOPPED_BY_USER} Ctrl-C; {TERMINATED} SIGTERM."
+)
+
+
 class Terminated(KeyboardInterrupt):
     """The process was told to end: by systemd, by a container, by ``timeout``."""
 
@@ -43,6 +50,7 @@ class Command(BaseCommand):
     help = "Recomputes synced fields from their expressions and repairs those that have drifted."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.epilog = CODES
         parser.add_argument(
             "labels",
             nargs="*",
@@ -171,13 +179,16 @@ class Command(BaseCommand):
             LookupError,
             RuntimeError,
             ValueError,
-            FieldError,
         ) as error:
             raise CommandError(str(error)) from error
+        except FieldError as error:
+            named = options.get("labels") or labels
+            hint = "" if named else "\nName the models that it is meant for, as app.Model."
+            raise CommandError(f"{error}{hint}") from error
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         except Interrupted as stop:
-            self.show(stop.report, format, verbosity)
+            self.show(stop.report, format, verbosity, stopped=True)
             self.stop(stop)
         finally:
             if progress is not None:
@@ -200,7 +211,7 @@ class Command(BaseCommand):
             returncode=code,
         ) from None
 
-    def show(self, report: Report, format: str, verbosity: int) -> None:
+    def show(self, report: Report, format: str, verbosity: int, *, stopped: bool = False) -> None:
         if format != "text":
             for line in as_lines(report) if format == "jsonl" else [as_json(report)]:
                 indent = 2 if format == "json" else None
@@ -214,9 +225,9 @@ class Command(BaseCommand):
             elif each.drifted or verbosity > 1:
                 self.show_rule(each, verbosity)
         style = self.style.SUCCESS if report.ok else self.style.ERROR
-        self.stdout.write(style(self.summary(report)))
+        self.stdout.write(style(self.summary(report, stopped)))
 
-    def summary(self, report: Report) -> str:
+    def summary(self, report: Report, stopped: bool) -> str:
         """The last line, or lines: what a mail of cron is read for."""
         drifted = sum(bool(each.drifted) for each in report.rules)
         of = f" of {drifted} rule(s)" if drifted else ""
@@ -227,13 +238,16 @@ class Command(BaseCommand):
         found = f"{looked} in {time.monotonic() - self.started:.1f} s: {outcome}."
         if report.finished:
             return found
-        return f"{found} Not all was looked at. Go on with:\n  {resume(report, self.again)}"
+        found += " Not all was looked at."
+        if stopped:  # How to go on is said with the reason.
+            return found
+        return f"{found} Go on with:\n  {resume(report, self.again)}"
 
     def show_rule(self, rule: RuleReport, verbosity: int) -> None:
         verb = "repaired" if rule.repaired else "drifted"
         self.stdout.write(f"{rule.label}: {rule.drifted} of {rule.scanned} row(s) {verb}")
         for each in rule.examples:
-            self.stdout.write(f"  pk {each.pk}: stored {each.stored}, expected {each.expected}")
+            self.stdout.write(f"  pk {each.pk}: {in_short(each)}")
 
 
 @contextmanager

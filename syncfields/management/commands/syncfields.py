@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
 
+from syncfields.checks.hints import page
 from syncfields.exceptions import NoRollback, NotMigrated
 from syncfields.explain.drawing import DRAWINGS
 from syncfields.explain.graph import Edge, Node, graph
@@ -25,8 +27,10 @@ Statements that a write sends beside its own: each was carried out on sample row
 The rows count wherever they can, and all changes that can change; fewer are sent where a row is
 left out by a filter, has no parent, or leaves a value as it was. A number after "/" is for a row
 that held the minimum or maximum. Transaction commands are not counted. Inside coalesce() the
-UPDATEs of targets wait, and are sent once. More in docs/costs.md.
-"""
+UPDATEs of targets wait, and are sent once. More: """
+WIDEST = 100
+"""Columns of prose."""
+NO_RULES = "No model declares a rule: wrap a field in synced(). How that is done: "
 
 
 class Command(BaseCommand):
@@ -81,6 +85,9 @@ class Command(BaseCommand):
         if format == "json":
             self.stdout.write(json.dumps({"rules": list(map(asdict, found))}, indent=2))
             return
+        if not found:
+            self.stdout.write(NO_RULES + page("start"))
+            return
         heading = ("rule", "kept by", "fed by", "feeds")
         for line in table(heading, list(rows(found)), width(self.stdout)):
             self.stdout.write(line)
@@ -108,9 +115,12 @@ class Command(BaseCommand):
         self, rules: Sequence[RuleExplained], sources: Iterable[Source], with_sql: bool
     ) -> None:
         wide = width(self.stdout)
+        if not rules:
+            self.stdout.write(NO_RULES + page("start"))
+            return
         for each in rules:
             self.stdout.write("\n".join(rule_lines(each, wide)) + "\n")
-        self.stdout.write(LEGEND)
+        self.stdout.write("\n".join(legend(wide)) + "\n")
         models = 0
         for source in sources:
             self.stdout.write("\n".join(source_lines(source, wide, with_sql)) + "\n")
@@ -132,6 +142,11 @@ def feeding(edge: Edge) -> str:
     return f"{edge.source} ({', '.join(edge.columns)})" if edge.columns else edge.source
 
 
+def legend(wide: int) -> Iterator[str]:
+    text = " ".join(LEGEND.split()) + f" {page('costs')}"
+    yield from textwrap.wrap(text, min(wide, WIDEST), break_long_words=False)
+
+
 def rule_lines(rule: RuleExplained, wide: int) -> Iterator[str]:
     yield from broken(f"{rule.label} = {rule.expression}", wide, 4)
     yield f"  kept by: {rule.maintenance}"
@@ -139,7 +154,8 @@ def rule_lines(rule: RuleExplained, wide: int) -> Iterator[str]:
         columns = ", ".join(each.columns) or "its rows"
         yield from broken(f"  reads {each.path}: {columns} of {each.model}", wide, 4)
     for index in rule.indexes:
-        yield f"  index on {index.model} ({', '.join(index.columns)}): {state(index)}"
+        columns = ", ".join(index.columns)
+        yield from broken(f"  index on {index.model} ({columns}): {state(index)}", wide, 4)
 
 
 def state(index: Index) -> str:

@@ -46,7 +46,7 @@ document.addEventListener("DOMContentLoaded", () => {
         link.href = each.url;
       }
       link.textContent = each.pk;
-      line.append(link, ` stored ${each.stored}, expected ${each.expected}`);
+      line.append(link, ` ${each.drift}`);
       cell.append(line);
     }
   }
