@@ -107,11 +107,28 @@ def test_e018_a_function_that_raises():
     ]
 
 
-def test_e018_a_function_that_wants_an_argument():
-    ((id, message, _),) = errors(lambda model: Count("books"))
+def test_e018_a_function_of_a_row():
+    """As other libraries take it."""
 
-    assert id == "syncfields.E018"
-    assert "testapp.Shelf.book_count raised TypeError" in message
+    def count(self, more=1, *rest, **others):
+        raise AssertionError
+
+    assert errors(count) == [
+        (
+            "syncfields.E018",
+            "The rule of testapp.Shelf.book_count is a function of self, and no expression.",
+            (
+                "The database evaluates a rule, for many rows at once: say it by F(), Count(), "
+                "Case() and their like. A function may be given that makes such an expression; it "
+                "is called without arguments."
+            ),
+        )
+    ]
+
+
+@pytest.mark.parametrize("make", [lambda *args: Count("books"), lambda n="books": Count(n)])
+def test_a_function_may_have_arguments_that_it_does_not_need(make):
+    assert errors(make) == []
 
 
 def test_e018_is_a_check(registering):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from inspect import signature
 from typing import Any, TypeVar
 
 from django.apps import apps
@@ -67,6 +68,15 @@ class Rule:
         make = self.declaration.expression
         if not callable(make) or hasattr(make, "resolve_expression"):
             return self
+        if wanted := arguments(make):
+            raise RuleError(
+                f"The rule of {self.label} is a function of {wanted}, and no expression.",
+                id="E018",
+                hint="The database evaluates a rule, for many rows at once: say it by F(), Count(), "
+                "Case() and their like. A function may be given that makes such an expression; it "
+                "is called without arguments.",
+                obj=self.model,
+            )
         try:
             expression = make()
         except Exception as error:
@@ -96,6 +106,19 @@ class Rule:
 
     def __repr__(self) -> str:
         return f"register({self.model.__name__}, {self.field_name}={written(self.expression)})"
+
+
+def arguments(make: Callable[..., object]) -> str:
+    """What a function has to be called with; nothing where it can be called without."""
+    try:
+        known = signature(make)
+    except (TypeError, ValueError):  # Some of those written in C do not say it.
+        return ""
+    return ", ".join(
+        each.name
+        for each in known.parameters.values()
+        if each.default is each.empty and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+    )
 
 
 def written(expression: Any) -> str:

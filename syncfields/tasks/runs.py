@@ -16,6 +16,8 @@ from typing import Any
 from uuid import uuid4
 
 from django.core.cache import BaseCache, caches
+from django.core.cache.backends.db import BaseDatabaseCache
+from django.core.cache.backends.filebased import FileBasedCache
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, InterfaceError
 from django.db.models import QuerySet
@@ -95,6 +97,9 @@ def start(
     """Cut what is selected into parts, and send the first of each lane. Returns the key of the run,
     for ``progress()`` and ``resume()``.
 
+    Raises ``ImproperlyConfigured`` where the cache is not shared by all processes, or keeps fewer
+    entries than the run has parts.
+
     ``selection``, ``check`` and ``using`` are those of ``reconcile()``, labels and models only;
     ``chunk_size`` is the rows of a part, ``parallel`` how many parts are at work together.
     """
@@ -102,6 +107,7 @@ def start(
         raise TypeError("A run is made of labels and models; a queryset cannot be sent.")
     store, tasks = cache(), list(plan_tasks(selection, using))
     parts = tuple(part for task in tasks for part in cut(task, chunk_size))
+    refuse_what_it_forgets(store, len(parts))
     key = uuid4().hex
     store.set(name(key), Run(parts, check, parallel), KEPT)
     for number in range(min(parallel, len(parts))):
@@ -190,7 +196,10 @@ def name(key: str, number: int | None = None) -> str:
 def known(key: str) -> Run:
     run: Run | None = cache().get(name(key))
     if run is None:
-        raise LookupError(f"There is no run {key!r}, or it is forgotten by now.")
+        raise LookupError(
+            f"There is no run {key!r}, or the cache {conf.runs_cache()!r} has forgotten it: after "
+            "a week, when it is cleared, and when it is full."
+        )
     return run
 
 
@@ -210,3 +219,18 @@ def cache() -> BaseCache:
             f'in Redis or in the database for instance: SYNCFIELDS = {{"RUNS_CACHE": ...}}.'
         )
     return found
+
+
+def refuse_what_it_forgets(store: BaseCache, parts: int) -> None:
+    """Django's own caches in tables and files drop a third of what they have when they are full:
+    with 300 entries, unless somebody has said more.
+    """
+    if not isinstance(store, (BaseDatabaseCache, FileBasedCache)):
+        return
+    most: int = store._max_entries  # type: ignore[union-attr]
+    if parts >= most:  # The run itself is one entry more.
+        raise ImproperlyConfigured(
+            f"The run has {parts} parts, and the cache {conf.runs_cache()!r} forgets when it has "
+            f'more than {most} entries. Give it OPTIONS: {{"MAX_ENTRIES": ...}} in CACHES, or cut '
+            "the run into fewer parts by a larger chunk_size."
+        )

@@ -18,10 +18,24 @@ WORDS = {
         "comments__created", filter=Q(comments__is_public=True)
     ),
     "average of score": Avg("score"),
+    "sum of price of lines times quantity of lines": Sum(F("lines__price") * F("lines__quantity")),
+    "sum of a times (b minus 2)": Sum(F("a") * (F("b") - Value(2))),
+    "number of tasks, where deleted at of tasks is empty": Count(
+        "tasks", filter=Q(tasks__deleted_at__isnull=True)
+    ),
+    "number of tasks, where done at of tasks is not empty and size of tasks is at least 3": Count(
+        "tasks", filter=Q(tasks__done_at__isnull=False, tasks__size__gte=3)
+    ),
+    "number of posts of room, where at of posts of room is greater than read until": Count(
+        "room__posts", filter=Q(room__posts__at__gt=F("read_until"))
+    ),
+    "number of tasks, where state of tasks is one of ['new', 'open']": Count(
+        "tasks", filter=Q(tasks__state__in=["new", "open"])
+    ),
     "copy of e mail of user": F("user__e_mail"),
     # For all else there are no words.
     "Upper(F(user__name))": Upper("user__name"),
-    "Sum(F(a) * Value(2))": Sum(F("a") * Value(2)),
+    "Sum(Upper(F(a)) + F(b))": Sum(Upper("a") + F("b")),
     "Exists(Book.objects.all())": Exists(Book.objects.all()),
 }
 
