@@ -227,7 +227,7 @@ def refuse_what_it_forgets(store: BaseCache, parts: int) -> None:
     """
     if not isinstance(store, (BaseDatabaseCache, FileBasedCache)):
         return
-    most: int = store._max_entries  # type: ignore[union-attr]
+    most: int = store._max_entries
     if parts >= most:  # The run itself is one entry more.
         raise ImproperlyConfigured(
             f"The run has {parts} parts, and the cache {conf.runs_cache()!r} forgets when it has "

@@ -157,7 +157,7 @@ def test_a_run_by_workers(run, celery, order):
 @pytest.mark.block("docs/operating.md", "Monitoring")
 def test_health(run, order, capsys):
     assert not run().found.ok
-    assert capsys.readouterr().out.startswith("{'shop.Order.total': 1}\n")
+    assert capsys.readouterr().out.startswith("{'shop.Order.total': 1} (")
 
 
 @pytest.mark.block("docs/operating.md", "Monitoring", 2)
