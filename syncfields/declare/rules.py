@@ -73,8 +73,8 @@ class Rule:
                 f"The rule of {self.label} is a function of {wanted}, and no expression.",
                 id="E018",
                 hint="The database evaluates a rule, for many rows at once: say it by F(), "
-                "Count(), Case() and their like. A function may be given that makes such an expression; it "
-                "is called without arguments.",
+                "Count(), Case() and their like. A function may be given that makes such an "
+                "expression; it is called without arguments.",
                 obj=self.model,
             )
         try:
