@@ -141,3 +141,27 @@ def test_relative_links_resolve(page):
             broken.append(link)
 
     assert broken == []
+
+
+def test_what_users_import_is_in_the_reference():
+    """All that is not there may change in any version."""
+    reference = read(ROOT / "docs" / "reference.md")
+    documented = set(re.findall(r"auto\w+:: (syncfields[\w.]*)", reference))
+    offered = {f"syncfields.{each}" for each in importlib.import_module("syncfields").__all__}
+    shown = {
+        f"{node.module}.{alias.name}"
+        for page in PAGES
+        if page.name != "CHANGELOG.md"
+        for language, text in BLOCK.findall(read(page))
+        if language == "python"
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "syncfields"
+        for alias in node.names
+    }
+
+    def is_there(name):
+        return any(name == each or each.startswith(f"{name}.") for each in documented) or (
+            name.rpartition(".")[0] in documented | {"syncfields.tasks.celery"}
+        )
+
+    assert [each for each in sorted(offered | shown) if not is_there(each)] == []

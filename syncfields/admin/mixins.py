@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.options import InlineModelAdmin
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model, QuerySet
 from django.utils.functional import SimpleLazyObject
@@ -24,6 +25,7 @@ else:
     Base = object
 
 UNKNOWN = "?"
+BASES = (admin.ModelAdmin, InlineModelAdmin)
 
 
 def rules_of(model: type[Model]) -> list[Rule]:
@@ -37,6 +39,16 @@ class SyncedAdminMixin(Base):
     Synced fields are shown and cannot be edited. The list marks rows that have drifted, which costs
     it one query for each group of rules, and offers to reconcile those that are selected.
     """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        order = cls.__mro__
+        if any(each in order[: order.index(SyncedAdminMixin)] for each in BASES):
+            # Their methods would be found first, and nothing would be shown.
+            raise TypeError(
+                f"{cls.__qualname__}: name SyncedAdminMixin before the class of the admin, as in "
+                f"class {cls.__name__}(SyncedAdminMixin, admin.ModelAdmin)."
+            )
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)

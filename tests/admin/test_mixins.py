@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import Permission, User
 from django.contrib.messages import get_messages
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse
 
+from syncfields.admin import SyncedAdminMixin
 from syncfields.testing import assert_in_sync
 from tests.menagerie import write_behind
 from tests.testapp.models import (
@@ -194,3 +196,11 @@ def test_the_action_is_not_offered_where_there_are_none(browse):
 
     assert "reconcile_selected" not in browse.get(page(Zone)).content.decode()
     assert "reconcile_selected" not in browse.get(page(Comment)).content.decode()
+
+
+@pytest.mark.parametrize("base", [admin.ModelAdmin, admin.TabularInline, admin.StackedInline])
+def test_a_mixin_that_would_show_nothing_is_refused(base):
+    with pytest.raises(TypeError, match=r"Late: name SyncedAdminMixin before the class of the ad"):
+
+        class Late(base, SyncedAdminMixin):
+            pass
