@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
     chosen = os.environ.get("SYNCFIELDS_TEST_DATABASE")
     names = [chosen] if chosen else list(databases.NAMES)
     required = {chosen or "sqlite", *os.environ.get("SYNCFIELDS_REQUIRE", "").split(",")}
-    if unknown := {*names, *required} - {*databases.NAMES, "chromium", ""}:
+    if unknown := {*names, *required} - {*databases.NAMES, "chromium", "pgbouncer", ""}:
         sys.exit(f"No such database: {', '.join(sorted(unknown))}.")
 
     probes = {name: probe(name) for name in names}

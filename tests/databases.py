@@ -18,6 +18,8 @@ ALIASES = ("default", "other")
 FOLDER = Path(__file__).parent / ".databases"
 # Keeps apart runs that go on at the same time; what a crashed run left is replaced by the next one.
 SUFFIX = os.environ.get("SYNCFIELDS_TEST_SUFFIX", "")
+POOLED = "SYNCFIELDS_TEST_POOLED" in os.environ
+"""Whether the server is reached through pgbouncer: see docs/operating.md."""
 
 
 def configured(name: str) -> dict[str, dict[str, Any]]:
@@ -48,6 +50,8 @@ def server(name: str, database: str) -> dict[str, Any]:
     options: dict[str, Any] = {"connect_timeout": 10}
     if settings["ENGINE"].endswith("mysql"):
         use_pymysql()
+    elif POOLED:
+        settings["DISABLE_SERVER_SIDE_CURSORS"] = True
     else:
         # Races commit often, and no test asks for what it wrote to survive a power cut.
         options["options"] = "-c synchronous_commit=off"

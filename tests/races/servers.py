@@ -14,6 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import dj_database_url
+
+from tests import databases
+
 
 class MissingError(Exception):
     """A program that the server needs is not installed."""
@@ -165,6 +169,49 @@ class MariaDB(Server):
         except pymysql.OperationalError:
             return False
         return True
+
+
+class PgBouncer(PostgreSQL):
+    """Before the PostgreSQL of the tests, so that few connections of it serve all clients. Each
+    transaction gets another one than the last had, so that what outlives one is soon missed.
+    """
+
+    crash = signal.SIGTERM
+    size = 4
+
+    def install(self) -> None:
+        behind = dj_database_url.parse(databases.url("postgresql"))
+        login = {
+            "host": behind["HOST"],
+            "port": behind["PORT"],
+            "user": behind["USER"],
+            "password": behind["PASSWORD"],
+            # As the other tests have it. SET would be of a session, which is what is pooled.
+            "connect_query": "'SET synchronous_commit = off'",
+        }
+        options = " ".join(f"{name}={value}" for name, value in login.items() if value)
+        (self.folder / "ini").write_text(
+            f"""\
+[databases]
+* = {options}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {self.port}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = {self.size}
+min_pool_size = {self.size}
+server_round_robin = 1
+"""
+        )
+
+    def command(self) -> list[str]:
+        return [program("pgbouncer"), f"{self.folder}/ini"]
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from django.db import OperationalError, connection, connections, transaction
 from django.db.models.signals import m2m_changed, post_save, pre_delete
 from django.test.utils import CaptureQueriesContext
 
+from tests.races.stage import waits_for_lock
 from tests.races.workers import prepare
 from tests.testapp.models import Book, Playlist, Publisher, Restaurant, Shelf, Track, Zone
 from tests.truth import assert_truth
@@ -84,20 +85,58 @@ COUNTS = {
 }
 
 
+def connection_number():
+    """Of a pooled connection the next transaction may have another: see ``is_waited_for()``."""
+    if connection.vendor != "mysql":
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT connection_id()")
+        return cursor.fetchone()[0]
+
+
+def look_late_for_deadlocks(cursor):
+    """On PostgreSQL who looks first is ended. Only a superuser may choose when."""
+    if connections["default"].vendor == "postgresql":
+        cursor.execute(
+            "SELECT set_config('deadlock_timeout', '20s', true)"
+            " WHERE current_setting('is_superuser') = 'on'"
+        )
+
+
+def is_waited_for(cursor, waiter):
+    if connections["default"].vendor == "mysql":
+        return waits_for_lock(waiter)
+    cursor.execute(
+        "SELECT 1 FROM pg_locks"
+        " WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+    )
+    return cursor.fetchone() is not None
+
+
+def wait_until(condition):
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end, "nobody waits for a lock"
+        time.sleep(0.02)
+
+
 @contextmanager
 def another_in_opposite_order(first):
-    """Another process that holds all other rows, and wants the first one once that is held."""
+    """Another one that holds all other rows, and wants the first when it sees itself waited for."""
     holds = Event()
     table, name = COUNTS[type(first)]
+    connection.ensure_connection()
+    waiter = connection_number()
 
     def write():
         try:
             with transaction.atomic(), connections["default"].cursor() as cursor:
+                look_late_for_deadlocks(cursor)
                 # Who has changed fewer rows is ended, on MariaDB.
                 for amount in (1, -1):
                     cursor.execute(CHANGE.format(table, name, name, ">"), [amount, first.pk])
                 holds.set()
-                time.sleep(0.4)  # Who waits first finds the deadlock and is ended, on PostgreSQL.
+                wait_until(lambda: is_waited_for(cursor, waiter))
                 cursor.execute(CHANGE.format(table, name, name, "="), [0, first.pk])
         finally:
             connections.close_all()
