@@ -27,8 +27,9 @@ else:
 
 @dataclass(slots=True)
 class Learnt:
-    """What is known of the rows of a write by now: as it begins, and by what the steps learn of
-    them. It is as it was when the write is tried again.
+    """What is known of the rows of a write by now: as it is announced, by who locks or reads them
+    (``programs/``, ``keep/``), and by the write itself (``capture/``), as to what was inserted.
+    Before it is tried again, this is set back, and nothing else.
     """
 
     pks: Sequence[Any] = ()
