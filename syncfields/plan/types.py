@@ -70,10 +70,15 @@ def check_field(rule: Rule) -> None:
     try:
         field = rule.model._meta.get_field(rule.field_name)
     except FieldDoesNotExist:
-        field = None
+        names = sorted(each.name for each in rule.model._meta.local_concrete_fields)
+        raise RuleError(
+            f"{rule.label} is no field of its model.",
+            id="E009",
+            hint=f"A rule keeps a column that is there: {', '.join(names)}.",
+            obj=rule.model,
+        ) from None
     if (
-        field is None
-        or not field.concrete
+        not field.concrete
         or field.primary_key
         or field.is_relation
         or getattr(field, "generated", False)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.core.exceptions import FieldDoesNotExist
+
 from syncfields.declare.paths import Model
 from syncfields.declare.rules import Declaration, Rule
 from syncfields.exceptions import BrokenRules, RuleError
@@ -51,6 +53,13 @@ def task_of(model: Model, using: str, expressions: Mapping[str, Any]) -> Task:
 
 
 def read_alone(rule: Rule) -> Alone:
+    try:
+        rule.model._meta.get_field(rule.field_name)
+    except FieldDoesNotExist as error:
+        raise ValueError(
+            f"{rule.model._meta.label} has no field {rule.field_name!r} at this place of the "
+            "migrations. Put Backfill behind the AddField."
+        ) from error
     try:
         return alone(rule)
     except RuleError as error:

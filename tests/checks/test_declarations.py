@@ -80,7 +80,7 @@ ANY_BOOK = Q(pk__in=Subquery(Book.objects.order_by("?").values("shelf")[:1]))
             "own target",
         ),
         ("E009", Shelf, "id", declared(Count("books")), "cannot be a synced field"),
-        ("E009", Shelf, "missing", declared(Count("books")), "cannot be a synced field"),
+        ("E009", Shelf, "missing", declared(Count("books")), "is no field of its model"),
         ("E009", Book, "shelf", declared(F("shelf__pk")), "cannot be a synced field"),
         ("E009", Restaurant, "name", declared(F("zone__pk")), "from which testapp.Restaurant"),
         ("E011", Shelf, "book_count", declared(F("books__pages")), "books leads to many rows"),
