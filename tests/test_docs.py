@@ -165,3 +165,15 @@ def test_what_users_import_is_in_the_reference():
         )
 
     assert [each for each in sorted(offered | shown) if not is_there(each)] == []
+
+
+WORDS = ("drift", "delta", "extreme", "copy", "recompute", "tally")
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_word_of_our_own_is_explained_where_it_first_occurs_and_in_the_glossary(word):
+    guide = read(ROOT / "docs" / "guide.md")
+    (explained,) = re.finditer(rf"\*\*{word}\*\*", guide, re.IGNORECASE)
+
+    assert guide.find(word) >= explained.start()
+    assert f"\n{word}\n: " in read(ROOT / "docs" / "glossary.md")

@@ -19,7 +19,7 @@ from django.utils.safestring import mark_safe
 from syncfields.admin import steps
 from syncfields.admin.models import SyncedField
 from syncfields.admin.steps import Outcome
-from syncfields.admin.words import in_words
+from syncfields.admin.words import WAYS, in_words
 from syncfields.declare.rules import Rule
 from syncfields.exceptions import NoRollback, NotMigrated
 from syncfields.explain.drawing import svg
@@ -47,6 +47,10 @@ class Line:
     @property
     def sources(self) -> list[str]:
         return [each.source for each in self.node.fed_by]
+
+    @property
+    def way(self) -> str:
+        return WAYS[self.node.maintenance]
 
     @property
     def is_checked(self) -> bool:

@@ -17,6 +17,14 @@ AGGREGATES: dict[type[Aggregate], str] = {
     Min: "least",
     Sum: "sum",
 }
+WAYS = {
+    "copy": "the rows that refer to a changed row take its new value",
+    "delta": "the difference that a write makes is added",
+    "extreme": "a value that comes is compared; when the extreme leaves it is looked for anew",
+    "recompute": "the expression is evaluated anew for the rows concerned",
+    "tally": "an event is counted, and never taken back",
+}
+"""What a write does to a rule that is kept so."""
 SIGNS = {"+": "plus", "-": "minus", "*": "times", "/": "divided by"}
 COMPARISONS = {
     "exact": "",

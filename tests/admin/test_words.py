@@ -6,7 +6,8 @@ import pytest
 from django.db.models import Avg, Count, Exists, F, Max, Min, Q, Sum, Value
 from django.db.models.functions import Upper
 
-from syncfields.admin.words import in_words
+from syncfields.admin.words import WAYS, in_words
+from syncfields.explain.graph import graph
 from tests.testapp.models import Book
 
 WORDS = {
@@ -43,6 +44,10 @@ WORDS = {
 @pytest.mark.parametrize(("words", "expression"), WORDS.items(), ids=WORDS)
 def test_words(words, expression):
     assert in_words(expression) == words
+
+
+def test_each_way_of_keeping_a_rule_has_words():
+    assert {each.maintenance for each in graph().nodes} == set(WAYS)
 
 
 def test_a_condition_that_is_more_than_comparisons_is_shown_as_it_is():
