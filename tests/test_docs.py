@@ -175,5 +175,5 @@ def test_a_word_of_our_own_is_explained_where_it_first_occurs_and_in_the_glossar
     guide = read(ROOT / "docs" / "guide.md")
     (explained,) = re.finditer(rf"\*\*{word}\*\*", guide, re.IGNORECASE)
 
-    assert guide.find(word) >= explained.start()
+    assert re.search(rf"(?<!-)\b{word}\b", guide).start() >= explained.start()
     assert f"\n{word}\n: " in read(ROOT / "docs" / "glossary.md")

@@ -106,7 +106,7 @@ def use(wheel: Path, folder: Path) -> None:
     expect("/checks.html#syncfieldsw001" in printed, printed)
     expect("0 value(s)" in run(python, "manage.py", "reconcile", folder=folder), "reconcile")
     printed = run(python, "-W", "error", "-m", "pytest", "-q", folder=folder, fails=True)
-    expect("shop.Order.line_count: 1 of 1 drifted" in printed, printed)
+    expect("shop.Order.line_count: 1 of 1 row(s) drifted" in printed, printed)
     expect("1 failed, 1 passed" in printed, printed)
 
 
