@@ -516,7 +516,7 @@ def test_areconcile_of_a_queryset():
     write_behind(Tray, cup_count=7)
 
     async def repair():
-        with pytest.raises(AssertionError, match=r"Tray\.cup_count: 1 of 1 drifted"):
+        with pytest.raises(AssertionError, match=r"Tray\.cup_count: 1 of 1 row"):
             await aassert_in_sync(Tray)
         assert (await Tray.objects.areconcile(check=True)).drifted == 1
         return await Tray.objects.filter(pk=tray.pk).areconcile()

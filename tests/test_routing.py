@@ -99,7 +99,7 @@ def test_assert_in_sync_looks_where_writes_go(shelf):
     assert_in_sync()
     assert_in_sync(Shelf.objects.all())
 
-    with pytest.raises(AssertionError, match=r"Shelf\.book_count: 1 of 1 drifted"):
+    with pytest.raises(AssertionError, match=r"Shelf\.book_count: 1 of 1 row"):
         assert_in_sync(Shelf.objects.using("other"))
 
 
