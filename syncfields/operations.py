@@ -34,7 +34,7 @@ class Backfill(Operation):
 
     reduces_to_sql = False
     reversible = True
-    category = OperationCategory.PYTHON  # type: ignore[assignment]
+    category = OperationCategory.PYTHON
     serialization_expand_args = ["values"]
 
     def __init__(

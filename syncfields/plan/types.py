@@ -262,7 +262,8 @@ def scale(node: Any) -> int | None:
             return None
         if family(node.target) == "integer":
             return 0
-        return node.target.decimal_places if family(node.target) == "decimal" else None
+        field: Any = node.target
+        return field.decimal_places if family(field) == "decimal" else None
     if isinstance(node, Value):
         if isinstance(node.value, bool) or not isinstance(node.value, (int, Decimal)):
             return 0 if node.value is None else None

@@ -220,7 +220,8 @@ def subquery_paths(query: Any, outer: Paths) -> dict[str, Path] | None:
             continue
         if not (isinstance(near, Col) and isinstance(far, Col) and near.alias in outer):
             continue
-        key, base = far.target, query.base_table
+        key: Any = far.target
+        base = query.base_table
         if far.alias != base or not key.is_relation or key.remote_field.hidden:
             continue
         if near.target in key.foreign_related_fields:

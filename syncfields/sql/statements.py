@@ -249,7 +249,7 @@ def update(
     text, params = query.get_compiler(queryset.db).as_sql()
     if not returned:
         return Statement(queryset.db, text, params)
-    selecting = QuerySet(queryset.model).order_by().values_list(*returned)
+    selecting: QuerySet[Any, Any] = QuerySet(queryset.model).order_by().values_list(*returned)
     compiler: Any = selecting.query.get_compiler(queryset.db)
     compiler.pre_sql_setup()
     columns = [column for _, (column, _), _ in compiler.select]

@@ -8,7 +8,7 @@ import datetime as dt
 
 from typing_extensions import assert_type
 
-from tests.typed.public import Post
+from tests.typed.models import Post
 
 
 def fields(post: Post) -> None:

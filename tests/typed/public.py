@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Count, F, Max
+from django.db.models import Count
 from typing_extensions import assert_type
 
 import syncfields
@@ -12,7 +12,6 @@ from syncfields import (
     Report,
     SyncManager,
     SyncQuerySet,
-    Tally,
     areconcile,
     coalesce,
     reconcile,
@@ -22,17 +21,7 @@ from syncfields import (
 )
 from syncfields.health import Health, health
 from syncfields.testing import aassert_in_sync, assert_in_sync
-
-
-class Post(models.Model):
-    title = models.CharField(max_length=100)
-    comment_count = synced(models.PositiveIntegerField(default=0), Count("comments"))
-    last_comment_at = synced(models.DateTimeField(null=True), Max("comments__created"))
-    author_name = synced(models.CharField(max_length=100), F("author__name"), touch="title")
-    views = synced(models.IntegerField(default=0), Tally("visits", on="create"))
-
-    class Meta:
-        app_label = "typed"
+from tests.typed.models import Post
 
 
 class PostQuerySet(SyncQuerySet[Post]):
@@ -45,6 +34,9 @@ def fields(score: models.IntegerField[int, int]) -> None:
 
 
 def managers(objects: SyncManager[Post]) -> None:
+    assert_type(Post.objects, SyncManager[Post])
+    assert_type(Post.objects.get(), Post)
+    assert_type(Post.objects.filter(title="").exclude(title="").reconcile(), Report)
     assert_type(objects.get(), Post)
     assert_type(objects.reconcile(), Report)
     assert_type(objects.filter(title=""), SyncQuerySet[Post])
@@ -58,7 +50,7 @@ def querysets(rows: PostQuerySet) -> None:
 
 
 def functions() -> None:
-    report = reconcile("shop", Post, Post._default_manager.filter(pk=1), check=True, batch_size=100)
+    report = reconcile("shop", Post, Post.objects.filter(pk=1), check=True, batch_size=100)
     assert_type(report, Report)
     assert_type(report.rules[0].label, str)
     assert_type(health(Post), Health)
