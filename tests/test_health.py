@@ -102,6 +102,15 @@ def test_reconcile_tells_the_log(drifted, caplog, check):
     assert (record.repaired, record.check, record.finished) == (0 if check else 5, check, True)
 
 
+def test_a_monitor_that_looks_all_day_tells_the_log_only_of_drift(drifted, caplog):
+    caplog.set_level(logging.DEBUG, "syncfields.reconcile")
+
+    health("testapp.Shelf")
+
+    levels = {each.rule: each.levelname for each in caplog.records}
+    assert levels == {SHELF: "INFO", "testapp.Shelf.page_sum": "DEBUG"}
+
+
 def test_what_heals_itself_tells_the_log(drifted, caplog):
     for book in Book.objects.all():
         with unsynced():

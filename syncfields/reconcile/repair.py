@@ -177,7 +177,10 @@ class Run:
             numbers = {name: getattr(each, name) for name in ("scanned", "drifted", "repaired")}
             finished = each.label not in self.left
             extra = {"rule": each.label, "check": self.check, "finished": finished, **numbers}
-            logger.info(
+            # A monitor looks at a few rows all day long.
+            usual = self.sample is not None and not each.drifted
+            logger.log(
+                logging.DEBUG if usual else logging.INFO,
                 "%s: %d of %d value(s) have drifted, %d repaired, in a run of %.1f s",
                 *(each.label, each.drifted, each.scanned, each.repaired, seconds),
                 extra=extra | {"seconds": seconds},
