@@ -12,6 +12,8 @@ from typing import Any
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 PAGE = re.compile(r"\]\(docs/([\w-]+)\.md")
+# As the file itself: what a repository shows under blob/ is a page around it, and no picture.
+IMAGE = re.compile(r"(!\[[^\]]*\])\((?!https?:)([\w./-]+)")
 FILE = re.compile(r"\]\((?!https?:|#)([\w./-]+)")
 
 
@@ -19,6 +21,7 @@ class ReadmeHook(MetadataHookInterface):
     def update(self, metadata: dict[str, Any]) -> None:
         urls = metadata["urls"]
         text = (Path(self.root) / "README.md").read_text(encoding="utf-8")
+        text = IMAGE.sub(rf"\1({urls['Repository']}/raw/main/\2", text)
         text = PAGE.sub(rf"]({urls['Documentation']}\1.html", text)
         text = FILE.sub(rf"]({urls['Repository']}/blob/main/\1", text)
         metadata["readme"] = {"content-type": "text/markdown", "text": text}

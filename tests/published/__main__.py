@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "syncfields"
 EXTRAS = {"progress", "postgresql", "mysql"}
 RELATIVE_LINK = re.compile(r"\]\((?!https?://|#)[^)]*\)")
+IMAGE = re.compile(r"!\[[^\]]*\]\(([^)\s]+)")
 
 
 def main() -> None:
@@ -70,6 +71,9 @@ def check_wheel(wheel: Path) -> None:
     readme = said.get_payload()
     expect("## Install" in readme, "The README is missing.")
     expect(not RELATIVE_LINK.findall(readme), RELATIVE_LINK.findall(readme))
+    images = IMAGE.findall(readme)
+    expect(images, "The README has lost its picture.")
+    expect(all("/raw/" in each for each in images), f"No pictures, but pages: {images}")
 
 
 def check_sdist(sdist: Path) -> None:
