@@ -154,8 +154,13 @@ def synced(
     ``editable``: whether forms ask for the field. What they were told would not be stored, so it is
     False here, whatever the field says itself: nobody can tell its own default from a wish.
 
-    Raises ``ImproperlyConfigured`` where ``"syncfields"`` is not among the installed apps.
+    Raises ``ImproperlyConfigured`` where ``"syncfields"`` is not among the installed apps, and
+    ``TypeError`` where the first argument is no field.
     """
+    if not isinstance(field, models.Field):
+        raise TypeError(
+            f"synced() takes a field first, and then its expression: {field!r} is none."
+        )
     refuse_where_nothing_keeps()
     declaration = Declaration(expression, tuple(depends_on or ()), touch, tracking, field)
     field.editable = editable

@@ -213,6 +213,8 @@ class Run:
     def refuse_nonsense(self) -> None:
         if self.workers < 1:
             raise ValueError("At least 1 worker is needed.")
+        if self.batch_size is not None and self.batch_size < 1:
+            raise ValueError("A batch has at least 1 row.")
         if self.sample is not None and self.sample < 1:
             raise ValueError("A sample has at least 1 row.")
         if self.sample is not None and self.start_after is not None:

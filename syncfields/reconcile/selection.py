@@ -142,7 +142,9 @@ def matching(selected: Selection | None) -> list[Rule]:
     rules = registry.plan().rules
     found = [rule for rule in rules if selects(selected, rule)]
     if not found and selected is not None:
-        shown = "" if isinstance(selected, QuerySet) else repr(selected)
+        shown = selected._meta.label if isinstance(selected, type) else ""
+        if isinstance(selected, str):
+            shown = repr(selected)
         if isinstance(selected, QuerySet):  # It would be carried out to be shown.
             shown = f"rows of {selected.model._meta.label}"
         raise LookupError(f"No rule is selected by {shown}. {instead(selected, rules)}")

@@ -105,6 +105,8 @@ def start(
     """
     if any(isinstance(each, QuerySet) for each in selection):
         raise TypeError("A run is made of labels and models; a queryset cannot be sent.")
+    if chunk_size < 1 or parallel < 1:
+        raise ValueError("A part has at least 1 row, and at least 1 is done at a time.")
     store, tasks = cache(), list(plan_tasks(selection, using))
     parts = tuple(part for task in tasks for part in cut(task, chunk_size))
     refuse_what_it_forgets(store, len(parts))

@@ -185,3 +185,10 @@ def test_a_rule_is_written_without_addresses():
         "register(Post, newest=test_a_rule_is_written_without_addresses.<locals>.latest)"
     )
     assert [rule for rule in plan().rules if " at 0x" in repr(rule)] == []
+
+
+@pytest.mark.parametrize("first", [Count("comments"), models.IntegerField, None], ids=repr)
+def test_the_field_comes_first(first):
+    """Django would take no notice of an expression that stands where a field is meant."""
+    with pytest.raises(TypeError, match=r"synced\(\) takes a field first, and then its expression"):
+        synced(first, models.IntegerField())

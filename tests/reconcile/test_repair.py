@@ -482,3 +482,15 @@ def test_reconcile_finds_what_it_could_not_see(write, capsys):
     assert exit_.value.code == 1
     assert reconcile(Shelf).repaired
     assert_truth(Shelf)
+
+
+@pytest.mark.parametrize("number", [0, -1])
+@pytest.mark.parametrize("name", ["batch_size", "sample", "workers"])
+def test_numbers_that_would_do_nothing_are_refused(name, number):
+    with pytest.raises(ValueError, match="least 1"):
+        reconcile(Shelf, **{name: number})
+
+
+def test_a_model_without_a_rule_is_named():
+    with pytest.raises(LookupError, match=r"No rule is selected by testapp\.Book\b"):
+        reconcile(Book)

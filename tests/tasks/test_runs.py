@@ -177,6 +177,12 @@ def test_a_cache_that_just_holds_all_parts_is_taken(queue, shelves, tmp_path):
         assert runs.progress(run).parts == 25
 
 
+@pytest.mark.parametrize("nonsense", [{"chunk_size": 0}, {"parallel": 0}, {"parallel": -1}])
+def test_a_run_that_would_do_nothing_is_refused(queue, nonsense):
+    with pytest.raises(ValueError, match="at least 1"):
+        runs.start(LABEL, send=queue.send, **nonsense)
+
+
 def test_a_run_that_is_not_known():
     with pytest.raises(LookupError, match="no run 'x'"):
         runs.progress("x")
