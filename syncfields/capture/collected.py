@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from django.db import connections, models
+from django.db import models
 from django.db.models import QuerySet
 
 from syncfields.capture.querysets import COLLECTED
@@ -22,6 +22,7 @@ from syncfields.maintenance.changes import Change, Learnt
 from syncfields.plan import registry
 from syncfields.plan.routes import route
 from syncfields.programs import order
+from syncfields.sql.databases import has_row_locks
 from syncfields.sql.locks import lock, lock_and_read, lock_collected, lock_out
 from syncfields.sql.trees import rows, rows_with
 from syncfields.targets.updates import sorted_pks
@@ -36,7 +37,7 @@ def concerned_by(collector: Any) -> list[Maintenance]:
     """
     changes = list(kinds_of_change(collector))
     found = [each for change in changes for each in route(change).maintenances]
-    if connections[collector.using].features.has_select_for_update:
+    if has_row_locks(collector.using):
         found += taken_together({change.model for change in changes if change.kind == "delete"})
     return list(dict.fromkeys(found))
 
@@ -122,7 +123,7 @@ def lock_in_order(
     locked later.
     """
     using, ranks = collector.using, order.ranks()
-    locks = connections[using].features.has_select_for_update
+    locks = has_row_locks(using)
     kept = {each.target for each in concerned_by(collector)}
     unloaded = defaultdict(list)
     for number, queryset in enumerate(collector.fast_deletes):

@@ -26,6 +26,7 @@ from syncfields.maintenance.changes import Change, Learnt
 from syncfields.memory.given import Given
 from syncfields.plan import registry
 from syncfields.programs import initial, order
+from syncfields.sql.databases import vendor_of
 from syncfields.sql.locks import lock_named, reading, take
 from syncfields.sql.trees import connected, rows, rows_with
 from syncfields.transactions import scope
@@ -220,7 +221,7 @@ def lock_conflicting(
 ) -> list[Any]:
     """The same rows, locked."""
     # MariaDB would wait for rows that it reads on the way to those, and lock in another order.
-    if connections[using].vendor != "mysql":
+    if vendor_of(using) != "mysql":
         equal = list(questions(using, model, objs, unique_fields))
         if len(equal) <= 1:
             return [pk for each in equal for pk in take(each)]

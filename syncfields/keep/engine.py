@@ -8,7 +8,8 @@ synced fields follow.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
@@ -18,6 +19,7 @@ from syncfields.keep.keeping import Keeping
 from syncfields.maintenance.base import Effects, Maintenance
 from syncfields.maintenance.changes import NOTHING, Change, Held, Learnt
 from syncfields.maintenance.copies import Copy
+from syncfields.maintenance.direct import Direct
 from syncfields.memory import dropped
 from syncfields.memory.given import Given
 from syncfields.plan import registry
@@ -31,8 +33,8 @@ from syncfields.programs.order import (
 )
 from syncfields.sql.locks import lock, lock_path
 from syncfields.sql.statements import once
-from syncfields.targets import assignments, evaluating, writing
-from syncfields.targets.updates import Update, sorted_pks, take, take_sums
+from syncfields.targets import evaluating, writing
+from syncfields.targets.updates import Update, sorted_pks, take
 from syncfields.transactions import pending, scope
 from syncfields.transactions.atomic import persistently, together
 
@@ -177,7 +179,7 @@ def apply(using: str, effects: Effects, held: Held = NOTHING, cursor: Any = None
     rows are ``held``.
     """
     plan = registry.plan()
-    while taken := take_sums(effects) or take(effects, plan, is_by_itself):
+    while taken := take(effects, plan, is_by_itself):
         if isinstance(taken, Update):
             write(using, taken, effects, held, cursor)
         else:
@@ -188,40 +190,77 @@ def is_by_itself(maintenance: Maintenance) -> bool:
     """Whether the rows of a maintenance must be compared before they are written: what is touched
     tells which of them have changed, and what a fixture lacks is left as it is.
     """
-    return scope.loading() or bool(assignments.touches(maintenance.target, [*maintenance.values]))
+    return scope.loading() or maintenance.is_touching
 
 
 def write(using: str, update: Update, effects: Effects, held: Held, cursor: Any = None) -> None:
     """Write to the rows of one target model; what reads them is added to ``effects``."""
-    target, is_locked = update.target, update.evaluates
+    is_locked = update.evaluates
     if is_locked:
         update = prepared(using, update, held)
         if not update.names:  # No value that has left was the extreme.
             return
-    if is_unread(update):
+    follows = what_follows(using, update)
+    if follows is None:
         evaluating.write(using, update, cursor)
         return
-    columns = evaluating.written(target, update.names)
-    change = Change(target, "update", Learnt(update.pks, columns, locked=is_locked))
-    adding = chains.added_on(change, update)
-    keeping = Keeping(
-        connections[using],
-        [change],
-        maintenances=[each for each in route(change).maintenances if each not in adding],
-        held=held,
-    )
-    keeping.before()
-    outcome = evaluating.write(using, update, cursor, chains.returned(using, adding))
-    keeping.collect(effects)
+    target, columns, adding = update.target, follows.columns, follows.adding
+    keeping = None
+    if follows.others:
+        change = Change(target, "update", Learnt(update.pks, columns, locked=is_locked))
+        keeping = Keeping(connections[using], [change], None, follows.others, held)
+        keeping.before()
+    outcome = evaluating.write(using, update, cursor, follows.returned)
+    if keeping is not None:
+        keeping.collect(effects)
     if outcome.whole:
         chains.add_on(using, update, adding, outcome.rows, effects, held)
-    for each in () if outcome.whole else adding:
-        effects.stale[each] |= each.targets([change], using)
+    else:
+        evaluate_later(using, Change(target, "update", Learnt(update.pks, columns)), adding, effects)
     if outcome.healed:
         # What reads a healed value was right or wrong by itself, and the difference says nothing.
         again = Change(target, "update", Learnt(outcome.healed, columns))
-        for each in concerned([again]):
-            effects.stale[each] |= each.targets([again], using)
+        evaluate_later(using, again, concerned([again]), effects)
+
+
+def evaluate_later(
+    using: str, change: Change, maintenances: Iterable[Maintenance], effects: Effects
+) -> None:
+    for each in maintenances:
+        effects.stale[each] |= each.targets([change], using)
+
+
+@dataclass(frozen=True, slots=True)
+class Follows:
+    """What follows from an UPDATE of a target, of given fields."""
+
+    columns: frozenset[str]
+    """What it writes."""
+    adding: Mapping[Maintenance, Direct]
+    """The rules that what is added is added to as well: see ``programs/chains.py``."""
+    returned: tuple[str, ...]
+    """The columns that are returned for these."""
+    others: Sequence[Maintenance]
+
+
+def what_follows(using: str, update: Update) -> Follows | None:
+    """None where no rule reads what is written."""
+    target, names, summed = update.target, update.names, update.names - update.evaluated
+
+    def find() -> Follows | None:
+        columns = evaluating.written(target, names)
+        change = Change(target, "update", Learnt(columns=columns))
+        found = route(change)
+        if not found.maintenances:
+            return None
+        adding = chains.added_on(change, summed) if adds else {}
+        others = [each for each in found.maintenances if each not in adding]
+        return Follows(columns, adding, chains.returned(using, adding), others)
+
+    if not registry.plan().columns.get(target):
+        return None
+    adds = bool(summed) and chains.adds_numbers(update)
+    return once(("follows", using, target, names, summed, adds), find)
 
 
 def prepared(using: str, update: Update, held: Held) -> Update:
@@ -270,20 +309,6 @@ def recompute(
             evaluating.evaluate(using, maintenance, learnt.pks)
 
         perform(using, [change], write, held, effects)
-
-
-def is_unread(update: Update) -> bool:
-    """Whether no rule reads what an UPDATE writes."""
-    target = update.target
-    if not registry.plan().columns.get(target):
-        return True
-
-    def find() -> bool:
-        written = Learnt(columns=evaluating.written(target, names))
-        return not concerned([Change(target, "update", written)])
-
-    names = update.names
-    return once(("unread", target, names), find)
 
 
 def in_plan_order(

@@ -24,6 +24,7 @@ from syncfields.maintenance.direct import Direct, Part
 from syncfields.maintenance.extreme import Extreme
 from syncfields.plan.routes import columns_of_part
 from syncfields.sql import statements
+from syncfields.sql.databases import has_row_locks, vendor_of
 from syncfields.sql.holding import UNKNOWN
 from syncfields.sql.locks import locking, reading, rows_of
 from syncfields.sql.statements import Param, Row, Statement, once
@@ -114,7 +115,7 @@ def read(queryset: QuerySet[Any], known: Known) -> tuple[list[Any] | None, Group
     SQLite has one writer at a time: there the database groups them, and the keys are None.
     """
     model, chosen = concrete(queryset.model), rows_of(queryset)
-    locks = connections[queryset.db].features.has_select_for_update
+    locks = has_row_locks(queryset.db)
     keys = [field.attname for field in model._meta.pk_fields] if locks else []
     try:
         statement = statements.select(
@@ -166,19 +167,19 @@ def returns(queryset: QuerySet[Any]) -> bool:
 
 def can_return_many(using: str, model: Model, ways: Ways) -> bool:
     """Whether it is to return many rows. SQLite groups them faster, before they are deleted."""
-    return connections[using].features.has_select_for_update and can_return(using, model, ways)
+    return has_row_locks(using) and can_return(using, model, ways)
 
 
 def delete(queryset: QuerySet[Any], ways: Ways, write: Callable[[QuerySet[Any]], Any]) -> Groups:
     """Delete the rows of a queryset; what they contributed."""
     using, model, known = queryset.db, concrete(queryset.model), contributed(ways)
     # MariaDB's DELETE of a join returns nothing.
-    joins = connections[using].vendor == "mysql" and tables(queryset) > 1
+    joins = vendor_of(using) == "mysql" and tables(queryset) > 1
     if joins or not can_return_many(using, model, ways):
         pks, groups = read(queryset, known)
         write(queryset if pks is None else rows_with(model, using, pks))
         return groups
-    if connections[using].vendor == "postgresql":
+    if vendor_of(using) == "postgresql":
         # A DELETE by itself locks its rows as it finds them.
         ordered = rows_of(queryset).select_for_update()
         queryset = rows(model, using).filter(one_of(ordered, many=True))

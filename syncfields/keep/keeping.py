@@ -173,7 +173,8 @@ class Keeping:
         deltas: Deltas = defaultdict(dict)
         written = row.written()
         for maintenance, way in ways:
-            maintenance.differ(*row.known(maintenance, way, written), deltas)
+            keys = row.keys(way, written)
+            maintenance.differ(*row.known(maintenance, way, keys, written), deltas)
         drop_zeros(deltas)
         if deltas:
             evaluating.write(self.using, Update(target, deltas), row.cursor())

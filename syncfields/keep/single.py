@@ -178,8 +178,12 @@ class Row:
         if not self.change.learnt.pks:
             return
         written = self.written()
+        keys: dict[str, tuple[Any, Any]] = {}
         for maintenance, way in ways.items():
-            maintenance.compare(*self.known(maintenance, way, written), effects)
+            if way.key not in keys:
+                keys[way.key] = self.keys(way, written)
+            known = self.known(maintenance, way, keys[way.key], written)
+            maintenance.compare(*known, effects)
 
     def written(self) -> Mapping[str, Any]:
         """The columns after the write, as far as they are known."""
@@ -187,10 +191,16 @@ class Row:
         return {**self.columns, **values} if self.columns else values
 
     def known(
-        self, maintenance: Maintenance, way: Direct, written: Mapping[str, Any]
+        self,
+        maintenance: Maintenance,
+        way: Direct,
+        keys: tuple[Any, Any],
+        written: Mapping[str, Any],
     ) -> tuple[Known, Known]:
-        """What the row has contributed to its target, and what it contributes now."""
-        old_key, new_key = self.keys(way, written)
+        """What the row has contributed to its target, and what it contributes now. ``keys``: those
+        of the target before the write and after it.
+        """
+        old_key, new_key = keys
         before: Known = {}
         after: Known = {}
         if old_key is not None:

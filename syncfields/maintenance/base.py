@@ -48,7 +48,7 @@ def add_up(
 
 
 def drop_zeros(deltas: Deltas) -> None:
-    for pk, row in list(deltas.items()):
+    for pk, row in [*deltas.items()]:
         if all(row.values()):
             continue
         for attname, amount in list(row.items()):
@@ -69,10 +69,6 @@ class Effects:
     """Values that left a minimum or maximum, and may have been it, in the same shape."""
     stale: dict[Maintenance, set[PrimaryKey]] = field(default_factory=partial(defaultdict, set))
     """Targets to evaluate anew."""
-
-    @property
-    def are_none(self) -> bool:
-        return not (self.deltas or self.extremes or self.left or self.stale)
 
     def add(self, target: Model, pk: PrimaryKey, attname: str, amount: Any) -> None:
         row = self.deltas[target][pk]
@@ -126,6 +122,11 @@ class Maintenance:
 
     kind: ClassVar[str]
     reconcilable: ClassVar[bool] = True
+
+    @property
+    def is_touching(self) -> bool:
+        """Whether another field tells when one has changed; then values are compared first."""
+        return any(rule.declaration.touch is not None for rule in self.rules)
 
     def concerned(self, changes: Sequence[Change]) -> bool:
         return any(

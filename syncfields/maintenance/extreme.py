@@ -35,11 +35,6 @@ class Extreme(Maintenance):
         """The lookup by which one value beats another."""
         return "gt" if isinstance(self.aggregate, Max) else "lt"
 
-    @property
-    def is_touching(self) -> bool:
-        """Whether another field tells when it has changed: then it is compared before it is set."""
-        return self.rules[0].declaration.touch is not None
-
     def before(self, changes: Sequence[Change], using: str) -> Contributions:
         return self.contributions([each for each in changes if each.kind != "insert"], using)
 

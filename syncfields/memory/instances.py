@@ -75,7 +75,8 @@ def forget(
         for model, names in found.back if change.kind != "delete" else ():
             if isinstance(instance, model):
                 dropped.drop(instance, names, using)
-    if len(met) > 1:
+    models_met = {id(target): type(target)._meta.concrete_model for target, _ in met}
+    if len({*models_met.values()}) < len(models_met):
         tell_each_other(using, met)
 
 

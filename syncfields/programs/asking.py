@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.db import connections, models
+from django.db import models
 from django.db.models import ExpressionWrapper, Lookup, Model, Q, Subquery, Value
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.sql import Query
@@ -21,6 +21,7 @@ from syncfields.declare.paths import Hop, column, hop_along
 from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.changes import Change
 from syncfields.sql import locks
+from syncfields.sql.databases import has_row_locks, vendor_of
 from syncfields.sql.fields import RELATIONS
 from syncfields.sql.holding import UNKNOWN, takes_none
 from syncfields.sql.locks import locking, must_write, snapshot_is_old
@@ -235,7 +236,7 @@ def question(
             found |= {hop.model for hop in name.hops}
         # As if it were read from the field that it is stored in.
         field = column(change.model, each.attname)
-        whole = in_full(field, each.value, connections[using].vendor)
+        whole = in_full(field, each.value, vendor_of(using))
         values[each.attname] = ExpressionWrapper(whole, output_field=field)
     statement = selecting(using, query, values) if values else None
     return Question(statement, tuple(values), tuple(late), frozenset(found))
@@ -267,7 +268,7 @@ def meaning(
     value = Subquery(selected[:1] if compared else selected)
     if are_locked or not more:
         return value, not must_write(using)
-    is_locked = connections[using].features.has_select_for_update
+    is_locked = has_row_locks(using)
     is_certain = (
         not is_locked
         and not change.unordered

@@ -27,14 +27,13 @@ from syncfields.targets import shapes
 from syncfields.targets.updates import Update
 
 
-def added_on(change: Change, update: Update) -> Mapping[Maintenance, Direct]:
-    """What follows a sum by addition: rules that sum up a field, to which no more is done than to
-    add numbers. The delta of the one is the delta of the other.
+def added_on(change: Change, summed: frozenset[str]) -> Mapping[Maintenance, Direct]:
+    """What follows a sum by addition: rules that sum up one of the fields ``summed``, to which no
+    more is done than to add numbers. The delta of the one is the delta of the other.
     """
     found: dict[Maintenance, Direct] = {}
-    summed = {name for row in update.deltas.values() for name in row} - update.evaluated
     for each, way in route(change).ways.items():
-        read = {part: columns_of_part(part, update.target) for part in way.parts}
+        read = {part: columns_of_part(part, change.model) for part in way.parts}
         if (
             type(each) is Delta
             and change.learnt.columns is not None
@@ -46,8 +45,16 @@ def added_on(change: Change, update: Update) -> Mapping[Maintenance, Direct]:
             )
         ):
             found[each] = way
-    numbers = (amount for row in update.deltas.values() for amount in row.values())
-    return {} if any(map(shapes.is_expression, numbers)) else found
+    return found
+
+
+def adds_numbers(update: Update) -> bool:
+    """Whether all that is added is known before it is written."""
+    for row in update.deltas.values():
+        for amount in row.values():
+            if type(amount) is not int and shapes.is_expression(amount):
+                return False
+    return True
 
 
 def is_plain(part: Part, names: Collection[str]) -> bool:

@@ -18,7 +18,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from django.db import connections
 from django.db.models.constants import LOOKUP_SEP
 
 from syncfields.declare.paths import Dependency, Hop, Model, Path, column
@@ -32,6 +31,7 @@ from syncfields.plan import registry
 from syncfields.plan.routes import concerned
 from syncfields.programs import initial
 from syncfields.programs.order import beyond, comes_to_be_connected, is_loose, ranks
+from syncfields.sql.databases import vendor_of
 from syncfields.sql.fields import is_arrayed
 from syncfields.sql.statements import once
 from syncfields.sql.trees import references
@@ -224,7 +224,7 @@ class Tracing:
         order = [model for model in ranks() if model in models]
         if len(order) != len(models) or not all(map(is_plain, order)):
             return None
-        if connections[using].vendor == "mysql":
+        if vendor_of(using) == "mysql":
             order = self.without_last(order, change)
         steps = tuple(
             Step(model, tuple(self.named.get(model, ())), tuple(self.led.get(model, ())))

@@ -28,6 +28,7 @@ from syncfields.plan import newborn, registry
 from syncfields.programs.asking import Asking, Reading, selecting
 from syncfields.programs.nearby import Nearby, keys_of, nearby
 from syncfields.programs.order import ranks
+from syncfields.sql.databases import has_row_locks, vendor_of
 from syncfields.sql.holding import UNKNOWN
 from syncfields.sql.locks import lock_far
 from syncfields.sql.plain import is_plain, is_unclear
@@ -144,7 +145,7 @@ class Start:
         """
         if not beginning.nearby or beginning.picky or self.change.partial or self.change.loaded:
             return False
-        tells = connections[self.using].vendor == "mysql"
+        tells = vendor_of(self.using) == "mysql"
         return not self.is_of_one or (tells and all(each.is_held for each in beginning.nearby))
 
     def asked(self, locked: Collection[type[Model]]) -> Statement | None:
@@ -205,7 +206,7 @@ class Start:
         """Give many rows what they begin with that is made of the rows next to them. As ``read()``,
         returns those of which any value is not final.
         """
-        locks = connections[self.using].features.has_select_for_update
+        locks = has_row_locks(self.using)
         if not held.complete and (locks or self.change.unordered) and self.refer_to_rows():
             if not self.is_of_one:
                 return [each.maintenance for each in self.beside]

@@ -28,6 +28,7 @@ from syncfields.programs import initial
 from syncfields.programs.foresight import Foresight, Named, Starts, Step, foresight, is_plain
 from syncfields.programs.order import against_the_order, ranks
 from syncfields.sql import statements
+from syncfields.sql.databases import vendor_of
 from syncfields.sql.holding import UNKNOWN
 from syncfields.sql.locks import locking, must_write, rows_of
 from syncfields.sql.statements import Param, Row, Statement, once
@@ -410,7 +411,7 @@ def lock_chosen(queryset: QuerySet[Any], change: Change, reading: Reading) -> He
     found = replace(found, steps=tuple(led_by(change, step) for step in found.steps))
     chosen = Chosen(model, queryset)
     try:
-        if connections[using].vendor == "postgresql":
+        if vendor_of(using) == "postgresql":
             held = lock_chained(using, found, keys, reading.asked_of_all, chosen, several=True)
         else:
             held = lock_each(using, found, keys, chosen=chosen, reading=reading)

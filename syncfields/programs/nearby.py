@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from django.db import connections, models
+from django.db import models
 from django.db.models import ExpressionWrapper, F
 
 from syncfields.declare.paths import Hop, Model, column
@@ -20,6 +20,7 @@ from syncfields.maintenance.changes import Held
 from syncfields.maintenance.folding import holding_of
 from syncfields.programs.asking import named
 from syncfields.sql import statements
+from syncfields.sql.databases import vendor_of
 from syncfields.sql.fields import INTEGERS, RELATIONS
 from syncfields.sql.holding import UNKNOWN
 from syncfields.sql.locks import reading
@@ -62,7 +63,7 @@ class Nearby:
             field = column(self.model, name)
             there = renamed(value, lambda each: named(self.model, each).rest)
             # As if it were read from the field that it is stored in.
-            whole = in_full(field, there, connections[using].vendor)
+            whole = in_full(field, there, vendor_of(using))
             found[f"_syncfields_{name}"] = ExpressionWrapper(whole, output_field=field)
         near = rows(self.hop.model, using)
         if self.far == self.hop.model._meta.pk.attname:

@@ -7,7 +7,6 @@ from graphlib import TopologicalSorter
 from itertools import pairwise
 from typing import Any
 
-from django.db import connections
 from django.db.models import Q, QuerySet
 from django.db.models.constants import LOOKUP_SEP
 
@@ -18,6 +17,7 @@ from syncfields.maintenance.copies import Copy
 from syncfields.maintenance.folding import holding_of
 from syncfields.plan import registry
 from syncfields.plan.routes import concerned
+from syncfields.sql.databases import has_row_locks
 from syncfields.sql.holding import UNKNOWN
 from syncfields.sql.locks import Wanted, connecting, matters_beyond, referring, values
 from syncfields.sql.statements import once
@@ -121,7 +121,7 @@ def lock_sources(
 
 def lock_after(using: str, changes: Sequence[Change], maintenances: Sequence[Maintenance]) -> None:
     """Lock what a write has led to and could not be known before it."""
-    if not connections[using].features.has_select_for_update:
+    if not has_row_locks(using):
         return
     wanted = Wanted(using, ranks())
     for change in changes:
@@ -137,7 +137,7 @@ def lock_copied(using: str, changes: Sequence[Change], inserts: bool = False) ->
     """Lock what rows will copy from, by the keys that they are going to hold, before the rows
     themselves: as those do who change what is copied.
     """
-    if not connections[using].features.has_select_for_update:
+    if not has_row_locks(using):
         return
     for change in changes:
         wanted = Wanted(using, ranks())
@@ -227,7 +227,7 @@ def lock_ancestors(queryset: QuerySet[Any], changes: Sequence[Change]) -> None:
     of the model itself.
     """
     others = [each.model for each in changes if each.model is not concrete(queryset.model)]
-    if others and connections[queryset.db].features.has_select_for_update:
+    if others and has_row_locks(queryset.db):
         wanted, pks = Wanted(queryset.db, ranks()), list(queryset.values_list("pk", flat=True))
         for model in others:
             wanted.rows(model, pks)

@@ -57,6 +57,7 @@ from django.db.models.expressions import Col
 
 from syncfields.declare.paths import Dependency, Model, Path, concrete
 from syncfields.sql import statements
+from syncfields.sql.databases import has_row_locks, vendor_of
 from syncfields.sql.trees import among, connected, for_writing, plain, rows, rows_with, tables
 
 
@@ -97,6 +98,8 @@ def must_write(using: str) -> bool:
     taken. One that was only locked it lets pass, although what was connected with it meanwhile is
     not in the snapshot.
     """
+    if vendor_of(using) != "postgresql":
+        return False
     level = getattr(connections[using], "isolation_level", None)
     return getattr(level, "name", None) == "REPEATABLE_READ"
 
@@ -104,14 +107,14 @@ def must_write(using: str) -> bool:
 def lock(model: Model, using: str, pks: Iterable[Any]) -> list[Any]:
     """Lock rows of one table; the keys of those that are there."""
     pks = list(pks)
-    if pks and connections[using].features.has_select_for_update:
+    if pks and has_row_locks(using):
         return take(rows_with(model, using, pks))
     return pks
 
 
 def lock_out(model: Model, using: str, pks: Iterable[Any]) -> None:
     """Lock rows that are going to be deleted, so that nobody can come to refer to them."""
-    if connections[using].features.has_select_for_update:
+    if has_row_locks(using):
         list(
             rows_with(model, using, list(pks)).select_for_update().order_by("pk").values_list("pk")
         )
@@ -156,7 +159,7 @@ def lock_collected(queryset: QuerySet[Any], *names: str) -> list[dict[str, Any]]
     InnoDB would lock the entry of the index first and then the row, and an UPDATE of the column
     the row first and then the entry.
     """
-    if connections[queryset.db].vendor != "mysql":
+    if vendor_of(queryset.db) != "mysql":
         return lock_and_read(queryset, *names)
     known = list(reading(queryset.values_list("pk", flat=True)))
     if known and is_asked_plainly(queryset):
@@ -204,7 +207,7 @@ def referring(path: Path) -> Collection[str]:
 
 def lock_path(path: Path, using: str, pks: Iterable[Any], ranks: Mapping[Model, int]) -> None:
     """Lock the rows that the targets ``pks`` reach along a path of to-one relations."""
-    if connections[using].features.has_select_for_update:
+    if has_row_locks(using):
         parts = [path.until(number) for number in range(1, len(path.hops) + 1)]
         lock_reached(rows_with(path.target, using, list(pks)), parts, ranks)
 
@@ -231,7 +234,7 @@ def lock_far(path: Path, using: str, row: Mapping[str, Any], ranks: Mapping[Mode
     next to it is read.
     """
     rest = path.after(1) if path.hops else path
-    if not rest.hops or not connections[using].features.has_select_for_update:
+    if not rest.hops or not has_row_locks(using):
         return
     ((held, name), *_) = path.hops[0].columns
     near = rows(rest.target, using).filter(**{f"{name}__in": values([row], held)})
@@ -319,7 +322,7 @@ class Wanted:
                 queries.append(named.values_list("pk", flat=True))
         # MariaDB locks what it reads in a subquery, and whatever else it comes across.
         joining = self.joining.get(model)
-        if not (pks or joining) and len(queries) == 1 and connections[self.using].vendor != "mysql":
+        if not (pks or joining) and len(queries) == 1 and vendor_of(self.using) != "mysql":
             return set(take(rows(model, self.using).filter(pk__in=queries[0])))
         for query in queries:
             pks.update(reading(query))
@@ -358,7 +361,7 @@ def lock_named(
     """Lock what rows yet to be inserted will be connected with, by the keys that they hold: as
     ``lock_between()`` does for rows that are there.
     """
-    if not connections[using].features.has_select_for_update:
+    if not has_row_locks(using):
         return
     path = dependency.path
     for other in sorted(others, key=lambda each: len(each.path.hops)):
@@ -368,7 +371,7 @@ def lock_named(
             named = rows(beyond.target, using).filter(**{f"{name}__in": values(written, held)})
             lock_found(beyond.model, using, named.values_list(beyond.pk_lookup(""), flat=True))
     nearer = Path(path.target, path.hops[:-1])
-    early = nearer.hops or connections[using].vendor == "mysql"  # As in order.want_parents().
+    early = nearer.hops or vendor_of(using) == "mysql"  # As in order.want_parents().
     if early and not path.hops[-1].forward:
         ((name, held), *_) = path.hops[-1].columns
         named = rows(nearer.model, using).filter(**{f"{name}__in": values(written, held)})
@@ -382,7 +385,7 @@ def values(written: Iterable[Mapping[str, Any]], name: str) -> set[Any]:
 
 
 def lock_found(model: Model, using: str, keys: QuerySet[Any]) -> None:
-    if connections[using].vendor != "mysql":
+    if vendor_of(using) != "mysql":
         take(rows(model, using).filter(pk__in=keys))
     # A locking read locks what it reads in a subquery, and whatever else it comes across.
     elif found := set(reading(keys)) - {None}:
@@ -431,8 +434,10 @@ def snapshot_is_old(using: str) -> bool:
     """Whether plain reads may be answered as of the first one of the transaction, although writes
     meet the newest rows: so it is on MariaDB and MySQL above READ COMMITTED.
     """
+    if vendor_of(using) != "mysql":
+        return False
     connection: Any = connections[using]
-    return connection.vendor == "mysql" and connection.isolation_level != "read committed"
+    return bool(connection.isolation_level != "read committed")
 
 
 def reading(queryset: QuerySet[Any]) -> QuerySet[Any]:

@@ -49,6 +49,9 @@ class Statement:
 
     __slots__ = ("converters", "given", "params", "selected", "sql", "using")
 
+    given: list[tuple[Param, Any, list[int]]]
+    """Each value that it is given, by what it is found under in what is given, and its places."""
+
     def __init__(
         self, using: str, sql: str, params: Sequence[Any], compiler: Any = None, count: int = 0
     ) -> None:
@@ -56,7 +59,7 @@ class Statement:
         self.using = using
         self.sql = sql
         self.params = list(params)
-        self.given = [(n, each) for n, each in enumerate(params) if isinstance(each, Param)]
+        self.given = given_among(params)
         self.selected: list[Any] = []
         self.converters: list[Any] = []
         if compiler is not None:
@@ -73,8 +76,16 @@ class Statement:
         """The statement with these values, to become a part of another one."""
         made, connection = copy(self), connections[self.using]
         made.params, made.given = [*self.params], []
-        for number, param in self.given:
-            made.params[number] = param.adapted(values[param.name], connection)
+        for param, key, places in self.given:
+            value = param.adapted(values[key], connection)
+            for place in places:
+                made.params[place] = value
+        return made
+
+    def in_order(self, names: Sequence[str]) -> Statement:
+        """The statement, given a sequence of values that have these names."""
+        made, numbers = copy(self), {name: number for number, name in enumerate(names)}
+        made.given = [(param, numbers[key], places) for param, key, places in self.given]
         return made
 
     def beside(self, other: Statement) -> Statement:
@@ -94,16 +105,18 @@ class Statement:
         head, clause, tail = self.sql.partition(f" FROM {table} ")
         made.sql = f"{head}, {other.sql.removeprefix('SELECT ')}{clause}{tail}"
         made.params = [*other.params, *self.params]
-        made.given = [(n, each) for n, each in enumerate(made.params) if isinstance(each, Param)]
+        made.given = given_among(made.params)
         return made
 
-    def execute(self, cursor: Any, values: Mapping[str, Any]) -> None:
+    def execute(self, cursor: Any, values: Any) -> None:
+        """``values``: by name; in the order of ``in_order()``, if it was."""
         params = self.params.copy()
-        for number, param in self.given:
-            value = values[param.name]
+        for param, key, places in self.given:
+            value = values[key]
             if type(value) is not int or not param.takes_integers:
                 value = param.adapted(value, cursor.db)
-            params[number] = value
+            for place in places:
+                params[place] = value
         cursor.execute(self.sql, params)
 
     def row(self, cursor: Any = None, **values: Any) -> Row | None:
@@ -151,14 +164,30 @@ class Statement:
 
     def written(self, cursor: Any = None, **values: Any) -> Written:
         """Execute an UPDATE, which may return columns of the rows that it matched."""
+        return self.written_with(values, cursor)
+
+    def written_with(self, values: Any, cursor: Any = None) -> Written:
+        """The same; ``values`` as ``execute()`` takes them."""
         if cursor is None:
             with connections[self.using].cursor() as own:
-                return self.written(own, **values)
+                return self.written_with(values, own)
         self.execute(cursor, values)
         if not self.selected:
             return Written(int(cursor.rowcount))
         found = [self.converted(row, cursor.db) for row in cursor.fetchall()]
         return Written(len(found), found)
+
+
+def given_among(params: Sequence[Any]) -> list[tuple[Param, Any, list[int]]]:
+    """The parameters that are values to be given; each value is adapted once, however often it
+    occurs.
+    """
+    found: dict[Hashable, tuple[Param, Any, list[int]]] = {}
+    for place, param in enumerate(params):
+        if isinstance(param, Param):
+            key = type(param), param.name, param.output_field
+            found.setdefault(key, (param, param.name, []))[2].append(place)
+    return [*found.values()]
 
 
 def passed(functions: Sequence[Any], expression: Any, connection: Any, value: Any) -> Any:

@@ -10,7 +10,6 @@ from operator import or_
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connections
 from django.db.models import (
     Aggregate,
     DecimalField,
@@ -36,6 +35,7 @@ from django.db.models.sql.datastructures import Join
 from django.db.models.sql.where import AND, OR, WhereNode
 
 from syncfields.declare.paths import Model, Path
+from syncfields.sql.databases import vendor_of
 from syncfields.sql.fields import takes_keys
 from syncfields.sql.statements import Param
 
@@ -275,7 +275,7 @@ def in_lookup(using: str, model: Model, pks: Collection[Any]) -> str:
 
 def takes_as_one(using: str) -> bool:
     """Whether the database takes any number of keys as one value."""
-    return connections[using].vendor in ("postgresql", "sqlite")
+    return vendor_of(using) in ("postgresql", "sqlite")
 
 
 def among(using: str, model: Model, pks: Collection[Any], path: Path | None = None) -> Q:

@@ -10,7 +10,6 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
-from django.db import connections
 from django.db.models import (
     BooleanField,
     Case,
@@ -32,6 +31,7 @@ from syncfields.declare.expressions import Tally
 from syncfields.declare.paths import Model, column
 from syncfields.plan import registry
 from syncfields.sql import statements
+from syncfields.sql.databases import vendor_of
 from syncfields.sql.locks import locking
 from syncfields.sql.statements import Statement, once
 from syncfields.sql.trees import one_of, references, renamed, rows, rows_given, rows_with, settable
@@ -159,7 +159,7 @@ def chosen(shape: Shape, given: Params | Values) -> QuerySet[Any]:
     """The rows to update; their locks are taken in the order of their keys."""
     queryset = chosen_plainly(shape, given)
     # PostgreSQL updates in whatever order it scans. MariaDB and MySQL follow the primary key.
-    if shape.rows != 1 and connections[shape.using].vendor == "postgresql":
+    if shape.rows != 1 and vendor_of(shape.using) == "postgresql":
         ordered = locking(queryset.order_by("pk"))
         return rows(shape.target, shape.using).filter(one_of(ordered, isinstance(given, Lists)))
     return queryset
@@ -202,7 +202,7 @@ def leaving(using: str, given: Params | Values, extreme: Extreme) -> Iterator[An
 
 def stays(using: str, field: Any, extreme: Extreme, old: Any) -> Q:
     """The condition that the stored value is better than one that leaves."""
-    vendor = connections[using].vendor
+    vendor = vendor_of(using)
     stored, left = (ordered(field, each, vendor) for each in (F(extreme.name), old))
     beats = (GreaterThan if extreme.better == "gt" else LessThan)(stored, left)
     return Q(beats, (f"{extreme.name}__isnull", False))
@@ -210,7 +210,7 @@ def stays(using: str, field: Any, extreme: Extreme, old: Any) -> Q:
 
 def exact(shape: Shape, field: Any, value: Any) -> Any:
     """SQLite adds decimals as floats: rounding each sum keeps the error from growing."""
-    if isinstance(field, DecimalField) and connections[shape.using].vendor == "sqlite":
+    if isinstance(field, DecimalField) and vendor_of(shape.using) == "sqlite":
         return Round(value, precision=field.decimal_places)
     return value
 

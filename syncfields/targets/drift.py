@@ -38,6 +38,7 @@ from django.db.models.sql.where import WhereNode
 
 from syncfields.declare.paths import Model, column
 from syncfields.sql import statements
+from syncfields.sql.databases import has_row_locks, updates_read_own_table, vendor_of
 from syncfields.sql.locks import locking, snapshot_is_old
 from syncfields.sql.plain import is_read_as_stored
 from syncfields.sql.scans import Rows, Scan
@@ -219,7 +220,7 @@ def truth(name: str) -> str:
 def expected(scan: Scan, chosen: Rows) -> QuerySet[Any]:
     """The rows, with the values of their expressions."""
     queryset, values = scan.annotated(chosen)
-    values = as_stored(chosen.model, values, connections[chosen.using].vendor)
+    values = as_stored(chosen.model, values, vendor_of(chosen.using))
     # Naming the columns before the aggregates keeps GROUP BY to them.
     queryset = queryset.values_list("pk", *values)
     # A key without a constraint may name a row that is gone. Django does not reckon with that.
@@ -231,7 +232,7 @@ def apart(scan: Scan, chosen: Rows, exact: bool = False) -> tuple[QuerySet[Any],
 
     ``exact``: floats are to be just what was evaluated, as they are where that is written at once.
     """
-    vendor = connections[chosen.using].vendor
+    vendor = vendor_of(chosen.using)
     fields = {field.attname: field for field in chosen.model._meta.concrete_fields}
     conditions = {
         name: differs(fields[name], name, truth(name), vendor, exact or is_taken_as_it_is(value))
@@ -307,7 +308,7 @@ def repair(
     """
     using, drifted = chosen.using, dict[PrimaryKey, dict[str, Drift]]()
     with transaction.atomic(using=using, savepoint=False):
-        if connections[using].features.has_select_for_update and not locked:
+        if has_row_locks(using) and not locked:
             pks = locking(chosen.queryset().order_by("pk")).values_list("pk", flat=True)
             chosen = Rows(chosen.model, using, list(pks))
         for scan in scans:
@@ -334,7 +335,7 @@ def write(
     drifted: Mapping[PrimaryKey, Mapping[str, Drift]],
 ) -> None:
     """Set the drifted fields, and no others, to what was expected."""
-    evaluates = connections[using].features.update_can_self_select
+    evaluates = updates_read_own_table(using)
     alike: dict[tuple[str, ...], list[PrimaryKey]] = defaultdict(list)
     for pk, drifts in drifted.items():
         alike[tuple(drifts)].append(pk)

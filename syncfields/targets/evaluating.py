@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
-from django.db import connections
 from django.db.models import F, QuerySet, Subquery
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.expressions import RawSQL
@@ -19,6 +18,7 @@ from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.delta import Delta
 from syncfields.plan import registry
 from syncfields.sql import statements
+from syncfields.sql.databases import updates_read_own_table
 from syncfields.sql.locks import reading, snapshot_is_old
 from syncfields.sql.scans import Rows, Scan
 from syncfields.sql.statements import Param, Statement, once
@@ -132,7 +132,7 @@ def follow(using: str, maintenance: Maintenance, path: Path, pk: Any, cursor: An
     target, values = maintenance.target, maintenance.values
     composite = len(path.model._meta.pk_fields) > 1
     touched = assignments.touches(target, list(values))
-    at_once = connections[using].features.update_can_self_select and not scope.loading()
+    at_once = updates_read_own_table(using) and not scope.loading()
     at_once = at_once and not announcing.is_heard(target)
     if composite or touched or not at_once:
         pks = reading(connected(using, [(path, [pk])])).values_list("pk", flat=True)

@@ -295,3 +295,33 @@ def values_of(update: Update) -> dict[str, Any]:
             if pk in row:
                 found[f"fixed {name} {number}"] = row[pk]
     return found
+
+
+def kind_of(update: Update) -> tuple[Hashable, list[Any]] | None:
+    """What the ``Shape`` of an UPDATE of few rows depends on, found in one pass, and the values in
+    the order of ``values_of()``. None where an expression is among them.
+    """
+    key: list[Any] = []
+    values: list[Any] = []
+    deltas, joined, left, fixed = update.deltas, update.joined, update.left, update.fixed
+    for number, pk in enumerate(update.pks):
+        values.append(pk)
+        for name, amount in deltas[pk].items() if pk in deltas else ():
+            if type(amount) is not int and is_expression(amount):
+                return None
+            key.append((number, name, amount < 0))
+            values.append(amount)
+        for rows in (joined, left):
+            key.append(None)
+            for name, (lookup, value) in rows[pk].items() if pk in rows else ():
+                if is_expression(value):
+                    return None
+                key.append((name, lookup))
+                values.append(value)
+        for name, row in fixed.items():
+            if pk in row:
+                key.append(name)
+                values.append(row[pk])
+    for name, chosen in update.anew.items():
+        key.append((name, *[number for number, pk in enumerate(update.pks) if pk in chosen]))
+    return (*key,), values

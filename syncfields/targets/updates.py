@@ -6,9 +6,8 @@ target, for another one that reads it, goes into the same UPDATE as the rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any
 
 from syncfields.declare.paths import Model
@@ -17,6 +16,7 @@ from syncfields.plan.plan import Plan
 from syncfields.sql.statements import once
 
 Extremes = Mapping[PrimaryKey, Mapping[str, tuple[str, Any]]]
+NOTHING: frozenset[str] = frozenset()
 MOST_LEFT = 20
 """Of more rows extremes are evaluated anew without a look at the stored one."""
 
@@ -38,29 +38,28 @@ class Update:
 
     pks: Sequence[PrimaryKey] = field(init=False)
     """The rows, in the order of their keys."""
+    names: frozenset[str] = field(init=False)
+    """The fields that are written, in any row."""
+    evaluated: frozenset[str] = field(init=False)
+    """Those to which anything else is done than to add to them."""
 
     def __post_init__(self) -> None:
         found: Collection[PrimaryKey] = self.deltas
+        evaluated: frozenset[str] = NOTHING
         if self.joined or self.left or self.anew or self.fixed:
+            rows = (*self.joined.values(), *self.left.values())
+            evaluated = NOTHING.union(*rows, self.anew, self.fixed)
             found = {*self.deltas, *self.joined, *self.left}.union(
                 *self.anew.values(), *self.fixed.values()
             )
         self.pks = sorted_pks(found)
+        self.evaluated = evaluated
+        self.names = evaluated.union(*self.deltas.values())
 
     @property
     def evaluates(self) -> bool:
         """Whether expressions are evaluated, for which the rows have to be locked before."""
         return bool(self.left or self.anew)
-
-    @property
-    def evaluated(self) -> frozenset[str]:
-        """The fields to which anything else is done than to add to them, in any row."""
-        rows = chain(self.joined.values(), self.left.values())
-        return frozenset(chain.from_iterable(rows)).union(self.anew, self.fixed)
-
-    @property
-    def names(self) -> frozenset[str]:
-        return self.evaluated.union(*self.deltas.values())
 
     def of(self, pks: Iterable[PrimaryKey]) -> Update:
         """The part that is about some of the rows."""
@@ -106,64 +105,78 @@ def following(plan: Plan) -> Mapping[Model, Collection[Model]]:
     return once(("following",), find)
 
 
-def take_sums(effects: Effects) -> Update | None:
-    """As ``take()``, for the most frequent case: nothing but what is added to one target."""
-    if effects.stale or effects.extremes or effects.left or len(effects.deltas) != 1:
-        return None
-    ((target, deltas),) = effects.deltas.items()
-    effects.deltas.clear()
-    drop_zeros(deltas)
-    return Update(target, deltas) if deltas else None
-
-
 def take(
     effects: Effects, plan: Plan, by_itself: Callable[[Maintenance], bool]
 ) -> Update | tuple[Maintenance, set[PrimaryKey]] | None:
     """Take out of ``effects`` what is to be written next: an UPDATE, or the rows of a maintenance
     that is evaluated by itself.
     """
-    if effects.are_none or (target := next_target(effects, plan)) is None:
-        return None
-    deltas, joined, left = (
-        rows.pop(target, {}) for rows in (effects.deltas, effects.extremes, effects.left)
-    )
-    names = set(chain.from_iterable(chain(deltas.values(), joined.values(), left.values())))
+    while (target := next_target(effects, plan)) is not None:
+        deltas = effects.deltas.pop(target, {})
+        joined, left = effects.extremes.pop(target, {}), effects.left.pop(target, {})
+        if deltas:
+            drop_zeros(deltas)
+        stale = stale_of(plan.targets[target], effects.stale) if effects.stale else []
+        if stale or len(left) > MOST_LEFT:
+            names = NOTHING.union(*deltas.values(), *joined.values(), *left.values())
+            named = rows_anew(effects, together(stale, names, by_itself), left)
+            # What is evaluated has all that was added in it.
+            for rows in (deltas, joined, left):
+                without(rows, named)
+            if deltas or joined or left or named:
+                return Update(target, deltas, joined, left, named)
+            return stale[0], effects.stale.pop(stale[0])
+        if deltas or joined or left:
+            return Update(target, deltas, joined, left)
+    return None
+
+
+def stale_of(
+    maintenances: Iterable[Maintenance], stale: Mapping[Maintenance, set[PrimaryKey]]
+) -> list[Maintenance]:
+    return [each for each in maintenances if stale.get(each)]
+
+
+def together(
+    maintenances: Iterable[Maintenance],
+    names: frozenset[str],
+    by_itself: Callable[[Maintenance], bool],
+) -> Iterator[Maintenance]:
+    """Those that are evaluated in the same UPDATE, which writes ``names`` beside."""
+    for each in maintenances:
+        if not (by_itself(each) or reads_own(each, names)):
+            yield each
+            names = names.union(each.values)
+
+
+def rows_anew(
+    effects: Effects, maintenances: Iterable[Maintenance], left: Extremes
+) -> dict[str, set[PrimaryKey]]:
+    """The fields to be evaluated anew, with the rows, taken out of ``effects``."""
     anew: dict[str, set[PrimaryKey]] = {}
-    for maintenance in plan.targets[target]:
-        stale = effects.stale.get(maintenance)
-        if not stale or by_itself(maintenance) or reads_own(maintenance, names):
-            continue
-        del effects.stale[maintenance]
+    for maintenance in maintenances:
+        stale = effects.stale.pop(maintenance)
         for name in maintenance.values:
             anew[name] = anew.get(name, set()) | stale
-        names.update(maintenance.values)
     if len(left) > MOST_LEFT:
         for pk, row in left.items():
             for name in row:
                 anew.setdefault(name, set()).add(pk)
-    # What is evaluated has all that was added in it.
-    for rows in (deltas, joined, left) if anew else ():
-        without(rows, anew)
-    if deltas or joined or left or anew:
-        return Update(target, deltas, joined, left, anew)
-    rest = (each for each in plan.targets[target] if effects.stale.get(each))
-    maintenance = next(rest)
-    return maintenance, effects.stale.pop(maintenance)
+    return anew
 
 
 def next_target(effects: Effects, plan: Plan) -> Model | None:
     """The first target that reads nothing which is yet to be written."""
-    for deltas in effects.deltas.values():
-        drop_zeros(deltas)
-    pending = {
-        target
-        for rows in (effects.deltas, effects.extremes, effects.left)
-        for target, found in rows.items()
-        if found
-    }
-    pending |= {maintenance.target for maintenance, pks in effects.stale.items() if pks}
+    pending = {*effects.deltas, *effects.extremes, *effects.left}
+    for maintenance, pks in effects.stale.items():
+        if pks:
+            pending.add(maintenance.target)
     if len(pending) < 2:  # noqa: PLR2004
         return next(iter(pending), None)
+    return once(("next", frozenset(pending)), lambda: first_of(pending, plan))
+
+
+def first_of(pending: Collection[Model], plan: Plan) -> Model:
     after = following(plan)
     in_order = sorted(pending, key=lambda target: plan.position[plan.targets[target][0]])
     for target in in_order:

@@ -13,14 +13,14 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from django.db import connections
 from django.db.models import QuerySet
 
 from syncfields.declare.paths import Model, column
 from syncfields.maintenance.copies import Copy
 from syncfields.plan import registry
 from syncfields.sql import statements
-from syncfields.sql.locks import lock, locking, must_write, reading
+from syncfields.sql.databases import has_row_locks, updates_read_own_table, vendor_of
+from syncfields.sql.locks import lock, locking, must_write, reading, snapshot_is_old
 from syncfields.sql.plain import is_read_as_stored
 from syncfields.sql.proven import compiles_alike
 from syncfields.sql.statements import Row, Statement, once
@@ -33,6 +33,7 @@ from syncfields.targets.shapes import (
     Shape,
     Values,
     is_expression,
+    kind_of,
     shape_of,
     values_of,
 )
@@ -51,30 +52,34 @@ def write(
     using: str, update: Update, cursor: Any = None, returned: tuple[str, ...] = ()
 ) -> statements.Written:
     """Send the UPDATE; ``evaluates`` among what it says needs the rows locked before."""
-    if not (update.joined or update.evaluates):
-        adding = add_numbers if len(update.pks) <= COMPILED_ROWS else add_many
-        added = adding(using, update, cursor, returned)
-        if added is not None and added.number:
-            return added
     if update.evaluates and not reads_in_update(using):
         update = settled(using, update)
         if not update.names:  # No value that has left was the extreme.
             return statements.Written(len(update.pks))
-    shape = shape_of(using, update, returned)
     if compiles(update):
-        values = values_of(update)
-        if not any(map(is_expression, values.values())):
-            statement = once(shape, lambda: build(shape, Params(update.target)))
-            return statement.written(cursor, **values)
-    return build(shape, Values(using, update)).written(cursor)
+        if (kind := kind_of(update)) is not None:
+            key, values = kind
+
+            def make() -> Statement:
+                shape = shape_of(using, update, returned)
+                return build(shape, Params(update.target)).in_order([*values_of(update)])
+
+            statement = once(("few", using, update.target, returned, key), make)
+            return statement.written_with(values, cursor)
+    elif not (update.joined or update.evaluated):
+        adding = add_numbers if len(update.pks) <= COMPILED_ROWS else add_many
+        if (added := adding(using, update, cursor, returned)) is not None and added.number:
+            return added
+    return build(shape_of(using, update, returned), Values(using, update)).written(cursor)
 
 
 def compiles(update: Update) -> bool:
     """Whether the statement is compiled once."""
     if len(update.pks) > PAIR or len(update.target._meta.pk_fields) > 1:
         return False
-    names = {*update.anew}.union(*update.left.values())
-    return not names or names <= steady(update.target)
+    if not (update.left or update.anew):
+        return True
+    return {*update.anew}.union(*update.left.values()) <= steady(update.target)
 
 
 def steady(target: Model) -> frozenset[str]:
@@ -102,10 +107,9 @@ def reads_in_update(using: str) -> bool:
     MySQL cannot. MariaDB locks the rows that it reads then, which their writers may hold while they
     wait for this target; at READ COMMITTED a SELECT before it does not.
     """
-    connection: Any = connections[using]
-    if connection.vendor == "mysql" and connection.isolation_level == "read committed":
+    if vendor_of(using) == "mysql" and not snapshot_is_old(using):
         return False
-    return bool(connection.features.update_can_self_select)
+    return updates_read_own_table(using)
 
 
 def locked(using: str, update: Update) -> Update:
@@ -128,7 +132,7 @@ def settled(using: str, update: Update) -> Update:
     """The same with values instead of expressions, which one SELECT evaluates; but for those that
     Python does not read as they are.
     """
-    target, evaluates = update.target, connections[using].features.update_can_self_select
+    target, evaluates = update.target, updates_read_own_table(using)
     names = sorted({*update.anew}.union(*update.left.values()))
     fixed: dict[str, dict[Any, Any]] = defaultdict(dict)
     anew: dict[str, set[Any]] = defaultdict(set)
@@ -161,7 +165,7 @@ def flagged(
 
     def select(shape: Shape, given: Params | Values) -> Statement:
         whether, asked_for = asked(shape, given, names)
-        values = as_stored(update.target, asked_for, connections[using].vendor) if evaluates else {}
+        values = as_stored(update.target, asked_for, vendor_of(using)) if evaluates else {}
         named = {
             f"_syncfields_{number}": values[name] for number, name in enumerate(names) if values
         }
@@ -198,10 +202,6 @@ def answers(
         found = select(shape, Values(using, update)).rows()
     for row in found:
         yield row[0] if width == 1 else row[:width], row[width:]
-
-
-def has_row_locks(using: str) -> bool:
-    return bool(connections[using].features.has_select_for_update)
 
 
 def add_numbers(
