@@ -250,7 +250,8 @@ class Start:
         if self.asking is not None and held.complete and held.answer is not None:
             asking, results = self.asking, self.asking.answered(held.answer[0])
         else:
-            for path in ahead(makers.values()) if not held.complete else ():
+            is_to_be_locked = not held.complete and has_row_locks(self.using)
+            for path in ahead(makers.values()) if is_to_be_locked else ():
                 lock_far(path, self.using, vars(instance), ranks())
             asking = self.ask(instance, held.complete)
             results = asking.evaluated()

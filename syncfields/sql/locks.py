@@ -234,7 +234,7 @@ def lock_far(path: Path, using: str, row: Mapping[str, Any], ranks: Mapping[Mode
     next to it is read.
     """
     rest = path.after(1) if path.hops else path
-    if not rest.hops or not has_row_locks(using):
+    if not rest.hops:
         return
     ((held, name), *_) = path.hops[0].columns
     near = rows(rest.target, using).filter(**{f"{name}__in": values([row], held)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -16,11 +17,16 @@ from syncfields.sql.holding import takes_none
 
 def is_plain(field: Any, value: Any) -> bool:
     """Whether a value that was read is of a type that the field's column holds as it is."""
-    kinds = next((types for kind, types in PLAIN.items() if isinstance(field, kind)), None)
+    kinds = kinds_of(type(field))
     if value is None or kinds is None:
         return True
     naive = type(value) is datetime and value.tzinfo is None
     return type(value) in kinds and not (naive and settings.USE_TZ)
+
+
+@cache
+def kinds_of(field: type) -> tuple[type, ...] | None:
+    return next((types for kind, types in PLAIN.items() if issubclass(field, kind)), None)
 
 
 def is_unclear(field: Any, value: Any) -> bool:

@@ -47,7 +47,7 @@ class Written(NamedTuple):
 class Statement:
     """SQL, the values that it always has, and those that it is given."""
 
-    __slots__ = ("converters", "given", "params", "selected", "sql", "using")
+    __slots__ = ("converters", "given", "params", "selected", "sql", "using", "width")
 
     given: list[tuple[Param, Any, list[int]]]
     """Each value that it is given, by what it is found under in what is given, and its places."""
@@ -60,6 +60,8 @@ class Statement:
         self.sql = sql
         self.params = list(params)
         self.given = given_among(params)
+        self.width = len(self.given)
+        """The number of values that it is given."""
         self.selected: list[Any] = []
         self.converters: list[Any] = []
         if compiler is not None:
@@ -86,6 +88,7 @@ class Statement:
         """The statement, given a sequence of values that have these names."""
         made, numbers = copy(self), {name: number for number, name in enumerate(names)}
         made.given = [(param, numbers[key], places) for param, key, places in self.given]
+        made.width = len(names)
         return made
 
     def beside(self, other: Statement) -> Statement:
@@ -188,6 +191,48 @@ def given_among(params: Sequence[Any]) -> list[tuple[Param, Any, list[int]]]:
             key = type(param), param.name, param.output_field
             found.setdefault(key, (param, param.name, []))[2].append(place)
     return [*found.values()]
+
+
+def together(parts: Sequence[Statement]) -> Statement:
+    """UPDATEs of different tables as one statement, given the values of all, one after the other,
+    as ``in_order()`` arranges them. It returns the number of rows that each has matched, and behind
+    these the rows of the one that returns any.
+    """
+    names = [f"w{number}" for number, _ in enumerate(parts)]
+    returning = [name for name, part in zip(names, parts, strict=True) if part.selected]
+    updates = ", ".join(
+        f"{name} AS ({part.sql}{'' if part.selected else ' RETURNING 1'})"
+        for name, part in zip(names, parts, strict=True)
+    )
+    counts = ", ".join(f"(SELECT COUNT(*) FROM {name})" for name in names)  # noqa: S608
+    rows = "".join(f" LEFT JOIN {name} ON TRUE" for name in returning)
+    columns = ", ".join(f"{name}.*" for name in ["n", *returning])
+    text = f"WITH {updates} SELECT {columns} FROM (SELECT {counts}) AS n{rows}"  # noqa: S608
+    made = Statement(parts[0].using, text, [each for part in parts for each in part.params])
+    made.given, place, number = [], 0, 0
+    for part in parts:
+        for param, key, places in part.given:
+            made.given.append((param, key + number, [place + each for each in places]))
+        place, number = place + len(part.params), number + part.width
+    return made
+
+
+def written_together(
+    parts: Sequence[Statement], values: Sequence[Sequence[Any]], cursor: Any
+) -> list[Written]:
+    """Execute UPDATEs of different tables as one statement: what each says of its rows. One of them
+    at the most may return any.
+    """
+    statement = once(("together", *parts), lambda: together(parts))
+    statement.execute(cursor, [each for given in values for each in given])
+    rows = cursor.fetchall()
+    width = len(parts)
+    return [
+        Written(number, [part.converted(row[width:], cursor.db) for row in rows if number])
+        if part.selected
+        else Written(number)
+        for number, part in zip(rows[0], parts, strict=False)
+    ]
 
 
 def passed(functions: Sequence[Any], expression: Any, connection: Any, value: Any) -> Any:

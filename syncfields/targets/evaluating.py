@@ -167,19 +167,27 @@ def write(
     using: str, update: Update, cursor: Any = None, returned: tuple[str, ...] = ()
 ) -> Outcome:
     """Send an UPDATE; heal the rows that cannot take what is added."""
-    healed: list[Any] = []
-    found: list[Any] = []
-    whole, few = True, len(update.pks) <= BATCH
-    for part in [update] if few else map(update.of, batches_to_write(using, update)):
-        batch = part.pks
-        written = writing.write(using, part, cursor, returned)
-        found += written.rows
-        if written.number != len(batch):
-            healed += heal(using, update.target, part.names, batch, part.deltas)
-            whole = False
+    if len(update.pks) <= BATCH:
+        return outcome(using, update, writing.write(using, update, cursor, returned))
+    found = [
+        outcome(using, part, writing.write(using, part, cursor, returned))
+        for part in map(update.of, batches_to_write(using, update))
+    ]
+    return Outcome(
+        [pk for each in found for pk in each.healed],
+        [row for each in found for row in each.rows],
+        all(each.whole for each in found),
+    )
+
+
+def outcome(using: str, update: Update, written: statements.Written) -> Outcome:
+    """What an UPDATE came to that was sent; rows that could not take what is added are healed."""
+    healed: Sequence[Any] = ()
+    if not (whole := written.number == len(update.pks)):
+        healed = heal(using, update.target, update.names, update.pks, update.deltas)
     if announcing.is_heard(update.target):  # Else its names are collected for nothing.
         announcing.note(using, update.target, update.pks, update.names)
-    return Outcome(healed, found, whole)
+    return Outcome(healed, written.rows, whole)
 
 
 def batches_to_write(using: str, update: Update) -> Iterable[Sequence[Any]]:

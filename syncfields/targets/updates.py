@@ -106,29 +106,26 @@ def following(plan: Plan) -> Mapping[Model, Collection[Model]]:
 
 
 def take(
-    effects: Effects, plan: Plan, by_itself: Callable[[Maintenance], bool]
+    effects: Effects, plan: Plan, target: Model, by_itself: Callable[[Maintenance], bool]
 ) -> Update | tuple[Maintenance, set[PrimaryKey]] | None:
-    """Take out of ``effects`` what is to be written next: an UPDATE, or the rows of a maintenance
-    that is evaluated by itself.
+    """Take out of ``effects`` what is to be written to a target: an UPDATE, or the rows of a
+    maintenance that is evaluated by itself. None where it has come to nothing.
     """
-    while (target := next_target(effects, plan)) is not None:
-        deltas = effects.deltas.pop(target, {})
-        joined, left = effects.extremes.pop(target, {}), effects.left.pop(target, {})
-        if deltas:
-            drop_zeros(deltas)
-        stale = stale_of(plan.targets[target], effects.stale) if effects.stale else []
-        if stale or len(left) > MOST_LEFT:
-            names = NOTHING.union(*deltas.values(), *joined.values(), *left.values())
-            named = rows_anew(effects, together(stale, names, by_itself), left)
-            # What is evaluated has all that was added in it.
-            for rows in (deltas, joined, left):
-                without(rows, named)
-            if deltas or joined or left or named:
-                return Update(target, deltas, joined, left, named)
-            return stale[0], effects.stale.pop(stale[0])
-        if deltas or joined or left:
-            return Update(target, deltas, joined, left)
-    return None
+    deltas = effects.deltas.pop(target, {})
+    joined, left = effects.extremes.pop(target, {}), effects.left.pop(target, {})
+    if deltas:
+        drop_zeros(deltas)
+    stale = stale_of(plan.targets[target], effects.stale) if effects.stale else []
+    if not stale and len(left) <= MOST_LEFT:
+        return Update(target, deltas, joined, left) if deltas or joined or left else None
+    names = NOTHING.union(*deltas.values(), *joined.values(), *left.values())
+    anew = rows_anew(effects, together(stale, names, by_itself), left)
+    # What is evaluated has all that was added in it.
+    for rows in (deltas, joined, left):
+        without(rows, anew)
+    if deltas or joined or left or anew:
+        return Update(target, deltas, joined, left, anew)
+    return stale[0], effects.stale.pop(stale[0])
 
 
 def stale_of(

@@ -56,21 +56,31 @@ def write(
         update = settled(using, update)
         if not update.names:  # No value that has left was the extreme.
             return statements.Written(len(update.pks))
-    if compiles(update):
-        if (kind := kind_of(update)) is not None:
-            key, values = kind
-
-            def make() -> Statement:
-                shape = shape_of(using, update, returned)
-                return build(shape, Params(update.target)).in_order([*values_of(update)])
-
-            statement = once(("few", using, update.target, returned, key), make)
-            return statement.written_with(values, cursor)
-    elif not (update.joined or update.evaluated):
+    if (few := of_few(using, update, returned)) is not None:
+        statement, values = few
+        return statement.written_with(values, cursor)
+    if not (update.joined or update.evaluated):
         adding = add_numbers if len(update.pks) <= COMPILED_ROWS else add_many
         if (added := adding(using, update, cursor, returned)) is not None and added.number:
             return added
     return build(shape_of(using, update, returned), Values(using, update)).written(cursor)
+
+
+def of_few(
+    using: str, update: Update, returned: tuple[str, ...] = ()
+) -> tuple[Statement, list[Any]] | None:
+    """The statement that is compiled once, and the values that it is given; None where it is not
+    one of those.
+    """
+    if not compiles(update) or (kind := kind_of(update)) is None:
+        return None
+    key, values = kind
+
+    def make() -> Statement:
+        shape = shape_of(using, update, returned)
+        return build(shape, Params(update.target)).in_order([*values_of(update)])
+
+    return once(("few", using, update.target, returned, key), make), values
 
 
 def compiles(update: Update) -> bool:
