@@ -8,23 +8,23 @@ synced fields follow.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 from django.db import connections
 
+from syncfields.keep.follows import follow_up, what_follows
 from syncfields.keep.keeping import Keeping
+from syncfields.keep.together import Together
 from syncfields.maintenance.base import Effects, Maintenance
 from syncfields.maintenance.changes import NOTHING, Change, Held, Learnt
 from syncfields.maintenance.copies import Copy
-from syncfields.maintenance.direct import Direct
 from syncfields.memory import dropped
 from syncfields.memory.given import Given
 from syncfields.plan import registry
 from syncfields.plan.routes import concerned, route
-from syncfields.programs import chains, initial, locking
+from syncfields.programs import initial, locking
 from syncfields.programs.contributions import Contributions
 from syncfields.programs.order import (
     goes_both_ways,
@@ -32,9 +32,8 @@ from syncfields.programs.order import (
     ranks,
 )
 from syncfields.sql.locks import lock, lock_path
-from syncfields.sql.statements import once
 from syncfields.targets import evaluating, writing
-from syncfields.targets.updates import Update, sorted_pks, take
+from syncfields.targets.updates import Update, next_target, sorted_pks, take
 from syncfields.transactions import pending, scope
 from syncfields.transactions.atomic import persistently, together
 
@@ -178,11 +177,14 @@ def apply(using: str, effects: Effects, held: Held = NOTHING, cursor: Any = None
     """Write the effects to the targets, table after table, with all that follows from that; some
     rows are ``held``.
     """
-    plan = registry.plan()
-    while taken := take(effects, plan, is_by_itself):
-        if isinstance(taken, Update):
-            write(using, taken, effects, held, cursor)
-        else:
+    plan, waiting = registry.plan(), Together(using, effects, held, cursor)
+    while (target := next_target(effects, plan)) is not None or waiting.updates:
+        if target is None or waiting.is_read_by(target):
+            waiting.write()
+        elif isinstance(taken := take(effects, plan, target, is_by_itself), Update):
+            if not waiting.takes(taken):
+                write(using, taken, effects, held, cursor)
+        elif taken is not None:
             recompute(using, *taken, held, effects)
 
 
@@ -197,80 +199,23 @@ def write(using: str, update: Update, effects: Effects, held: Held, cursor: Any 
     """Write to the rows of one target model; what reads them is added to ``effects``."""
     is_locked = update.evaluates
     if is_locked:
-        update = prepared(using, update, held)
+        update = writing.prepared(using, update, held)
         if not update.names:  # No value that has left was the extreme.
             return
     follows = what_follows(using, update)
     if follows is None:
         evaluating.write(using, update, cursor)
         return
-    target, columns, adding = update.target, follows.columns, follows.adding
     keeping = None
     if follows.others:
-        change = Change(target, "update", Learnt(update.pks, columns, locked=is_locked))
+        written = Learnt(update.pks, follows.columns, locked=is_locked)
+        change = Change(update.target, "update", written)
         keeping = Keeping(connections[using], [change], None, follows.others, held)
         keeping.before()
     outcome = evaluating.write(using, update, cursor, follows.returned)
     if keeping is not None:
         keeping.collect(effects)
-    if outcome.whole:
-        chains.add_on(using, update, adding, outcome.rows, effects, held)
-    else:
-        evaluate_later(using, Change(target, "update", Learnt(update.pks, columns)), adding, effects)
-    if outcome.healed:
-        # What reads a healed value was right or wrong by itself, and the difference says nothing.
-        again = Change(target, "update", Learnt(outcome.healed, columns))
-        evaluate_later(using, again, concerned([again]), effects)
-
-
-def evaluate_later(
-    using: str, change: Change, maintenances: Iterable[Maintenance], effects: Effects
-) -> None:
-    for each in maintenances:
-        effects.stale[each] |= each.targets([change], using)
-
-
-@dataclass(frozen=True, slots=True)
-class Follows:
-    """What follows from an UPDATE of a target, of given fields."""
-
-    columns: frozenset[str]
-    """What it writes."""
-    adding: Mapping[Maintenance, Direct]
-    """The rules that what is added is added to as well: see ``programs/chains.py``."""
-    returned: tuple[str, ...]
-    """The columns that are returned for these."""
-    others: Sequence[Maintenance]
-
-
-def what_follows(using: str, update: Update) -> Follows | None:
-    """None where no rule reads what is written."""
-    target, names, summed = update.target, update.names, update.names - update.evaluated
-
-    def find() -> Follows | None:
-        columns = evaluating.written(target, names)
-        change = Change(target, "update", Learnt(columns=columns))
-        found = route(change)
-        if not found.maintenances:
-            return None
-        adding = chains.added_on(change, summed) if adds else {}
-        others = [each for each in found.maintenances if each not in adding]
-        return Follows(columns, adding, chains.returned(using, adding), others)
-
-    if not registry.plan().columns.get(target):
-        return None
-    adds = bool(summed) and chains.adds_numbers(update)
-    return once(("follows", using, target, names, summed, adds), find)
-
-
-def prepared(using: str, update: Update, held: Held) -> Update:
-    """An UPDATE that evaluates, with its rows locked, and nothing waiting for what it evaluates."""
-    if not held.has(update.target, update.pks):
-        update = writing.locked(using, update)
-    if (waiting := pending.known(connections[using])) is not None:
-        for name, rows in update.anew.items():
-            waiting.discard(update.target, rows, (name,))
-    return update
+    follow_up(using, update, follows, outcome, effects, held)
 
 
 def evaluate(using: str, maintenance: Maintenance, pks: set[Any], held: Held = NOTHING) -> None:

@@ -17,7 +17,8 @@ from syncfields.sql.holding import takes_none
 
 def is_plain(field: Any, value: Any) -> bool:
     """Whether a value that was read is of a type that the field's column holds as it is."""
-    kinds = kinds_of(type(field))
+    kind: Any = type(field)
+    kinds = kinds_of(kind)
     if value is None or kinds is None:
         return True
     naive = type(value) is datetime and value.tzinfo is None

@@ -87,7 +87,7 @@ def sorted_pks(pks: Collection[Any]) -> list[Any]:
         return sorted(pks, key=repr)
 
 
-def following(plan: Plan) -> Mapping[Model, Collection[Model]]:
+def following(plan: Plan) -> Mapping[Model, set[Model]]:
     """The targets that read, also by way of others, what is kept in each target."""
 
     def find() -> dict[Model, set[Model]]:

@@ -13,9 +13,11 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from django.db import connections
 from django.db.models import QuerySet
 
 from syncfields.declare.paths import Model, column
+from syncfields.maintenance.changes import Held
 from syncfields.maintenance.copies import Copy
 from syncfields.plan import registry
 from syncfields.sql import statements
@@ -38,6 +40,7 @@ from syncfields.targets.shapes import (
     values_of,
 )
 from syncfields.targets.updates import Extremes, Update, without
+from syncfields.transactions import pending
 
 COMPILED_ROWS = 64
 """Up to so many rows, or different amounts, statements are compiled once."""
@@ -120,6 +123,16 @@ def reads_in_update(using: str) -> bool:
     if vendor_of(using) == "mysql" and not snapshot_is_old(using):
         return False
     return updates_read_own_table(using)
+
+
+def prepared(using: str, update: Update, held: Held) -> Update:
+    """An UPDATE that evaluates, with its rows locked, and nothing waiting for what it evaluates."""
+    if not held.has(update.target, update.pks):
+        update = locked(using, update)
+    if (waiting := pending.known(connections[using])) is not None:
+        for name, rows in update.anew.items():
+            waiting.discard(update.target, rows, (name,))
+    return update
 
 
 def locked(using: str, update: Update) -> Update:

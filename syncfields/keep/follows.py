@@ -1,0 +1,76 @@
+"""What follows from an UPDATE of targets, for other targets that read what it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from syncfields.maintenance.base import Effects, Maintenance
+from syncfields.maintenance.changes import Change, Held, Learnt
+from syncfields.maintenance.direct import Direct
+from syncfields.plan import registry
+from syncfields.plan.routes import concerned, route
+from syncfields.programs import chains
+from syncfields.sql.statements import once
+from syncfields.targets import evaluating
+from syncfields.targets.updates import Update
+
+
+@dataclass(frozen=True, slots=True)
+class Follows:
+    """What follows from an UPDATE of a target, of given fields."""
+
+    columns: frozenset[str]
+    """What it writes."""
+    adding: Mapping[Maintenance, Direct]
+    """The rules that what is added is added to as well: see ``programs/chains.py``."""
+    returned: tuple[str, ...]
+    """The columns that are returned for these."""
+    others: Sequence[Maintenance]
+
+
+def what_follows(using: str, update: Update) -> Follows | None:
+    """None where no rule reads what is written."""
+    target, names, summed = update.target, update.names, update.names - update.evaluated
+
+    def find() -> Follows | None:
+        columns = evaluating.written(target, names)
+        change = Change(target, "update", Learnt(columns=columns))
+        found = route(change)
+        if not found.maintenances:
+            return None
+        adding = chains.added_on(change, summed) if adds else {}
+        others = [each for each in found.maintenances if each not in adding]
+        return Follows(columns, adding, chains.returned(using, adding), others)
+
+    if not registry.plan().columns.get(target):
+        return None
+    adds = bool(summed) and chains.adds_numbers(update)
+    return once(("follows", using, target, names, summed, adds), find)
+
+
+def follow_up(
+    using: str,
+    update: Update,
+    follows: Follows,
+    outcome: evaluating.Outcome,
+    effects: Effects,
+    held: Held,
+) -> None:
+    """Add to ``effects`` what follows by addition, and from values that had drifted."""
+    if outcome.whole:
+        chains.add_on(using, update, follows.adding, outcome.rows, effects, held)
+    else:
+        change = Change(update.target, "update", Learnt(update.pks, follows.columns))
+        evaluate_later(using, change, follows.adding, effects)
+    if outcome.healed:
+        # What reads a healed value was right or wrong by itself, and the difference says nothing.
+        again = Change(update.target, "update", Learnt(outcome.healed, follows.columns))
+        evaluate_later(using, again, concerned([again]), effects)
+
+
+def evaluate_later(
+    using: str, change: Change, maintenances: Iterable[Maintenance], effects: Effects
+) -> None:
+    for each in maintenances:
+        effects.stale[each] |= each.targets([change], using)
