@@ -179,12 +179,17 @@ def apply(using: str, effects: Effects, held: Held = NOTHING, cursor: Any = None
     """
     plan, waiting = registry.plan(), Together(using, effects, held, cursor)
     while (target := next_target(effects, plan)) is not None or waiting.updates:
-        if target is None or waiting.is_read_by(target):
+        if target is None or target in waiting.barred:
             waiting.write()
-        elif isinstance(taken := take(effects, plan, target, is_by_itself), Update):
-            if not waiting.takes(taken):
-                write(using, taken, effects, held, cursor)
-        elif taken is not None:
+            continue
+        taken = take(effects, plan, target, is_by_itself)
+        if taken is None or (isinstance(taken, Update) and waiting.takes(taken)):
+            continue
+        if target in waiting.read_by:
+            waiting.write()
+        if isinstance(taken, Update):
+            write(using, taken, effects, held, cursor)
+        else:
             recompute(using, *taken, held, effects)
 
 

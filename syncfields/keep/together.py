@@ -7,6 +7,7 @@ reads another one. PostgreSQL takes them as parts of one statement, in one round
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from syncfields.declare.paths import Model
@@ -14,6 +15,7 @@ from syncfields.keep.follows import Follows, follow_up, what_follows
 from syncfields.maintenance.base import Effects
 from syncfields.maintenance.changes import Held
 from syncfields.plan import registry
+from syncfields.programs import chains
 from syncfields.sql.databases import vendor_of
 from syncfields.sql.statements import Statement, written_together
 from syncfields.targets import evaluating, writing
@@ -29,41 +31,62 @@ class Together:
         self.held = held
         self.cursor = cursor
         self.is_possible = held.complete and cursor is not None and vendor_of(using) == "postgresql"
-        self.updates: list[tuple[Update, Follows | None, Statement, Sequence[Any]]] = []
+        self.updates: list[Waiting] = []
+        self.barred: set[Model] = set()
+        """The targets that are written, each of which only once in one statement, and those that it
+        is not yet known of what follows for them."""
         self.read_by: set[Model] = set()
-        """The targets that read what is written, and those that are: of each row only one UPDATE of
-        a statement takes place."""
-
-    def is_read_by(self, target: Model) -> bool:
-        return target in self.read_by
+        """The targets that may read what is written, when they are evaluated."""
 
     def takes(self, update: Update) -> bool:
         """Let an UPDATE wait, if it can go with others."""
-        target = update.target
-        if not self.is_possible or not self.held.has(target, update.pks):
+        target, held = update.target, self.held
+        if not self.is_possible or not held.has(target, update.pks):
             return False
         follows = what_follows(self.using, update)
-        returned = () if follows is None else follows.returned
-        found = writing.of_few(self.using, update, returned)
-        if found is None or (follows is not None and follows.others):
+        if follows is not None and follows.others:
             return False
-        if returned and any(each and each.returned for _, each, _, _ in self.updates):
+        keys = None
+        if follows is not None:
+            keys = chains.keys_held(update, chains.keys_in(follows.adding), held)
+        returned = () if follows is None or keys is not None else follows.returned
+        found = writing.of_few(self.using, update, returned)
+        if found is None or (returned and any(each.statement.selected for each in self.updates)):
             return False
         if update.evaluates:
-            writing.prepared(self.using, update, self.held)
-        self.updates.append((update, follows, *found))
-        self.read_by |= following(registry.plan())[target] | {target}
+            if target in self.read_by:
+                return False
+            writing.prepared(self.using, update, held)
+        self.updates.append(Waiting(update, follows, *found, is_added=keys is not None))
+        readers = following(registry.plan())[target]
+        self.read_by |= readers
+        self.barred.add(target)
+        if follows is not None and keys is not None:
+            chains.add_by_keys(update, follows.adding, keys, self.effects)
+        else:
+            self.barred |= readers
         return True
 
     def write(self) -> None:
-        updates, self.updates, self.read_by = self.updates, [], set()
-        if len(updates) == 1:
-            ((update, follows, statement, values),) = updates
-            sent = [statement.written_with(values, self.cursor)]
+        sent, self.updates = self.updates, []
+        self.barred, self.read_by = set(), set()
+        statements, values = [each.statement for each in sent], [each.values for each in sent]
+        if len(sent) == 1:
+            written = [statements[0].written_with(values[0], self.cursor)]
         else:
-            statements, values = zip(*(each[2:] for each in updates), strict=True)
-            sent = written_together(statements, values, self.cursor)
-        for (update, follows, _, _), written in zip(updates, sent, strict=True):
-            outcome = evaluating.outcome(self.using, update, written)
-            if follows is not None:
+            written = written_together(statements, values, self.cursor)
+        for each, said in zip(sent, written, strict=True):
+            update, follows = each.update, each.follows
+            outcome = evaluating.outcome(self.using, update, said)
+            if follows is not None and not (each.is_added and outcome.whole):
                 follow_up(self.using, update, follows, outcome, self.effects, self.held)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    update: Update
+    follows: Follows | None
+    statement: Statement
+    values: Sequence[Any]
+    is_added: bool
+    """Whether what follows by addition is known before the UPDATE is sent."""

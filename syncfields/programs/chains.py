@@ -82,9 +82,17 @@ def add_on(
     """
     if not adding:
         return
-    keys = [*dict.fromkeys(way.key for way in adding.values())]
+    keys = keys_in(adding)
     if len(found) != len(update.pks):
-        found = keys_of(using, update, keys, held)
+        found = keys_held(update, keys, held) or keys_read(using, update, keys)
+    add_by_keys(update, adding, found, effects)
+
+
+def add_by_keys(
+    update: Update, adding: Mapping[Maintenance, Direct], found: Sequence[Any], effects: Effects
+) -> None:
+    """The same. ``found``: the keys that the rows hold, behind their own."""
+    keys = keys_in(adding)
     for pk, *row in found:
         amounts, key_of = update.deltas.get(pk, {}), dict(zip(keys, row, strict=True))
         for way in adding.values():
@@ -94,11 +102,20 @@ def add_on(
                     effects.add(way.maintenance.target, key, part.attname, part.sign * amount)
 
 
-def keys_of(using: str, update: Update, keys: Sequence[str], held: Held) -> Sequence[Any]:
-    """The keys that rows of a target hold, behind their own."""
+def keys_in(adding: Mapping[Maintenance, Direct]) -> list[str]:
+    return [*dict.fromkeys(way.key for way in adding.values())]
+
+
+def keys_held(update: Update, keys: Sequence[str], held: Held) -> Sequence[Any] | None:
+    """The keys that rows of a target hold, behind their own; None where they were not read when
+    these were locked, or may have been written since.
+    """
     is_kept = registry.plan().owned.get(update.target, {}).keys()
-    if is_kept.isdisjoint(keys):  # Else it may have been written since.
-        found = held.read(update.target, update.pks, keys)
-        if found is not None:
-            return found
-    return list(reading(rows_with(update.target, using, update.pks).values_list("pk", *keys)))
+    if not is_kept.isdisjoint(keys):
+        return None
+    return held.read(update.target, update.pks, keys)
+
+
+def keys_read(using: str, update: Update, keys: Sequence[str]) -> Sequence[Any]:
+    chosen = rows_with(update.target, using, update.pks)
+    return list(reading(chosen.values_list("pk", *keys)))

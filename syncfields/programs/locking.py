@@ -227,15 +227,20 @@ def lock_chained(
         rows = statement.rows(**given)
         own = iter(rows[0])
         taken = {model: dict.fromkeys(next(own) or ()) for model in models}
-        led = [(step.model, set(next(own) or ()) - {None}) for step in steps for _ in step.led]
-        complete = all(pks.issubset(taken[model]) for model, pks in led)
+        led = [(step.model, each, next(own) or ()) for step in steps for each in step.led]
+        complete = all(set(keys) - {None} <= taken[model].keys() for model, _, keys in led)
         if complete:
             break
+    columns = {
+        (near, name): dict(zip(taken[near], keys, strict=True))
+        for _, (near, name), keys in led
+        if chosen is None or near is not chosen.model
+    }
     answer = None
     if asked is not None:
         width = len(models) + len(led)
         answer = [asked.converted(row[width:], connections[using]) for row in rows]
-    return Held(taken, found.whole, complete, answer=answer)
+    return Held(taken, found.whole, complete, columns, answer)
 
 
 def chain(
@@ -284,10 +289,12 @@ def led_from(quote: Any, near: tuple[Model, str], chosen: Chosen | None) -> str:
 
 
 def held(quote: Any, model: Model, name: str, distinct: bool = False) -> str:
-    """What the rows of a step hold in a column."""
-    table, held_in = quote(model._meta.db_table), column(model, name)
-    select = "SELECT DISTINCT" if distinct else "SELECT"
-    return f"ARRAY({select} {table}.{quote(held_in.column)} FROM {table})"
+    """What the rows of a step hold in a column, row after row."""
+    table, key = quote(model._meta.db_table), quote(model._meta.pk.column)
+    held_in = f"{table}.{quote(column(model, name).column)}"
+    if distinct:
+        return f"ARRAY(SELECT DISTINCT {held_in} FROM {table})"  # noqa: S608
+    return f"ARRAY(SELECT {held_in} FROM {table} ORDER BY {table}.{key})"  # noqa: S608
 
 
 # Rows of several tables that are deleted at once --------------------------------------------------
