@@ -17,7 +17,8 @@ class Statements(list[str]):
     sql: list[str]
 
     def updates(self, model: type[models.Model]) -> int:
-        return self.count(f"UPDATE {model._meta.db_table}")
+        tables = [each.removeprefix("UPDATE ").split(", ") for each in self if "UPDATE" in each]
+        return sum(each.count(model._meta.db_table) for each in tables)
 
 
 @contextmanager

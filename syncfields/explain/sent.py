@@ -17,7 +17,7 @@ from syncfields.capture.wrapping import ORIGINALS
 
 SCHEMA = r"(?:[`\"]?\w+[`\"]?\.)?"
 TABLE = re.compile(rf"(?:UPDATE|INSERT INTO|DELETE FROM|FROM)\s+{SCHEMA}[`\"]?(\w+)", re.IGNORECASE)
-INSIDE = re.compile(r"\((UPDATE|DELETE) ")
+INSIDE = re.compile(rf"\((UPDATE|DELETE)(?:\s+FROM)?\s+{SCHEMA}[`\"]?(\w+)")
 TRANSACTION = ("SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT", "START", "SET")
 ROWS = ("INSERT", "DELETE")
 LABEL = "/* syncfields */ "
@@ -41,12 +41,13 @@ class Sent(NamedTuple):
 
 def shape(sql: str) -> str:
     """The verb and the table; a SELECT is named by the table that it reads first, and ``WITH`` by
-    what is written in it, if anything is.
+    what is written in it, if anything is, which may be several tables.
     """
     verb = sql.split(None, 1)[0].upper()
     if verb == "WITH":
-        inside = INSIDE.search(sql)
-        verb = inside[1] if inside else "SELECT"
+        if inside := INSIDE.findall(sql):
+            return f"{inside[0][0]} {', '.join(table for _, table in inside)}"
+        verb = "SELECT"
     found = TABLE.search(sql)
     return f"{verb} {found[1]}" if found else verb
 
