@@ -121,6 +121,7 @@ def steps_of(
     held: Held = NOTHING,
     effects: Effects | None = None,
     contributions: Contributions | None = None,
+    cursor: Any = None,
 ) -> Steps[Result] | None:
     """The steps of a write, to be begun inside a transaction: what ``write`` gives is yielded, and
     then comes what follows from it. None where no rule is concerned.
@@ -131,7 +132,9 @@ def steps_of(
         return None
 
     def steps() -> Iterator[Result]:
-        keeping = Keeping(connection, changes, None, maintenances, held, found, contributions)
+        keeping = Keeping(
+            connection, changes, None, maintenances, held, found, contributions, cursor
+        )
         keeping.before()
         yield write()
         finish(keeping, effects)
@@ -148,11 +151,12 @@ def steps_of_insert(
     def steps() -> Iterator[Result]:
         start = initial.Start(using, change, instances)
         held = locking.lock(connection, change, start) or NOTHING
-        late = start.finish(held)
+        cursor = connection.cursor() if start.reading else None
+        late = start.finish(held, cursor)
         both_ways = goes_both_ways(change.model) or connection.vendor == "mysql"
         if late and both_ways and not held.complete:
             lock_copied(using, [change], inserts=True)
-        if (others := steps_of(connection, [change], write, held)) is None:
+        if (others := steps_of(connection, [change], write, held, cursor=cursor)) is None:
             yield write()
         else:
             yield from others()

@@ -59,11 +59,14 @@ class Keeping:
         held: Held = NOTHING,
         found: Route | None = None,
         contributions: Contributions | None = None,
+        cursor: Any = None,
     ) -> None:
         """``gone``: to be filled by the write. ``held``: what was locked before, for this write or
         one that leads to it. ``found``: the route of the only change, where it is known.
-        ``contributions``: what was read when all was locked, where that was all.
+        ``contributions``: what was read when all was locked, where that was all. ``cursor``: one
+        that was opened for this write.
         """
+        self.cursor = cursor
         self.found = found
         self.connection = connection
         self.using: str = connection.alias
@@ -153,7 +156,7 @@ class Keeping:
             return
         if not change.is_single or not (self.found or change.model in registry.plan().sources):
             return
-        self.row = Row(self.connection, change)
+        self.row = Row(self.connection, change, self.cursor)
         reads = not inserts and registry.plan().columns[change.model]
         if reads and not self.row.find():  # Django will insert it, or it is gone.
             self.maintenances, self.is_over = (), self.gone is None
@@ -213,7 +216,7 @@ class Keeping:
     def after_others(self, effects: Effects) -> None:
         lock_after(self.using, self.changes, self.maintenances)
         if self.contributions is not None:
-            self.contributions.after(effects)
+            self.contributions.after(effects, None if self.row is None else self.row.cursor())
             return
         for each, known in zip(self.maintenances, self.known, strict=True):
             effects.stale[each] |= known | each.targets(self.changes, self.using)

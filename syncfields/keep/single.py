@@ -105,7 +105,7 @@ Known = dict[Any, Sequence[Any]]
 class Row:
     """One row of a source model, before and after a write."""
 
-    def __init__(self, connection: Any, change: Change) -> None:
+    def __init__(self, connection: Any, change: Change, cursor: Any = None) -> None:
         self.connection = connection
         self.using: str = connection.alias
         self.change = change
@@ -114,7 +114,7 @@ class Row:
         self.columns: Mapping[str, Any] = {}
         self.contributions: dict[Part, Any] = {}
         self.now: Row | None = None
-        self.opened: Any = None
+        self.opened = cursor
 
     def cursor(self) -> Any:
         """One for all statements: making one takes longer than SQLite takes to execute. It is
@@ -219,7 +219,7 @@ class Row:
     def again(self) -> Row:
         """The row as it is after the write."""
         if self.now is None:
-            self.now = Row(self.connection, self.change)
+            self.now = Row(self.connection, self.change, self.opened)
             self.now.read(lock=False)
         return self.now
 

@@ -115,10 +115,12 @@ class Asking:
         key = ("question", using, model, attnames, tuple(form), how)
         self.question = once(key, find) if all(each.compiles_alike for each in reads) else find()
 
-    def evaluated(self) -> dict[str, Any]:
+    def evaluated(self, cursor: Any = None) -> dict[str, Any]:
         """The values, by attribute name."""
         statement = self.question.statement
-        return {} if statement is None else self.answered(statement.row(**self.values) or ())
+        return (
+            {} if statement is None else self.answered(statement.row(cursor, **self.values) or ())
+        )
 
     def statement(self) -> Statement | None:
         """As a part of another statement; ``answered()`` takes what that returns."""

@@ -112,8 +112,8 @@ class Contributions:
         self.known_of_others = [each.before(self.changes, self.using) for each in self.others]
         self.targets = [self.targets_of(each, "insert") for each in self.anew]
 
-    def after(self, effects: Effects) -> None:
-        now = self.read("delete")
+    def after(self, effects: Effects, cursor: Any = None) -> None:
+        now = self.read("delete", cursor=cursor)
         for each in self.ways:
             each.maintenance.compare(self.known.get(each, {}), now.get(each, {}), effects)
         for other, known in zip(self.others, self.known_of_others, strict=True):
@@ -138,14 +138,16 @@ class Contributions:
         self.known_of_others = [known for each, known in read if not each.reconcilable]
         return left
 
-    def read(self, without: str, known: Collection[Way] = ()) -> dict[Way, Known]:
+    def read(
+        self, without: str, known: Collection[Way] = (), cursor: Any = None
+    ) -> dict[Way, Known]:
         """What the rows contribute now; not those of a kind of write that has none now, nor by ways
         of which it is ``known``.
         """
         found: dict[Way, Known] = {}
         for model, ways, pks in self.reads(without):
             if not known or ways[0] not in known:
-                found |= zip(ways, read(self.using, model, ways, pks), strict=True)
+                found |= zip(ways, read(self.using, model, ways, pks, cursor), strict=True)
         return found
 
     def reads(self, without: str) -> list[tuple[Model, tuple[Way, ...], Sequence[Any]]]:

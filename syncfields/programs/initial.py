@@ -191,11 +191,11 @@ class Start:
                 found[model].add(name)
         return found
 
-    def finish(self, held: Held = NOTHING) -> list[Maintenance]:
+    def finish(self, held: Held = NOTHING, cursor: Any = None) -> list[Maintenance]:
         """Give the other values, too; returns what must be evaluated after the INSERT."""
         late = [*self.late, *self.read_beside(held)]
         for instance in self.instances if self.reading else ():
-            late += self.read(instance, held)
+            late += self.read(instance, held, cursor)
         late = list(dict.fromkeys(late))
         read_of_fixture = [each for each, _, _ in self.reading] if self.change.loaded else []
         for maintenance in dict.fromkeys([*late, *read_of_fixture]):
@@ -240,7 +240,7 @@ class Start:
             found = near.by_key(near.statement(self.using, keys).rows()) if keys else {}
         return found
 
-    def read(self, instance: Model, held: Held) -> list[Maintenance]:
+    def read(self, instance: Model, held: Held, cursor: Any = None) -> list[Maintenance]:
         """Give a row what it begins with, as far as it is made of itself and of rows next to it.
 
         Returns those whose value is not final: what they read could not be locked on the way, or
@@ -254,7 +254,7 @@ class Start:
             for path in ahead(makers.values()) if is_to_be_locked else ():
                 lock_far(path, self.using, vars(instance), ranks())
             asking = self.ask(instance, held.complete)
-            results = asking.evaluated()
+            results = asking.evaluated(cursor)
         late = [*asking.question.late]
         late += [makers[name] for name in results if is_unclear(column(model, name), results[name])]
         for name, result in results.items():

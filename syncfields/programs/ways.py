@@ -220,11 +220,13 @@ def selection(
     return Selection(reading(grouped), ways, tuple(places))
 
 
-def read(using: str, model: Model, ways: tuple[Way, ...], pks: Sequence[Any]) -> list[Known]:
+def read(
+    using: str, model: Model, ways: tuple[Way, ...], pks: Sequence[Any], cursor: Any = None
+) -> list[Known]:
     """What the rows with these primary keys contribute, by each of the ways."""
     if is_one(model, pks):
         found, statement = selection_of_one(using, model, ways)
-        return found.known(statement.rows(pk=pks[0]))
+        return found.known(statement.rows(cursor, pk=pks[0]))
     found = selection(rows_with(model, using, pks), ways)
     return found.known(found.queryset)
 

@@ -131,11 +131,13 @@ class Statement:
         found = cursor.fetchone()
         return None if found is None else self.converted(found, cursor.db)
 
-    def rows(self, **values: Any) -> list[Row]:
+    def rows(self, cursor: Any = None, **values: Any) -> list[Row]:
         """All rows that are returned."""
-        with connections[self.using].cursor() as cursor:
-            self.execute(cursor, values)
-            return [self.converted(row, cursor.db) for row in cursor.fetchall()]
+        if cursor is None:
+            with connections[self.using].cursor() as own:
+                return self.rows(own, **values)
+        self.execute(cursor, values)
+        return [self.converted(row, cursor.db) for row in cursor.fetchall()]
 
     def columns(self) -> list[Sequence[Any]]:
         """All that is returned, column by column. Of equal values one is converted."""
