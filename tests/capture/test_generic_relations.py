@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def tagged():
     """A photo and a clip, with the same key, and each with tags."""
-    photo, clip = zoo.Photo(pk=7, album=zoo.Album.objects.create()), zoo.Clip(pk=7)
+    photo, clip = zoo.Photo(pk=70_000, album=zoo.Album.objects.create()), zoo.Clip(pk=70_000)
     for target in (photo, clip):
         target.save()
         for weight in (1, 4):
@@ -38,7 +38,7 @@ TAGS = {
     "set to NULL": lambda photo, clip: retag(photo, None),
     "from NULL": lambda photo, clip: retag(None, clip),
     "only the type changes": lambda photo, clip: photo.tags.update(content_type=type_of(clip)),
-    "updated": lambda photo, clip: zoo.Tag.objects.update(weight=5, object_id=7),
+    "updated": lambda photo, clip: zoo.Tag.objects.update(weight=5, object_id=70_000),
     "bulk_created": lambda photo, clip: zoo.Tag.objects.bulk_create(
         zoo.Tag(content_object=each, weight=8) for each in (photo, clip, clip)
     ),

@@ -134,7 +134,8 @@ def beside(statements: Sequence[str], own: Sequence[str]) -> list[str]:
 
 def changed(more: Sequence[str]) -> set[str]:
     """The tables that were written."""
-    return {each for each in more if each.startswith("UPDATE")}
+    updates = [each.removeprefix("UPDATE ") for each in more if each.startswith("UPDATE")]
+    return {table for each in updates for table in each.split(", ")}
 
 
 @pytest.fixture(autouse=True)

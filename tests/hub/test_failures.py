@@ -7,13 +7,14 @@ import datetime as dt
 import pytest
 from django.db import OperationalError, connection
 
+from syncfields.explain.sent import shape
 from tests.hub.models import Author, Blog, Comment, Post, Topic
 
 NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.timezone.utc)
 
 
 def refuse(execute, sql, params, many, context):
-    if sql.startswith("UPDATE"):
+    if shape(sql).startswith("UPDATE"):
         raise OperationalError("the server is gone")
     return execute(sql, params, many, context)
 
