@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from pathlib import Path
 
 import pytest
 from django.urls import path
@@ -14,6 +16,7 @@ from tests.testapp.models import Book, Shelf
 
 pytestmark = pytest.mark.django_db
 SHELF = "testapp.Shelf.book_count"
+PAGE = Path(__file__).parents[1] / "docs" / "operating.md"
 urlpatterns = [path("health/", view)]
 
 
@@ -100,6 +103,35 @@ def test_reconcile_tells_the_log(drifted, caplog, check):
     (record,) = (each for each in caplog.records if each.name == "syncfields.reconcile")
     assert (record.rule, record.scanned, record.drifted) == (SHELF, 5, 5)
     assert (record.repaired, record.check, record.finished) == (0 if check else 5, check, True)
+    assert record.database == "default"
+    assert attributes(record) == documented("syncfields.reconcile")
+
+
+def attributes(record):
+    """What a record has beside what each one has."""
+    usual = logging.makeLogRecord({"message": "", "asctime": ""})
+    return set(vars(record)) - set(vars(usual))
+
+
+def documented(logger):
+    """The attributes that the page about operating names."""
+    (row,) = re.findall(
+        rf"^\| `{re.escape(logger)}` \|.*\| (.+) \|$", PAGE.read_text("utf-8"), re.MULTILINE
+    )
+    return set(re.findall(r"`(\w+)`", row))
+
+
+@pytest.mark.django_db(databases=["default", "other"])
+def test_the_log_names_each_database_that_was_looked_at(caplog):
+    caplog.set_level(logging.INFO, "syncfields.reconcile")
+    for alias in ("default", "other"):
+        Shelf.objects.using(alias).create()
+
+    reconcile(SHELF, using="other")
+    reconcile(*(Shelf.objects.using(alias) for alias in ("other", "default")))
+
+    named = [each.database for each in caplog.records if each.rule == SHELF]
+    assert named == ["other", "other, default"]
 
 
 def test_a_monitor_that_looks_all_day_tells_the_log_only_of_drift(drifted, caplog):
@@ -121,3 +153,4 @@ def test_what_heals_itself_tells_the_log(drifted, caplog):
     assert records
     assert {each.rule for each in records} == {SHELF}
     assert records[0].drifts[0].stored == 0
+    assert attributes(records[0]) == documented("syncfields.drift")

@@ -120,6 +120,8 @@ class Run:
     workers: int = 1
     do: Do = each_in_turn
     reports: dict[str, RuleReport] = field(default_factory=dict)
+    databases: dict[str, dict[str, None]] = field(default_factory=dict)
+    """``{label: {alias}}``: querysets of several databases have one report."""
     left: tuple[str, ...] = ()
     after: Any = None
 
@@ -176,14 +178,15 @@ class Run:
         for each in self.reports.values():
             numbers = {name: getattr(each, name) for name in ("scanned", "drifted", "repaired")}
             finished = each.label not in self.left
-            extra = {"rule": each.label, "check": self.check, "finished": finished, **numbers}
+            database = ", ".join(self.databases[each.label])
+            extra = {"rule": each.label, "database": database, "check": self.check, **numbers}
             # A monitor looks at a few rows all day long.
             usual = self.sample is not None and not each.drifted
             logger.log(
                 logging.DEBUG if usual else logging.INFO,
                 "%s: %d of %d value(s) have drifted, %d repaired, in a run of %.1f s",
                 *(each.label, each.drifted, each.scanned, each.repaired, seconds),
-                extra=extra | {"seconds": seconds},
+                extra=extra | {"finished": finished, "seconds": seconds},
             )
 
     def tasks(self) -> list[Task]:
@@ -195,6 +198,7 @@ class Run:
                 known = rule.field.attname in task.values
                 note = "" if known else NOT_RECONCILABLE
                 self.reports[rule.label] = RuleReport(rule.label, reconcilable=known, note=note)
+                self.databases.setdefault(rule.label, {})[task.queryset.db] = None
         for alias in {task.queryset.db for task in tasks}:
             if (waiting := pending.known(connections[alias])) is not None:
                 waiting.flush()
