@@ -92,7 +92,7 @@ class Backfill(Operation):
         model = model._meta.concrete_model or model
         if not router.allow_migrate_model(using, model):
             return
-        progress = of_migrate(using)
+        progress = of_migrate(schema_editor)
         try:
             fill(model, using, self.expressions(apps), self.batch_size, progress)
         finally:

@@ -6,6 +6,7 @@ import io
 import threading
 from contextlib import contextmanager
 from decimal import Decimal
+from importlib import import_module
 
 import pytest
 from django.apps import apps
@@ -180,6 +181,18 @@ def test_progress_is_printed_below_the_migration(grown, monkeypatch):
     of_email = [f"    grown.Order: {done} of 5" for done in (2, 4, 5)]
     assert "\n    grown.Order: 5 of 5\n" in printed
     assert "\n" + "\n".join(of_email) + "\n" in printed
+
+
+@committing
+def test_two_operations_of_a_migration_print_no_empty_line_between_them(grown, monkeypatch):
+    totals = import_module("tests.grown.migrations.0002_totals").Migration
+    again = Backfill("grown.Order", line_count=Count("lines"))
+    monkeypatch.setattr(totals, "operations", [*totals.operations, again])
+
+    printed = migrate(verbosity=1)
+
+    lines = 2 * ["    grown.Order: 5 of 5"]
+    assert "\n".join(["  Applying grown.0002_totals...", *lines, " OK", ""]) in printed
 
 
 @committing

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from typing import Any
+from weakref import WeakSet
 
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models.signals import pre_migrate
 
 SECONDS = 5.0
@@ -47,30 +49,34 @@ class Bar:
         self.bars.clear()
 
 
+_migrating: dict[str, Any] = {}
+"""By database alias, where the ``migrate`` that is running prints; operations are not told."""
+_ended: WeakSet[BaseDatabaseSchemaEditor] = WeakSet()
+"""Whose line is ended: a migration has one editor, whatever the number of its operations."""
+
+
 class Indented(Bar):
     """Below the line that ``migrate`` has begun for a migration."""
 
-    begun = False
+    def __init__(self, stream: Any, editor: BaseDatabaseSchemaEditor) -> None:
+        super().__init__(stream, lines=True, seconds=SECONDS)
+        self.editor = editor
 
     def __call__(self, label: str, done: int, total: int) -> None:
-        if not self.begun:
-            self.begun = True
+        if self.editor not in _ended:
+            _ended.add(self.editor)
             self.stream.write()
         super().__call__(f"    {label}", done, total)
-
-
-_migrating: dict[str, Any] = {}
-"""By database alias, where the ``migrate`` that is running prints; operations are not told."""
 
 
 def hear(using: str, verbosity: int, stdout: Any = None, **_: object) -> None:
     _migrating[using] = stdout if verbosity > 0 else None
 
 
-def of_migrate(using: str) -> Bar | None:
+def of_migrate(editor: BaseDatabaseSchemaEditor) -> Bar | None:
     """What shows the progress of an operation; None where nobody wants to see it."""
-    stream = _migrating.get(using)
-    return None if stream is None else Indented(stream, lines=True, seconds=SECONDS)
+    stream = _migrating.get(editor.connection.alias)
+    return None if stream is None else Indented(stream, editor)
 
 
 def connect() -> None:
