@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 import textwrap
 from argparse import ArgumentParser
 from collections import Counter
@@ -30,6 +32,8 @@ that held the minimum or maximum. Transaction commands are not counted. Inside c
 UPDATEs of targets wait, and are sent once. More: """
 WIDEST = 100
 """Columns of prose."""
+NOT_READ_ON = 141
+"""As a shell says it of a process that SIGPIPE has ended."""
 NO_RULES = "No model declares a rule: wrap a field in synced(). How that is done: "
 
 
@@ -55,6 +59,15 @@ class Command(BaseCommand):
         parser.add_argument(
             "--database", help="A database alias; by default the one that each model is written to."
         )
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        try:
+            super().run_from_argv(argv)
+            sys.stdout.flush()
+        except BrokenPipeError:  # As in "| head".
+            # Python flushes once more when it ends, and would complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(NOT_READ_ON)
 
     def handle(
         self,
