@@ -8,7 +8,8 @@ receiver raises is logged by Django (``django.dispatch``). Arguments: ``sender``
 
 ``drift_found``: a write met a stored value that was not the value of its expression, and repaired
 it. Arguments: ``sender`` (the target model), ``rule`` (its label), ``using``, ``drifts`` (a list
-of ``Drift``).
+of ``Drift``: the value that was ``stored`` before the write, and what was ``expected`` there; what
+is expected after it only where the database alone knows what the write adds).
 """
 
 from django.dispatch import Signal

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -227,7 +228,7 @@ def heal(
         drift.repair([scan], values, chosen)
         for name in values:
             drifts = [
-                each[name]
+                before(each[name], deltas[pk][name])
                 for pk, each in compared.items()
                 if name in deltas.get(pk, {})
                 and had_drifted(each[name], deltas[pk][name], certain=len(pks) == 1)
@@ -252,8 +253,19 @@ def had_drifted(drift: Drift, amount: Any, certain: bool) -> bool:
     return drift.stored + amount != drift.expected
 
 
+def before(found: Drift, amount: Any) -> Drift:
+    """The drift as the write met it: what was right then, and not with the ``amount`` that it adds,
+    which may be what is stored. Where only the database knows that, what is right now.
+    """
+    if hasattr(amount, "resolve_expression"):
+        return found
+    return replace(found, expected=found.expected - amount)
+
+
 def report(using: str, target: Model, name: str, drifts: list[Drift]) -> None:
     label = registry.plan().owned[target][name].label
     extra = {"rule": label, "database": using, "drifts": drifts}
-    logger.warning("%s had drifted, and was repaired: %r", label, drifts, extra=extra)
+    logger.warning(
+        "%s had drifted before a write, and was repaired: %r", label, drifts, extra=extra
+    )
     signals.drift_found.send(sender=target, rule=label, using=using, drifts=drifts)

@@ -119,6 +119,7 @@ def test_each_that_had_drifted_is_reported(book):
         reported.append((sender, [(each.pk, each.stored, each.expected) for each in drifts]))
 
     author, shelf = book.author_id, book.shelf_id
+    counts = [row.content.count() for row in path(book)[:2]]
     signals.drift_found.connect(note)
     try:
         book.delete()
@@ -126,8 +127,8 @@ def test_each_that_had_drifted_is_reported(book):
         signals.drift_found.disconnect(note)
 
     found = dict(reported)
-    assert found[Author] == [(author, 0, 5)]
-    assert found[Shelf] == [(shelf, 0, 3)]
+    assert found[Author] == [(author, 0, counts[0])]
+    assert found[Shelf] == [(shelf, 0, counts[1])]
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="one statement for each table")

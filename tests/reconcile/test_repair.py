@@ -22,6 +22,7 @@ from syncfields import Tally, reconcile, unsynced
 from syncfields.declare.rules import collect
 from syncfields.reconcile.reports import Interrupted
 from syncfields.signals import drift_found
+from syncfields.targets.drift import Drift
 from syncfields.testing import assert_in_sync
 from tests.menagerie import populate, write_behind, wrong_value
 from tests.statements import sent
@@ -388,6 +389,30 @@ def test_a_delta_that_cannot_be_added_heals_the_row(wallet, received, caplog, na
     assert {call["rule"] for call in received} == {f"testapp.Wallet.{name}"}
     assert received[0]["sender"] is Wallet
     assert received[0]["using"] == "default"
+
+
+@pytest.mark.parametrize(
+    ("name", "stored", "right"),
+    [
+        ("positive_count", 0, 2),  # Which is right after both are deleted.
+        ("entry_count", None, 2),
+        ("balance", Decimal("0.50"), Decimal(12)),
+    ],
+)
+@pytest.mark.parametrize("deleted", [1, 2])
+def test_what_had_drifted_is_told_as_it_was_before_the_write(
+    wallet, received, caplog, deleted, name, stored, right
+):
+    write_behind(Wallet, **{name: stored})
+
+    Entry.objects.filter(
+        pk__in=list(wallet.entries.values_list("pk", flat=True))[:deleted]
+    ).delete()
+
+    (told,) = received
+    assert told["drifts"] == [Drift(wallet.pk, stored=stored, expected=right)]
+    assert f"stored={stored!r}, expected={right!r}" in caplog.text.replace(".00", "")
+    assert_truth()
 
 
 def test_a_healthy_row_is_not_reported(wallet, received, caplog):
