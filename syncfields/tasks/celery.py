@@ -22,8 +22,8 @@ def reconcile(*labels: str, **options: Any) -> str:
 @shared_task(
     name="syncfields.reconcile_part", acks_late=True, reject_on_worker_lost=True, ignore_result=True
 )
-def reconcile_part(run: str, number: int) -> None:
-    runs.work(run, number, reconcile_part.delay)
+def reconcile_part(run: str, number: int, ticket: str) -> None:
+    runs.work(run, number, ticket, reconcile_part.delay)
 
 
 def resume(run: str) -> int:

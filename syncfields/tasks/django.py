@@ -19,12 +19,12 @@ def reconcile(*labels: str, **options: Any) -> str:
 
 
 @task()
-def reconcile_part(run: str, number: int) -> None:
-    runs.work(run, number, send)
+def reconcile_part(run: str, number: int, ticket: str) -> None:
+    runs.work(run, number, ticket, send)
 
 
-def send(run: str, number: int) -> Any:
-    return reconcile_part.enqueue(run, number)
+def send(run: str, number: int, ticket: str) -> Any:
+    return reconcile_part.enqueue(run, number, ticket)
 
 
 def resume(run: str) -> int:

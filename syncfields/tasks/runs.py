@@ -5,6 +5,10 @@ sees the same: the parts, cut by primary keys, and what became of each. A part i
 number. Who has done it sends the next of its lane; so as many are at work as there are lanes. To do
 a part twice repairs nothing twice, which is all that a queue has to promise: that what was sent
 comes at least once. What a queue loses, ``resume()`` sends again.
+
+Nobody can tell a worker that is dead from one that is slow, so that a part may be given to a second
+one while the first is at it. The cache knows the ticket that is valid in each lane, and each part
+is sent with one: who has another begins nothing, and sends nothing. So a lane never goes on twice.
 """
 
 from __future__ import annotations
@@ -33,8 +37,8 @@ PARALLEL = 4
 KEPT = 7 * 24 * 3600
 """Seconds that a run is remembered after something was last done for it."""
 OF_ONE_PROCESS = ("django.core.cache.backends.locmem", "django.core.cache.backends.dummy")
-Send = Callable[[str, int], object]
-"""Puts a part of a run on a queue: ``send(run, number)``."""
+Send = Callable[[str, int, str], object]
+"""Puts a part of a run on a queue: ``send(run, number, ticket)``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,10 @@ class Run:
     parts: tuple[Part, ...]
     check: bool
     parallel: int
+
+    @property
+    def lanes(self) -> int:
+        return min(self.parallel, len(self.parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +117,12 @@ def start(
         raise ValueError("A part has at least 1 row, and at least 1 is done at a time.")
     store, tasks = cache(), list(plan_tasks(selection, using))
     parts = tuple(part for task in tasks for part in cut(task, chunk_size))
-    refuse_what_it_forgets(store, len(parts))
+    run = Run(parts, check, parallel)
+    refuse_what_it_forgets(store, run)
     key = uuid4().hex
-    store.set(name(key), Run(parts, check, parallel), KEPT)
-    for number in range(min(parallel, len(parts))):
-        send(key, number)
+    store.set(name(key), run, KEPT)
+    for number in range(run.lanes):
+        send_valid(run, key, number, send)
     return key
 
 
@@ -124,28 +133,54 @@ def cut(task: Task, size: int) -> Iterator[Part]:
         after = chunk.last
 
 
-def work(key: str, number: int, send: Send) -> None:
-    """Do a part of a run, unless that was done, and send the next of its lane."""
+def work(key: str, number: int, ticket: str, send: Send) -> None:
+    """Do a part of a run, unless that was done, and send the next of its lane. Do nothing where the
+    lane has gone on without it.
+    """
     store, run = cache(), known(key)
+    if not is_valid(run, key, number, ticket):
+        return
     found = store.get(name(key, number))
     if found is None or "error" in found:
         try:
             found = carry_out(run.parts[number], run.check)
         except (DatabaseError, InterfaceError) as error:
-            store.set(name(key, number), {"error": in_one_line(error)}, KEPT)
-            send_next(run, key, number, send)
+            note(key, number, {"error": in_one_line(error)})
+            send_next(run, key, number, ticket, send)
             raise
-        store.set(name(key, number), found, KEPT)
+        note(key, number, found)
         store.touch(name(key), KEPT)
-    send_next(run, key, number, send)
+    send_next(run, key, number, ticket, send)
 
 
-def send_next(run: Run, key: str, number: int, send: Send) -> None:
+def note(key: str, number: int, found: Mapping[str, Any]) -> None:
+    """What became of a part. Where two workers were at it, one of them has found what had drifted,
+    and the other nothing, or an error.
+    """
+    before = cache().get(name(key, number))
+    if before is None or "error" in before or found.get("drifted", -1) > before["drifted"]:
+        cache().set(name(key, number), found, KEPT)
+
+
+def send_next(run: Run, key: str, number: int, ticket: str, send: Send) -> None:
     """Send the next part of a lane of which nothing is known yet."""
+    if not is_valid(run, key, number, ticket):
+        return
     for following in range(number + run.parallel, len(run.parts), run.parallel):
         if cache().get(name(key, following)) is None:
-            send(key, following)
+            send_valid(run, key, following, send)
             return
+
+
+def send_valid(run: Run, key: str, number: int, send: Send) -> None:
+    """Send a part with a new ticket: what was sent before in its lane is not valid any more."""
+    ticket = uuid4().hex
+    cache().set(lane(run, key, number), ticket, KEPT)
+    send(key, number, ticket)
+
+
+def is_valid(run: Run, key: str, number: int, ticket: str) -> bool:
+    return bool(cache().get(lane(run, key, number)) == ticket)
 
 
 def carry_out(part: Part, check: bool) -> dict[str, int]:
@@ -162,13 +197,17 @@ def carry_out(part: Part, check: bool) -> dict[str, int]:
 
 
 def resume(key: str, send: Send) -> int:
-    """Send what a queue has lost, or what failed, of each lane; the number of parts sent."""
+    """Send what a queue has lost, or what failed, of each lane; the number of parts sent.
+
+    A worker that is alive finishes the part that it is at, which is done once more beside it, and
+    leaves the rest of the lane to who was sent this one.
+    """
     run, sent = known(key), 0
     found = results(key, run)
-    for lane in range(run.parallel):
-        for number in range(lane, len(run.parts), run.parallel):
+    for first in range(run.lanes):
+        for number in range(first, len(run.parts), run.parallel):
             if "error" in found.get(number, {"error": ""}):
-                send(key, number)
+                send_valid(run, key, number, send)
                 sent += 1
                 break
     return sent
@@ -193,6 +232,11 @@ def progress(key: str) -> Progress:
 def name(key: str, number: int | None = None) -> str:
     """Under which the cache keeps a run, or what became of one of its parts."""
     return f"syncfields:run:{key}" if number is None else f"syncfields:run:{key}:{number}"
+
+
+def lane(run: Run, key: str, number: int) -> str:
+    """Under which the cache keeps the ticket that is valid in the lane of a part."""
+    return f"syncfields:run:{key}:lane:{number % run.parallel}"
 
 
 def known(key: str) -> Run:
@@ -223,16 +267,18 @@ def cache() -> BaseCache:
     return found
 
 
-def refuse_what_it_forgets(store: BaseCache, parts: int) -> None:
+def refuse_what_it_forgets(store: BaseCache, run: Run) -> None:
     """Django's own caches in tables and files drop a third of what they have when they are full:
     with 300 entries, unless somebody has said more.
     """
     if not isinstance(store, (BaseDatabaseCache, FileBasedCache)):
         return
-    most: int = store._max_entries
-    if parts >= most:  # The run itself is one entry more.
+    most, parts = store._max_entries, len(run.parts)
+    # The run itself is one entry more. A cache that is just full forgets when one is written anew.
+    if parts + run.lanes + 1 >= most:
         raise ImproperlyConfigured(
-            f"The run has {parts} parts, and the cache {conf.runs_cache()!r} forgets when it has "
-            f'more than {most} entries. Give it OPTIONS: {{"MAX_ENTRIES": ...}} in CACHES, or cut '
+            f"The run has {parts} parts in {run.lanes} lanes, and the cache {conf.runs_cache()!r} "
+            f"forgets when it has {most} entries. "
+            f'Give it OPTIONS: {{"MAX_ENTRIES": ...}} in CACHES, or cut '
             "the run into fewer parts by a larger chunk_size."
         )

@@ -20,8 +20,14 @@ class Queue:
     def __init__(self):
         self.sent = []
 
-    def send(self, run, number):
-        self.sent.append((run, number))
+    def send(self, *part):
+        self.sent.append(part)
+
+    def work_together(self):
+        """As many workers as there are parts each take one; what they send waits for the others."""
+        taken, self.sent = self.sent, []
+        for part in taken:
+            runs.work(*part, self.send)
 
     def work(self, parts=10**6):
         while self.sent and parts:
@@ -65,7 +71,7 @@ LABEL = "testapp.Shelf.book_count"
 
 def test_each_part_is_done_once_and_as_many_at_once_as_there_are_lanes(queue, shelves):
     run = runs.start(LABEL, send=queue.send, chunk_size=4, parallel=3)
-    assert [number for _, number in queue.sent] == [0, 1, 2]
+    assert [number for _, number, *_ in queue.sent] == [0, 1, 2]
     most = 0
     while queue.sent:
         most = max(most, len(queue.sent))
@@ -88,8 +94,8 @@ def test_a_check_repairs_nothing(queue, shelves):
 
 def test_what_comes_twice_is_done_once(queue, shelves):
     run = runs.start(LABEL, send=queue.send, chunk_size=10, parallel=1)
-    runs.work(run, 0, queue.send)
-    runs.work(run, 0, queue.send)  # As a queue gives it again whose worker died before it said so.
+    (part,) = queue.sent
+    queue.sent.append(part)  # As a queue gives it again whose worker died before it said so.
     queue.work()
 
     assert (runs.progress(run).repaired, wrong()) == (25, 0)
@@ -106,6 +112,80 @@ def test_what_the_queue_lost_is_sent_again(queue, shelves):
 
     assert (runs.progress(run).ok, wrong()) == (True, 0)
     assert runs.resume(run, queue.send) == 0
+
+
+@pytest.fixture
+def in_the_middle(monkeypatch):
+    """Call once something while a part is at work."""
+    carry_out, waiting = runs.reconcile_chunk, []
+
+    def interrupted(*arguments):
+        found = carry_out(*arguments)
+        if waiting:
+            waiting.pop()()
+        return found
+
+    monkeypatch.setattr(runs, "reconcile_chunk", interrupted)
+    return waiting.append
+
+
+def test_no_more_are_at_work_where_it_is_resumed_while_workers_are_alive(
+    queue, shelves, in_the_middle
+):
+    run = runs.start(LABEL, send=queue.send, chunk_size=2, parallel=2)
+    in_the_middle(lambda: runs.resume(run, queue.send))
+    queue.work_together()
+    runs.resume(run, queue.send)
+    queue.work_together()  # What has been sent before ends here.
+    most = 0
+    while queue.sent:
+        most = max(most, len(queue.sent))
+        queue.work_together()
+
+    assert (most, runs.progress(run).ok, wrong()) == (2, True, 0)
+
+
+def test_no_more_are_at_work_where_the_queue_gives_a_part_again(queue, shelves, in_the_middle):
+    """As Redis does it, where a part takes longer than its ``visibility_timeout``."""
+    run = runs.start(LABEL, send=queue.send, chunk_size=2, parallel=1)
+    (part,) = queue.sent
+    in_the_middle(lambda: runs.work(*part, queue.send))
+    most = 0
+    while queue.sent:
+        most = max(most, len(queue.sent))
+        queue.work_together()
+
+    assert (most, runs.progress(run).ok, wrong()) == (1, True, 0)
+    assert runs.progress(run).repaired == 25
+
+
+def test_what_was_done_stays_done_where_it_fails_the_second_time(queue, shelves, in_the_middle):
+    def fail():
+        queue.send(*part)
+        queue.work(1)
+        raise OperationalError("the server is gone")
+
+    run = runs.start(LABEL, send=queue.send, chunk_size=30, parallel=1)
+    part = queue.sent.pop()
+    in_the_middle(fail)
+    with pytest.raises(OperationalError):
+        runs.work(*part, queue.send)
+
+    assert (runs.progress(run).failed, runs.progress(run).ok, wrong()) == ({}, True, 0)
+
+
+def test_what_was_sent_before_is_not_begun_where_it_is_resumed(queue, shelves):
+    run = runs.start(LABEL, send=queue.send, chunk_size=5, parallel=2)
+    runs.resume(run, queue.send)
+    runs.resume(run, queue.send)
+
+    before, queue.sent = queue.sent[:4], queue.sent[4:]
+    for part in before:
+        runs.work(*part, queue.send)
+
+    assert (len(queue.sent), runs.progress(run).done) == (2, 0)
+    queue.work()
+    assert (runs.progress(run).ok, wrong()) == (True, 0)
 
 
 def test_a_part_that_fails_is_told_and_the_others_are_done(queue, shelves, monkeypatch):
@@ -160,14 +240,16 @@ def test_a_cache_that_would_forget_parts_is_refused(queue, shelves, backend, tmp
     few = {**settings, "OPTIONS": {"MAX_ENTRIES": 25}}
 
     with override_settings(CACHES={"default": few}):
-        with pytest.raises(ImproperlyConfigured, match=r"25 parts.*'default'.*25 entries.*MAX_ENT"):
+        with pytest.raises(
+            ImproperlyConfigured, match=r"25 parts in 4 lanes.*'default'.*25 entries.*MAX_ENT"
+        ):
             runs.start(LABEL, send=queue.send, chunk_size=1)
         assert queue.sent == []
 
 
 def test_a_cache_that_just_holds_all_parts_is_taken(queue, shelves, tmp_path):
     backend = "django.core.cache.backends.filebased.FileBasedCache"
-    cache = {"BACKEND": backend, "LOCATION": str(tmp_path / "own"), "OPTIONS": {"MAX_ENTRIES": 26}}
+    cache = {"BACKEND": backend, "LOCATION": str(tmp_path / "own"), "OPTIONS": {"MAX_ENTRIES": 31}}
 
     with override_settings(CACHES={"default": cache}):
         run = runs.start(LABEL, send=queue.send, chunk_size=1)
