@@ -83,6 +83,8 @@ class Foresight:
     steps: tuple[Step, ...]
     whole: Mapping[Model, frozenset[str]]
     """The columns of targets, of which all is locked that follows when they are written."""
+    last: tuple[Step, ...] = ()
+    """Those behind the steps, which need not be locked where that takes a statement for each."""
 
 
 def foresight(
@@ -224,13 +226,14 @@ class Tracing:
         order = [model for model in ranks() if model in models]
         if len(order) != len(models) or not all(map(is_plain, order)):
             return None
-        if vendor_of(using) == "mysql":
-            order = self.without_last(order, change)
         steps = tuple(
             Step(model, tuple(self.named.get(model, ())), tuple(self.led.get(model, ())))
             for model in order
         )
-        return Foresight(steps, self.whole)
+        number = len(steps)
+        if vendor_of(using) == "mysql":
+            number = len(self.without_last(order, change))
+        return Foresight(steps[:number], self.whole, steps[number:])
 
     def is_needed(self) -> bool:
         """Whether other rows are locked than those of UPDATEs, which come in the order of the

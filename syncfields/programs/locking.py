@@ -4,7 +4,8 @@ PostgreSQL is sent one statement. Each step is a part of it that is named as its
 parts behind it, and what is asked at the end, see the rows that are locked instead, as they are
 after any wait. A row that another transaction inserted, and came to refer to, while it was waited
 for, is not seen yet: then the statement is sent once more. MariaDB and MySQL are sent a locking
-SELECT for each step, which returns the keys of those behind it.
+SELECT for each step, which returns the keys of those behind it; MariaDB one for all, where each has
+one row (``joined.py``).
 
 The rows that an ``update()`` or a DELETE is about to write are locked with what it will touch: they
 are the first part of the statement, or the first one.
@@ -24,7 +25,7 @@ from django.db.models import F, QuerySet
 from syncfields.declare.paths import Model, column
 from syncfields.maintenance.changes import Change, Held
 from syncfields.maintenance.folding import holding_of
-from syncfields.programs import initial
+from syncfields.programs import initial, joined
 from syncfields.programs.foresight import Foresight, Named, Starts, Step, foresight, is_plain
 from syncfields.programs.order import against_the_order, ranks
 from syncfields.sql import statements
@@ -87,10 +88,24 @@ def lock(
             using, found, keys, asking, several=start is not None and not start.is_of_one
         )
     else:
-        held = lock_each(using, found, keys, start)
+        held = lock_joined(using, change, found, start) or lock_each(using, found, keys, start)
     are_there = all(pks.issubset(held.rows[model]) for model, pks in keys.items())
     # Rows that nobody has named may refer to one that was there before.
     return replace(held, complete=held.complete and are_there and not change.unordered)
+
+
+def lock_joined(
+    using: str, change: Change, found: Foresight, start: initial.Start | None
+) -> Held | None:
+    """Lock one row of each table by one statement; None where there are more, or it would take a
+    statement more than one for each table, the last of which says what a new row begins with.
+    """
+    steps, asks = (*found.steps, *found.last), start is not None and bool(start.reading)
+    keys = named_keys(using, change, steps)
+    if keys is None or len(found.steps) < 1 + asks or not joined.fits(using, steps, keys):
+        return None
+    more = {} if start is None else start.columns()
+    return joined.lock(using, steps, found.whole, keys, names_read(steps, more))
 
 
 def may_lock(connection: Any) -> bool:
@@ -141,16 +156,15 @@ def lock_each(
     columns: dict[tuple[Model, str], dict[Any, Any]] = defaultdict(dict)
     complete = True
     answer: Sequence[Row] | None = None
-    more = {} if start is None else start.columns()
     if chosen is not None:
         names = leading_on(found.steps, chosen.model)
         rows, answer = chosen.rows(("pk", *names), reading)
         take(chosen.model, names, rows, taken, columns)
+    read = names_read(found.steps, {} if start is None else start.columns())
     for step in found.steps:
         led = (columns[each].values() for each in step.led)
         wanted = keys[step.model].union(*led) - {None}
-        names, rows = leading_on(found.steps, step.model), []
-        names += [name for name in more.get(step.model, ()) if name not in names]
+        names, rows = read[step.model], []
         if wanted:
             statement, asked = by_keys(using, step.model, list(wanted), tuple(names)), None
             if start is not None and start.is_of_one and step is found.steps[-1]:
@@ -165,6 +179,16 @@ def lock_each(
         take(step.model, names, rows, taken, columns)
         complete = complete and wanted.issubset(taken[step.model])
     return Held(taken, found.whole, complete, columns, answer)
+
+
+def names_read(
+    steps: Sequence[Step], more: Mapping[Model, Collection[str]]
+) -> dict[Model, list[str]]:
+    """The columns that lead on from each table, and ``more``."""
+    return {
+        step.model: [*dict.fromkeys([*leading_on(steps, step.model), *more.get(step.model, ())])]
+        for step in steps
+    }
 
 
 def by_keys(using: str, model: Model, pks: Sequence[Any], names: tuple[str, ...]) -> Statement:
