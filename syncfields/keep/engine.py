@@ -187,7 +187,7 @@ def apply(using: str, effects: Effects, held: Held = NOTHING, cursor: Any = None
             waiting.write()
             continue
         taken = take(effects, plan, target, is_by_itself)
-        if taken is None or (isinstance(taken, Update) and waiting.takes(taken)):
+        if taken is None or (waiting.is_possible and waiting.takes(taken)):
             continue
         if target in waiting.read_by:
             waiting.write()

@@ -31,7 +31,7 @@ class Follows:
 
 def what_follows(using: str, update: Update) -> Follows | None:
     """None where no rule reads what is written."""
-    target, names, summed = update.target, update.names, update.names - update.evaluated
+    target = update.target
 
     def find() -> Follows | None:
         columns = evaluating.written(target, names)
@@ -45,6 +45,8 @@ def what_follows(using: str, update: Update) -> Follows | None:
 
     if not registry.plan().columns.get(target):
         return None
+    names = update.names
+    summed = names - update.evaluated
     adds = bool(summed) and chains.adds_numbers(update)
     return once(("follows", using, target, names, summed, adds), find)
 

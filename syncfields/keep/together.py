@@ -38,10 +38,10 @@ class Together:
         self.read_by: set[Model] = set()
         """The targets that may read what is written, when they are evaluated."""
 
-    def takes(self, update: Update) -> bool:
-        """Let an UPDATE wait, if it can go with others."""
-        target, held = update.target, self.held
-        if not self.is_possible or not held.has(target, update.pks):
+    def takes(self, update: object) -> bool:
+        """Let an UPDATE wait, if it is one that can go with others."""
+        held = self.held
+        if not isinstance(update, Update) or not held.has(target := update.target, update.pks):
             return False
         follows = what_follows(self.using, update)
         if follows is not None and follows.others:

@@ -311,17 +311,16 @@ def kind_of(update: Update) -> tuple[Hashable, list[Any]] | None:
                 return None
             key.append((number, name, amount < 0))
             values.append(amount)
-        for rows in (joined, left):
-            key.append(None)
+        for sign, rows in (("+", joined), ("-", left)) if joined or left else ():
             for name, (lookup, value) in rows[pk].items() if pk in rows else ():
                 if is_expression(value):
                     return None
-                key.append((name, lookup))
+                key.append((number, name, sign, lookup))
                 values.append(value)
-        for name, row in fixed.items():
+        for name, row in fixed.items() if fixed else ():
             if pk in row:
-                key.append(name)
+                key.append((number, name))
                 values.append(row[pk])
-    for name, chosen in update.anew.items():
+    for name, chosen in update.anew.items() if update.anew else ():
         key.append((name, *[number for number, pk in enumerate(update.pks) if pk in chosen]))
     return (*key,), values

@@ -38,10 +38,8 @@ class Update:
 
     pks: Sequence[PrimaryKey] = field(init=False)
     """The rows, in the order of their keys."""
-    names: frozenset[str] = field(init=False)
-    """The fields that are written, in any row."""
     evaluated: frozenset[str] = field(init=False)
-    """Those to which anything else is done than to add to them."""
+    """The fields to which anything else is done than to add to them, in any row."""
 
     def __post_init__(self) -> None:
         found: Collection[PrimaryKey] = self.deltas
@@ -54,7 +52,11 @@ class Update:
             )
         self.pks = sorted_pks(found)
         self.evaluated = evaluated
-        self.names = evaluated.union(*self.deltas.values())
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The fields that are written, in any row."""
+        return self.evaluated.union(*self.deltas.values())
 
     @property
     def evaluates(self) -> bool:
@@ -165,11 +167,14 @@ def rows_anew(
 def next_target(effects: Effects, plan: Plan) -> Model | None:
     """The first target that reads nothing which is yet to be written."""
     pending = {*effects.deltas, *effects.extremes, *effects.left}
-    for maintenance, pks in effects.stale.items():
-        if pks:
+    for maintenance in effects.stale:
+        if effects.stale[maintenance]:
             pending.add(maintenance.target)
-    if len(pending) < 2:  # noqa: PLR2004
-        return next(iter(pending), None)
+    if not pending:
+        return None
+    if len(pending) == 1:
+        (target,) = pending
+        return target
     return once(("next", frozenset(pending)), lambda: first_of(pending, plan))
 
 

@@ -55,7 +55,7 @@ def write(
     using: str, update: Update, cursor: Any = None, returned: tuple[str, ...] = ()
 ) -> statements.Written:
     """Send the UPDATE; ``evaluates`` among what it says needs the rows locked before."""
-    if update.evaluates and not reads_in_update(using):
+    if (update.left or update.anew) and not reads_in_update(using):
         update = settled(using, update)
         if not update.names:  # No value that has left was the extreme.
             return statements.Written(len(update.pks))
