@@ -16,7 +16,8 @@ from django.dispatch import Signal
 from syncfields.capture.wrapping import ORIGINALS
 
 SCHEMA = r"(?:[`\"]?\w+[`\"]?\.)?"
-TABLE = re.compile(rf"(?:UPDATE|INSERT INTO|DELETE FROM|FROM)\s+{SCHEMA}[`\"]?(\w+)", re.IGNORECASE)
+VERBS = r"(?:UPDATE|INSERT INTO|DELETE FROM|FROM|JOIN)"
+TABLE = re.compile(rf"{VERBS}\s+{SCHEMA}[`\"]?(\w+)", re.IGNORECASE)
 INSIDE = re.compile(rf"\((UPDATE|DELETE)(?:\s+FROM)?\s+{SCHEMA}[`\"]?(\w+)")
 TRANSACTION = ("SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT", "START", "SET")
 ROWS = ("INSERT", "DELETE")

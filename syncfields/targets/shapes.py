@@ -301,7 +301,7 @@ def kind_of(update: Update) -> tuple[Hashable, list[Any]] | None:
     """What the ``Shape`` of an UPDATE of few rows depends on, found in one pass, and the values in
     the order of ``values_of()``. None where an expression is among them.
     """
-    key: list[Any] = []
+    key: list[Any] = [len(update.pks)]  # Of some nothing may be written.
     values: list[Any] = []
     deltas, joined, left, fixed = update.deltas, update.joined, update.left, update.fixed
     for number, pk in enumerate(update.pks):

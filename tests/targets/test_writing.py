@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from syncfields import synced
 from syncfields.sql import statements
 from syncfields.targets import writing
+from syncfields.targets.shapes import kind_of
 from syncfields.targets.updates import Update
 from tests.ownmodels import assert_kept, kept_by, own_apps
 from tests.undo import rolled_back
@@ -113,3 +114,12 @@ def test_many_targets_of_which_some_lose_nothing_of_one_count(different):
     NumberPart.objects.filter(pk__gt=0).delete()
 
     assert_kept()
+
+
+def test_a_statement_is_for_as_many_rows_as_it_was_compiled_for():
+    """Of a row that is named nothing may be left to write; it is counted all the same."""
+    one, two = (
+        Update(ByNumber, {pk: {} for pk in pks} | {1: {"total": 2}}) for pks in ([1], [1, 2])
+    )
+
+    assert kind_of(one)[0] != kind_of(two)[0]
