@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from django.apps import apps
 from django.db import models
 from django.db.models import Count
 
 from syncfields import synced
 
+count = models.IntegerField(default=0)
+
 
 class Post(models.Model):
-    comment_count = synced(models.IntegerField(default=0), Count("comments"))
+    # Old code has the field, and no rule.
+    comment_count = synced(count, Count("comments")) if apps.is_installed("syncfields") else count
 
 
 class Comment(models.Model):

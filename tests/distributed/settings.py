@@ -1,6 +1,6 @@
 """A project whose workers are processes of their own. They are told by SYNCFIELDS_TEST_WORKER that
 the database of the tests is theirs, and where the cache is that all of them share. With
-SYNCFIELDS_TEST_OLD they are old code, which keeps no rule.
+SYNCFIELDS_TEST_OLD they are old code, which declares no rule.
 """
 
 import os
