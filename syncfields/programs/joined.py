@@ -49,7 +49,8 @@ def lock(
     key = ("joined", using, tuple(reached), named, tuple(columns))
     statement = once(key, lambda: select(using, reached, named, columns))
     given = {str(number): next(iter(keys[model])) for number, model in enumerate(named)}
-    row = dict(zip(columns, statement.row(**given) or (), strict=True))
+    (found,) = statement.rows(**given)  # Whatever is there: all joins are outer ones.
+    row = dict(zip(columns, found, strict=True))
     taken: dict[Model, Collection[Any]] = {step.model: {} for step in steps}
     held: dict[tuple[Model, str], dict[Any, Any]] = {
         (model, name): {} for model in taken for name in names[model]

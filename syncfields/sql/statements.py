@@ -195,7 +195,7 @@ def given_among(params: Sequence[Any]) -> list[tuple[Param, Any, list[int]]]:
     return [*found.values()]
 
 
-def together(parts: Sequence[Statement]) -> Statement:
+def as_one(parts: Sequence[Statement]) -> Statement:
     """UPDATEs of different tables as one statement, given the values of all, one after the other,
     as ``in_order()`` arranges them. It returns the number of rows that each has matched, and behind
     these the rows of the one that returns any.
@@ -225,7 +225,7 @@ def written_together(
     """Execute UPDATEs of different tables as one statement: what each says of its rows. One of them
     at the most may return any.
     """
-    statement = once(("together", *parts), lambda: together(parts))
+    statement = once(("as one", *parts), lambda: as_one(parts))
     statement.execute(cursor, [each for given in values for each in given])
     rows = cursor.fetchall()
     width = len(parts)

@@ -16,7 +16,7 @@ from syncfields.plan.plan import Plan
 from syncfields.sql.statements import once
 
 Extremes = Mapping[PrimaryKey, Mapping[str, tuple[str, Any]]]
-NOTHING: frozenset[str] = frozenset()
+NO_NAMES: frozenset[str] = frozenset()
 MOST_LEFT = 20
 """Of more rows extremes are evaluated anew without a look at the stored one."""
 
@@ -43,10 +43,10 @@ class Update:
 
     def __post_init__(self) -> None:
         found: Collection[PrimaryKey] = self.deltas
-        evaluated: frozenset[str] = NOTHING
+        evaluated: frozenset[str] = NO_NAMES
         if self.joined or self.left or self.anew or self.fixed:
             rows = (*self.joined.values(), *self.left.values())
-            evaluated = NOTHING.union(*rows, self.anew, self.fixed)
+            evaluated = NO_NAMES.union(*rows, self.anew, self.fixed)
             found = {*self.deltas, *self.joined, *self.left}.union(
                 *self.anew.values(), *self.fixed.values()
             )
@@ -120,8 +120,8 @@ def take(
     stale = stale_of(plan.targets[target], effects.stale) if effects.stale else []
     if not stale and len(left) <= MOST_LEFT:
         return Update(target, deltas, joined, left) if deltas or joined or left else None
-    names = NOTHING.union(*deltas.values(), *joined.values(), *left.values())
-    anew = rows_anew(effects, together(stale, names, by_itself), left)
+    names = NO_NAMES.union(*deltas.values(), *joined.values(), *left.values())
+    anew = rows_anew(effects, taking_part(stale, names, by_itself), left)
     # What is evaluated has all that was added in it.
     for rows in (deltas, joined, left):
         without(rows, anew)
@@ -136,7 +136,7 @@ def stale_of(
     return [each for each in maintenances if stale.get(each)]
 
 
-def together(
+def taking_part(
     maintenances: Iterable[Maintenance],
     names: frozenset[str],
     by_itself: Callable[[Maintenance], bool],
