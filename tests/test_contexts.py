@@ -15,7 +15,8 @@ from syncfields import coalesce, flush, unsynced
 from syncfields.signals import drift_found
 from syncfields.testing import assert_in_sync
 from tests.statements import sent
-from tests.testapp.models import Book, Shelf
+from tests.testapp.models import Blog, Book, Comment, Post, Shelf
+from tests.truth import drifts
 
 pytestmark = pytest.mark.django_db
 
@@ -211,6 +212,59 @@ def test_a_savepoint_made_by_hand_takes_its_deltas_each_time_it_is_rolled_back(s
         Book.objects.create(shelf=shelves[0], pages=4)
 
     assert stored(shelves[0]) == (2, 7)
+
+
+def create_comment(post):
+    Comment.objects.create(post=post, score=3)
+
+
+def delete_comment(post):
+    post.comments.first().delete()
+
+
+def take_comment_away(post):
+    post.comments.update(post=None)
+
+
+@pytest.mark.parametrize("write", [create_comment, delete_comment, take_comment_away])
+@pytest.mark.parametrize("undone", [False, True], ids=["kept", "undone"])
+def test_what_waits_for_a_row_that_is_deleted_is_not_for_the_next_one_of_its_key(write, undone):
+    """The delete is in a savepoint, behind that in which it was noted."""
+    post = Post.objects.create(blog=Blog.objects.create())
+    Comment.objects.create(post=post, score=5)
+    with coalesce():
+        write(post)
+        with suppress(ZeroDivisionError), transaction.atomic():
+            Post.objects.get(pk=post.pk).delete()
+            Post(pk=post.pk, blog_id=post.blog_id).save(force_insert=True)
+            Comment.objects.create(post_id=post.pk, score=7)
+            if undone:
+                raise ZeroDivisionError
+
+    assert_in_sync()
+    assert drifts(Post, Blog) == []
+
+
+def test_who_goes_on_after_effects_could_not_be_written_commits_nothing(shelves):
+    """Some tables were written by then, and others were not."""
+
+    def refuse(**kwargs):
+        raise ZeroDivisionError
+
+    Book.objects.create(shelf=shelves[0], pages=3)
+    with unsynced():
+        Shelf.objects.filter(pk=shelves[0].pk).update(book_count=0)
+    drift_found.connect(refuse)
+    try:
+        with suppress(transaction.TransactionManagementError), coalesce():
+            Book.objects.get(shelf=shelves[0]).delete()
+            with suppress(ZeroDivisionError):
+                flush()
+            Book.objects.exists()
+    finally:
+        drift_found.disconnect(refuse)
+
+    assert Book.objects.count() == 1
 
 
 @pytest.mark.django_db(transaction=True)

@@ -25,6 +25,7 @@ from syncfields.maintenance.changes import Change, Learnt
 from syncfields.memory import dropped, instances
 from syncfields.plan import registry
 from syncfields.plan.routes import route
+from syncfields.programs import absent
 from syncfields.transactions import scope
 from syncfields.transactions.atomic import is_own, persistently
 
@@ -162,7 +163,8 @@ def keys_written(model: type[Model], kwargs: Mapping[str, Any]) -> Iterator[dict
     """
     for name, value in kwargs.items():
         field: Any = model._meta.get_field(name)
-        for node in results(value) if field.is_relation else ():
+        is_key = field.is_relation or field.attname in absent.loose_keys(concrete(model))
+        for node in results(value) if is_key else ():
             if isinstance(node, Model):
                 yield {field.attname: getattr(node, field.target_field.attname)}
             elif isinstance(node, Value):

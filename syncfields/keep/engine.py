@@ -8,7 +8,7 @@ synced fields follow.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
@@ -24,13 +24,14 @@ from syncfields.memory import dropped
 from syncfields.memory.given import Given
 from syncfields.plan import registry
 from syncfields.plan.routes import concerned, route
-from syncfields.programs import initial, locking
+from syncfields.programs import absent, initial, locking
 from syncfields.programs.contributions import Contributions
 from syncfields.programs.order import (
     goes_both_ways,
     lock_copied,
     ranks,
 )
+from syncfields.sql.databases import has_row_locks
 from syncfields.sql.locks import lock, lock_path
 from syncfields.targets import evaluating, writing
 from syncfields.targets.updates import Update, next_target, sorted_pks, take
@@ -131,12 +132,14 @@ def steps_of(
     if not maintenances:
         return None
 
+    meeting = absent.meeting(connection.alias, changes[0], write)
+
     def steps() -> Iterator[Result]:
         keeping = Keeping(
             connection, changes, None, maintenances, held, found, contributions, cursor
         )
         keeping.before()
-        yield write()
+        yield meeting()
         finish(keeping, effects)
 
     return steps
@@ -153,11 +156,13 @@ def steps_of_insert(
         held = locking.lock(connection, change, start) or NOTHING
         cursor = connection.cursor() if start.reading else None
         late = start.finish(held, cursor)
+        if not held.complete and has_row_locks(using):
+            late += of_absent(using, change, instances, held, late)
         both_ways = goes_both_ways(change.model) or connection.vendor == "mysql"
         if late and both_ways and not held.complete:
             lock_copied(using, [change], inserts=True)
         if (others := steps_of(connection, [change], write, held, cursor=cursor)) is None:
-            yield write()
+            yield absent.meeting(using, change, write)()
         else:
             yield from others()
         held = held.with_written([change], registry.plan().targets.keys()) if late else held
@@ -167,6 +172,24 @@ def steps_of_insert(
                 dropped.drop(instance, maintenance.values, using)
 
     return steps
+
+
+def of_absent(
+    using: str,
+    change: Change,
+    instances: Sequence[Any],
+    held: Held,
+    late: Collection[Maintenance],
+) -> list[Maintenance]:
+    """What new rows begin with that is read of rows that may have been absent, and come since."""
+    unsure = [
+        each
+        for each in registry.plan().targets[change.model]
+        if each not in late and not all(absent.tells(each, instance) for instance in instances)
+    ]
+    found = absent.uncertain(using, change, unsure, held.rows)
+    absent.leave_out(using, [change], found, held.rows)
+    return found
 
 
 def whole(steps: Steps[Result]) -> Result:

@@ -17,7 +17,7 @@ from syncfields.maintenance.changes import NOTHING, Change, Held
 from syncfields.maintenance.direct import Direct
 from syncfields.plan import registry
 from syncfields.plan.routes import Route, concerned, route
-from syncfields.programs import locking
+from syncfields.programs import absent, locking
 from syncfields.programs.contributions import Contributions
 from syncfields.programs.order import (
     lock_after,
@@ -26,7 +26,7 @@ from syncfields.programs.order import (
 )
 from syncfields.targets import evaluating
 from syncfields.targets.updates import Update
-from syncfields.transactions import scope
+from syncfields.transactions import pending, scope
 
 Gone = Sequence[tuple[grouped.Ways, grouped.Groups]]
 """Rows that a DELETE has returned, and what they matter to."""
@@ -91,7 +91,7 @@ class Keeping:
                 lock_parents(self.connection, self.changes)
             return
         if not (self.are_held() if change is None else self.is_held(change)):
-            lock_sources(self.connection, self.changes, self.maintenances)
+            self.lock_sources()
         if self.led_elsewhere and self.is_locked(self.changes[0]):
             self.followed = [*self.followed, *self.led_elsewhere]
             found = dict(self.led_elsewhere)
@@ -107,6 +107,15 @@ class Keeping:
                 asked = Contributions(self.using, self.changes, self.maintenances, selection)
             asked.before(self.answer)
             self.contributions = asked
+
+    def lock_sources(self) -> None:
+        """Lock the rows that are written, and all that they are connected with by now."""
+        there = self.held.with_locked(
+            lock_sources(self.connection, self.changes, self.maintenances)
+        ).rows
+        if absent.leave_out(self.using, self.changes, self.maintenances, there):
+            lock_sources(self.connection, self.changes, self.maintenances)
+        absent.leave_out_former(self.using, self.changes, self.maintenances, there)
 
     def is_held(self, change: Change) -> bool:
         """Whether all that the write of a row, or of new ones, will touch is locked, by now; or of
@@ -184,6 +193,8 @@ class Keeping:
 
     def collect(self, effects: Effects) -> None:
         """Add to ``effects`` what the write did."""
+        if not self.held.complete:
+            absent.wait_for_arriving(self.using, self.changes, self.maintenances)
         if self.row is not None:
             self.row.after(self.ways, effects)
         elif self.ways:
@@ -195,8 +206,17 @@ class Keeping:
         for change in self.changes:
             if change.kind == "delete":
                 effects.spare(change.model, change.learnt.pks)
+                self.spare_waiting(change)
         for maintenance, path in self.followed:
             self.follow(maintenance, path)
+
+    def spare_waiting(self, change: Change) -> None:
+        """What waits since before a savepoint is for the rows that are deleted, and not for others
+        of their keys, which may be inserted yet.
+        """
+        waiting, owned = pending.known(self.connection), registry.plan().owned.get(change.model)
+        if waiting is not None and owned:
+            waiting.discard(change.model, change.learnt.pks, owned.keys())
 
     def follow(self, maintenance: Maintenance, path: Path) -> None:
         assert self.row is not None

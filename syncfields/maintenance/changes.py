@@ -139,9 +139,16 @@ class Held:
         written = [each for each in changes if each.model in models and each.kind != "delete"]
         if not written:
             return self
-        found = dict(self.rows)
+        found = self
         for change in written:
-            found[change.model] = {*found.get(change.model, ()), *change.learnt.pks}
+            found = found.with_locked({change.model: change.learnt.pks})
+        return found
+
+    def with_locked(self, rows: Mapping[Model, Collection[Any]]) -> Held:
+        """With these rows."""
+        found = dict(self.rows)
+        for model, pks in rows.items():
+            found[model] = {*found.get(model, ()), *pks}
         return replace(self, rows=found)
 
     def read(self, model: Model, pks: Sequence[Any], names: Sequence[str]) -> list[Any] | None:

@@ -28,7 +28,7 @@ from syncfields.maintenance.folding import holding_of
 from syncfields.programs import initial, joined
 from syncfields.programs.foresight import Foresight, Named, Starts, Step, foresight, is_plain
 from syncfields.programs.order import against_the_order, ranks
-from syncfields.sql import statements
+from syncfields.sql import meetings, statements
 from syncfields.sql.databases import vendor_of
 from syncfields.sql.holding import UNKNOWN
 from syncfields.sql.locks import locking, must_write, rows_of
@@ -84,14 +84,23 @@ def lock(
         return None
     if connection.vendor == "postgresql":
         asking = asking if start is None else start.asked
-        held = lock_chained(
-            using, found, keys, asking, several=start is not None and not start.is_of_one
-        )
+        several = start is not None and not start.is_of_one
+        held = lock_chained(using, found, keys, asking, several=several)
+        if lacks_any(using, keys, held):
+            held = lock_chained(using, found, keys, asking, several=several)
     else:
         held = lock_joined(using, change, found, start) or lock_each(using, found, keys, start)
     are_there = all(pks.issubset(held.rows[model]) for model, pks in keys.items())
     # Rows that nobody has named may refer to one that was there before.
     return replace(held, complete=held.complete and are_there and not change.unordered)
+
+
+def lacks_any(using: str, keys: Mapping[Model, set[Any]], held: Held) -> bool:
+    """Whether rows of these keys were absent. Those who insert them by now were waited for."""
+    lacking = {model: pks.difference(held.rows[model]) for model, pks in keys.items()}
+    for model, pks in lacking.items():
+        meetings.wait(using, model, model._meta.pk.attname, pks)
+    return any(lacking.values())
 
 
 def lock_joined(

@@ -96,13 +96,13 @@ def lock_parents(connection: Any, changes: Sequence[Change]) -> None:
 
 def lock_sources(
     connection: Any, changes: Sequence[Change], maintenances: Sequence[Maintenance]
-) -> None:
+) -> Mapping[Model, Collection[Any]]:
     """Lock, before a write, the rows that it changes and all that they are connected with: by the
-    keys that they hold, and by those that they are going to hold.
+    keys that they hold, and by those that they are going to hold. The keys of those that are there.
     """
     shares = connection.vendor == "mysql"
     if not connection.features.has_select_for_update or not (maintenances or shares):
-        return
+        return {}
     wanted = Wanted(connection.alias, ranks())
     if shares:
         want_parents(wanted, changes, None)
@@ -117,6 +117,7 @@ def lock_sources(
         change.learnt.foreseen &= all_are_there
         if maintenances and change.kind != "insert" and not change.learnt.locked:
             change.learnt.pks = wanted.taken_of(change.model, change.learnt.pks)
+    return wanted.taken
 
 
 def lock_after(using: str, changes: Sequence[Change], maintenances: Sequence[Maintenance]) -> None:

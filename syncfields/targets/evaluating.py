@@ -18,8 +18,8 @@ from syncfields.declare.paths import Model, Path, column
 from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.delta import Delta
 from syncfields.plan import registry
-from syncfields.sql import statements
-from syncfields.sql.databases import updates_read_own_table
+from syncfields.sql import meetings, statements
+from syncfields.sql.databases import updates_read_own_table, vendor_of
 from syncfields.sql.locks import reading, snapshot_is_old
 from syncfields.sql.scans import Rows, Scan
 from syncfields.sql.statements import Param, Statement, once
@@ -215,6 +215,7 @@ def heal(
 ) -> list[Any]:
     """Evaluate targets anew that could not take a delta, and report those that had drifted."""
     healed: list[Any] = []
+    wait_for_absent(using, target, pks)
     for maintenance in registry.plan().targets[target]:
         values = {name: value for name, value in maintenance.values.items() if name in columns}
         if not values:
@@ -237,6 +238,14 @@ def heal(
                 report(using, target, name, drifts)
                 healed += [each.pk for each in drifts]
     return healed
+
+
+def wait_for_absent(using: str, target: Model, pks: Collection[Any]) -> None:
+    """Where rows are not there that something is added to: wait for those who insert them."""
+    if vendor_of(using) == "postgresql" and len(target._meta.pk_fields) == 1:
+        there = set(rows_with(target, using, pks).values_list("pk", flat=True))
+        absent = [pk for pk in pks if pk not in there]
+        meetings.wait(using, target, target._meta.pk.attname, absent)
 
 
 def had_drifted(drift: Drift, amount: Any, certain: bool) -> bool:

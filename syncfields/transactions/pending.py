@@ -17,6 +17,7 @@ from django.db import connections
 from syncfields import conf
 from syncfields.declare.paths import Model
 from syncfields.maintenance.base import Effects
+from syncfields.transactions.atomic import Joining
 
 ATTRIBUTE = "_syncfields_pending"
 
@@ -117,7 +118,9 @@ class Pending:
         self.log.append(None)
         self.applying, before = True, self.applying
         try:
-            self.apply(self.connection.alias, total)
+            # Who catches an exception must not commit one half of it.
+            with Joining(self.connection):
+                self.apply(self.connection.alias, total)
         finally:
             self.applying = before
         afterwards, self.afterwards = self.afterwards, []

@@ -96,7 +96,7 @@ MORE = {
         *(1, 1, 3),
     ),
     "author_becomes_inactive": More(FAN_OUT, 1, 3, 3),
-    "post_moves": More(FAN_OUT, 1, 1, 1),
+    "post_moves": More(FAN_OUT + " PostgreSQL is asked whether the new blog is there.", 1, 2, 1),
     "delete_post": More("The comments that go with it are locked, and read.", 1, 2, 4),
     "bulk_create": More(LOCKS, 0, 0, 1),
     "bulk_update": More("Values that the database computes are read after the write.", 1, 1, 1),
