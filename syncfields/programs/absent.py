@@ -158,20 +158,29 @@ def meeting(using: str, change: Change, write: Callable[[], Result]) -> Callable
     return meet
 
 
-def given(using: str, change: Change) -> Mapping[str, tuple[list[Any], Sequence[Reference]]]:
+def given(using: str, change: Change) -> Mapping[str, tuple[set[Any], Sequence[Reference]]]:
     """The keys by which others may know the new rows before these are there, by column, and the
     relations that name them.
     """
-    waits = bool(connections[using].features.can_defer_constraint_checks)
-    by_column: dict[str, list[Reference]] = defaultdict(list)
-    for each in referring(change.model):
-        if waits or each.is_loose:
-            by_column[each.column].append(each)
-    found: dict[str, tuple[list[Any], Sequence[Reference]]] = {}
-    for name, held in by_column.items():
-        if keys := list(values(change.rows, name)):
+    found: dict[str, tuple[set[Any], Sequence[Reference]]] = {}
+    for name, held in known_by(using, change.model).items():
+        if keys := values(change.rows, name):
             found[name] = keys, held
     return found
+
+
+def known_by(using: str, model: Model) -> Mapping[str, Sequence[Reference]]:
+    """The columns by which rows of a model may be named before they are there."""
+
+    def find() -> Mapping[str, Sequence[Reference]]:
+        waits = bool(connections[using].features.can_defer_constraint_checks)
+        found: dict[str, list[Reference]] = defaultdict(list)
+        for each in referring(model):
+            if waits or each.is_loose:
+                found[each.column].append(each)
+        return dict(found)
+
+    return once(("known by", using, model), find)
 
 
 # Who refers to it --------------------------------------------------------------------------------
