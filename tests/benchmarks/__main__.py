@@ -43,6 +43,7 @@ def main(arguments: list[str]) -> int:
     folder = options.output or (None if chosen else DOCS)
     if folder and measured:
         command = " ".join(["python -m tests.benchmarks", *arguments])
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / "benchmarks.md").write_text(report.write(measured, startup(), command), "utf-8")
         (folder / "benchmarks.svg").write_text(chart.draw(measured), "utf-8")
         print(f"\nWritten: {folder}/benchmarks.md and benchmarks.svg")

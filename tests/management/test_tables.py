@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -159,24 +156,3 @@ def test_what_is_called_wrongly():
         run("nosuchapp")
     with pytest.raises(CommandError, match="invalid choice"):
         call_command("syncfields", "--graph", "png")
-
-
-@pytest.mark.parametrize("arguments", [[], ["--graph", "svg"], ["--format", "json"]], ids=" ".join)
-def test_it_ends_quietly_where_nobody_reads_on(arguments):
-    """As in ``manage.py syncfields | head``."""
-    reader, writer = os.pipe()
-    os.close(reader)
-
-    try:
-        result = subprocess.run(
-            [sys.executable, "-m", "django", "syncfields", *arguments],
-            env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"},
-            stdout=writer,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-    finally:
-        os.close(writer)
-
-    assert (result.returncode, result.stderr) == (141, "")

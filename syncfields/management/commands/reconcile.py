@@ -20,6 +20,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 from syncfields.exceptions import BrokenRules, NotMigrated
 from syncfields.management.lookups import condition
+from syncfields.management.pipes import ending_quietly
 from syncfields.management.progress import Bar
 from syncfields.reconcile.chunks import BATCH_SIZE
 from syncfields.reconcile.repair import reconcile
@@ -113,7 +114,8 @@ class Command(BaseCommand):
 
     def run_from_argv(self, argv: list[str]) -> None:
         try:
-            super().run_from_argv(argv)
+            with ending_quietly():
+                super().run_from_argv(argv)
         except Exception as error:  # noqa: BLE001 - shown as Python shows what nobody catches
             sys.excepthook(type(error), error, error.__traceback__)
             sys.exit(getattr(error, "returncode", FAILED))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 import textwrap
 from argparse import ArgumentParser
 from collections import Counter
@@ -22,6 +20,7 @@ from syncfields.explain.drawing import DRAWINGS
 from syncfields.explain.graph import Edge, Node, graph
 from syncfields.explain.recording import Statement, Write, extra
 from syncfields.explain.rules import Index, RuleExplained, Source, explain_rules, explain_sources
+from syncfields.management.pipes import ending_quietly
 from syncfields.management.tables import Row, broken, table, width
 
 LEGEND = """\
@@ -32,8 +31,6 @@ that held the minimum or maximum. Transaction commands are not counted. Inside c
 UPDATEs of targets wait, and are sent once. More: """
 WIDEST = 100
 """Columns of prose."""
-NOT_READ_ON = 141
-"""As a shell says it of a process that SIGPIPE has ended."""
 NO_RULES = "No model declares a rule: wrap a field in synced(). How that is done: "
 
 
@@ -61,13 +58,8 @@ class Command(BaseCommand):
         )
 
     def run_from_argv(self, argv: list[str]) -> None:
-        try:
+        with ending_quietly():
             super().run_from_argv(argv)
-            sys.stdout.flush()
-        except BrokenPipeError:  # As in "| head".
-            # Python flushes once more when it ends, and would complain.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(NOT_READ_ON)
 
     def handle(
         self,
