@@ -53,6 +53,10 @@ class Reference:
         """Whether no constraint of the database says that the row must be there."""
         return self.hop.outlives_target
 
+    @property
+    def is_parent_link(self) -> bool:
+        return bool(getattr(self.hop.field.remote_field, "parent_link", False))
+
     def keys(self, using: str, holders: Iterable[Mapping[str, Any]]) -> list[Any]:
         """What rows hold, as far as they do not surely mean another table."""
         kind = self.kind(using)
@@ -271,8 +275,8 @@ def is_written_by_key(maintenance: Maintenance, reference: Reference) -> bool:
 
 def may_dangle(using: str, change: Change, reference: Reference) -> bool:
     """Whether a row may be absent that one of the rows is going to name."""
-    if change.kind == "delete":
-        return False
+    if change.kind == "delete" or (reference.is_parent_link and not change.loaded):
+        return False  # A parent is saved before its child.
     if reference.is_loose:
         return True
     is_new = change.kind == "insert" or change.writes((reference.holds,))
