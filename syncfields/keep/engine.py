@@ -31,7 +31,6 @@ from syncfields.programs.order import (
     lock_copied,
     ranks,
 )
-from syncfields.sql.databases import has_row_locks
 from syncfields.sql.locks import lock, lock_path
 from syncfields.targets import evaluating, writing
 from syncfields.targets.updates import Update, next_target, sorted_pks, take
@@ -156,7 +155,7 @@ def steps_of_insert(
         held = locking.lock(connection, change, start) or NOTHING
         cursor = connection.cursor() if start.reading else None
         late = start.finish(held, cursor)
-        if not held.complete and has_row_locks(using):
+        if not held.complete and connection.features.has_select_for_update:
             late += of_absent(using, change, instances, held, late)
         both_ways = goes_both_ways(change.model) or connection.vendor == "mysql"
         if late and both_ways and not held.complete:

@@ -110,6 +110,8 @@ class Keeping:
 
     def lock_sources(self) -> None:
         """Lock the rows that are written, and all that they are connected with by now."""
+        if not self.connection.features.has_select_for_update:
+            return
         there = self.held.with_locked(
             lock_sources(self.connection, self.changes, self.maintenances)
         ).rows
@@ -193,7 +195,7 @@ class Keeping:
 
     def collect(self, effects: Effects) -> None:
         """Add to ``effects`` what the write did."""
-        if not self.held.complete:
+        if not self.held.complete and self.connection.vendor == "mysql":
             absent.wait_for_arriving(self.using, self.changes, self.maintenances)
         if self.row is not None:
             self.row.after(self.ways, effects)

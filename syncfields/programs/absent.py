@@ -143,7 +143,7 @@ def loose_keys(model: Model) -> frozenset[str]:
 
 def meeting(using: str, change: Change, write: Callable[[], Result]) -> Callable[[], Result]:
     """``write``, which inserts rows, and meets those who refer to them by now."""
-    if change.kind != "insert" or not has_row_locks(using):
+    if change.kind != "insert" or not known_by(using, change.model):
         return write
     if not (named := given(using, change)):
         return write
@@ -179,7 +179,7 @@ def known_by(using: str, model: Model) -> Mapping[str, Sequence[Reference]]:
     def find() -> Mapping[str, Sequence[Reference]]:
         waits = bool(connections[using].features.can_defer_constraint_checks)
         found: dict[str, list[Reference]] = defaultdict(list)
-        for each in referring(model):
+        for each in referring(model) if has_row_locks(using) else ():  # SQLite has one writer.
             if waits or each.is_loose:
                 found[each.column].append(each)
         return dict(found)
