@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from random import Random
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
@@ -91,6 +92,15 @@ def maybe(value: Callable[[Random], Any]) -> Callable[[Random], Any]:
 
 def content_type(random: Random) -> int:
     return ContentType.objects.get_for_model(zoo.Photo).pk
+
+
+def document_type(random: Random) -> int:
+    return ContentType.objects.get_for_model(zoo.Document).pk
+
+
+def one_of_few_ids(random: Random) -> UUID:
+    """Of a row that is there, or of one that is yet to come."""
+    return UUID(int=random.randrange(1, 7))
 
 
 BOOKS = Kind(
@@ -285,6 +295,17 @@ WORLDS: dict[str, dict[Model, Kind]] = {
             edits=10,
             values={"object_id": key(zoo.Photo, nulls=5), "weight": size},
             first={"content_type_id": content_type},
+        ),
+    },
+    # Keys that are known before their rows are there.
+    "documents": {
+        zoo.Document: Kind(limit=6, churn=8, first={"id": one_of_few_ids}),
+        zoo.DocumentTag: Kind(
+            limit=20,
+            churn=12,
+            edits=8,
+            values={"object_id": one_of_few_ids},
+            first={"content_type_id": document_type},
         ),
     },
     # Events, which are counted and not derived: see TALLIES.
