@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import DatabaseError, Error
 
+from syncfields.reconcile import Interrupted
+
 MEANINGS = {
     # PostgreSQL names them by SQLSTATE.
     "40P01": "deadlock",
@@ -35,8 +37,11 @@ def meaning(error: BaseException) -> str | None:
     """One of "deadlock", "serialization error", "lock time-out", or "refused".
 
     Refused is what another process made impossible: the row is gone, the parent is gone, the
-    unique value is taken. None: the exception should not have happened.
+    unique value is taken. None: the exception should not have happened. A reconcile means what has
+    stopped it.
     """
+    if isinstance(error, Interrupted) and error.__cause__ is not None:
+        return meaning(error.__cause__)
     if isinstance(error, ObjectDoesNotExist) or "did not affect any rows" in str(error):
         return "refused"
     if not isinstance(error, (DatabaseError, Error)):
