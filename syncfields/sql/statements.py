@@ -346,8 +346,8 @@ def assign_selected(
     """Set ``fields`` as a SELECT finds them, of which the columns are: the primary key, what each
     field holds, what it is to be set to, and whether it is wrong.
 
-    Returned are the ``first`` rows in which each field was wrong. Behind their columns is, field by
-    field, the number of all in which it was.
+    Returned are the ``first`` rows in which each field was wrong, in the order of their keys.
+    Behind their columns is, field by field, the number of all in which it was.
     """
     quote, count = connections[selected.using].ops.quote_name, len(fields)
     table, key = quote(target._meta.db_table), quote(target._meta.pk.column)
@@ -363,10 +363,12 @@ def assign_selected(
     update = f"UPDATE {table} SET {sets} FROM found WHERE {table}.{key} = v0 AND {still}"  # noqa: S608
     numbers = ", ".join(f"(SELECT COUNT(*) FROM written WHERE {flag})" for flag in flags)  # noqa: S608
     examples = " UNION ".join(
-        f"(SELECT *, {numbers} FROM written WHERE {flag} LIMIT {first})"  # noqa: S608
+        f"(SELECT *, {numbers} FROM written WHERE {flag} ORDER BY v0 LIMIT {first})"  # noqa: S608
         for flag in flags
     )
-    return selected.with_sql(f"WITH {found}, written AS ({update} RETURNING found.*) {examples}")
+    written = f"written AS ({update} RETURNING found.*)"
+    ordered = f"SELECT * FROM ({examples}) AS examples ORDER BY v0"  # noqa: S608
+    return selected.with_sql(f"WITH {found}, {written} {ordered}")
 
 
 def takes_arrays(using: str, fields: Sequence[Any]) -> bool:
