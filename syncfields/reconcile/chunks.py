@@ -97,7 +97,13 @@ def look(task: Task, chunk: Rows) -> Found:
 
 
 def summary(found: Mapping[str, list[Drift]]) -> Found:
-    return [(name, len(drifts), drifts[:EXAMPLES]) for name, drifts in found.items()]
+    return [(name, len(drifts), in_order(drifts)[:EXAMPLES]) for name, drifts in found.items()]
+
+
+def in_order(drifts: Iterable[Drift]) -> list[Drift]:
+    """By primary key: a database that groups rows gives them in any order."""
+    of_key = {each.pk: each for each in drifts}
+    return [of_key[pk] for pk in sorted_pks(of_key)]
 
 
 def repair_candidates(task: Task, chunk: Rows) -> Found:
