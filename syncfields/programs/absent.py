@@ -143,9 +143,8 @@ def loose_keys(model: Model) -> frozenset[str]:
 
 def meeting(using: str, change: Change, write: Callable[[], Result]) -> Callable[[], Result]:
     """``write``, which inserts rows, and meets those who refer to them by now."""
-    if change.kind != "insert" or not known_by(using, change.model):
-        return write
-    if not (named := given(using, change)):
+    named = given(using, change) if change.kind == "insert" else {}
+    if not named:
         return write
 
     def meet() -> Result:
@@ -199,7 +198,7 @@ def leave_out(
     ``there``: the primary keys of rows that are known to be there, as they are locked.
     """
     found = False
-    for change in changes if has_row_locks(using) else ():
+    for change in changes:
         for reference in leading(change.model, maintenances):
             if may_dangle(using, change, reference):
                 found |= is_absent(using, reference, new(change), there)
@@ -238,7 +237,7 @@ def wait_for_arriving(
     """After rows are written, on MariaDB and MySQL: wait for who inserts rows that they name, and
     has not seen them yet.
     """
-    for change in changes if vendor_of(using) == "mysql" else ():
+    for change in changes:
         for reference in leading(change.model, maintenances) if change.kind != "delete" else ():
             if reference.is_loose and (keys := reference.keys(using, new(change))):
                 list(locking(reference.rows(using, keys).order_by("pk")).values_list("pk"))

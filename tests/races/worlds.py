@@ -90,12 +90,8 @@ def maybe(value: Callable[[Random], Any]) -> Callable[[Random], Any]:
     return lambda random: value(random) if random.randrange(5) else None
 
 
-def content_type(random: Random) -> int:
-    return ContentType.objects.get_for_model(zoo.Photo).pk
-
-
-def document_type(random: Random) -> int:
-    return ContentType.objects.get_for_model(zoo.Document).pk
+def content_type(model: Model) -> Callable[[Random], int]:
+    return lambda _: ContentType.objects.get_for_model(model).pk
 
 
 def one_of_few_ids(random: Random) -> UUID:
@@ -294,7 +290,7 @@ WORLDS: dict[str, dict[Model, Kind]] = {
             churn=12,
             edits=10,
             values={"object_id": key(zoo.Photo, nulls=5), "weight": size},
-            first={"content_type_id": content_type},
+            first={"content_type_id": content_type(zoo.Photo)},
         ),
     },
     # Keys that are known before their rows are there.
@@ -305,7 +301,7 @@ WORLDS: dict[str, dict[Model, Kind]] = {
             churn=12,
             edits=8,
             values={"object_id": one_of_few_ids},
-            first={"content_type_id": document_type},
+            first={"content_type_id": content_type(zoo.Document)},
         ),
     },
     # Events, which are counted and not derived: see TALLIES.
