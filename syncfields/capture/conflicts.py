@@ -25,7 +25,7 @@ from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.changes import Change, Learnt
 from syncfields.memory.given import Given
 from syncfields.plan import registry
-from syncfields.programs import initial, order
+from syncfields.programs import absent, initial, order
 from syncfields.sql.databases import vendor_of
 from syncfields.sql.locks import lock_named, reading, take
 from syncfields.sql.trees import connected, rows, rows_with
@@ -130,6 +130,7 @@ def create(
         if suspension is None:
             for obj in objs:
                 late |= dict.fromkeys(initial.assign(using, new, [obj]))
+            late |= dict.fromkeys(engine.of_absent(using, new, objs, late))
         rivals = conflicting(using, model, objs, unique_fields)
         replaced = Change(model, "update", Learnt(rivals))
         keeping = Keeping(connection, [replaced])
@@ -139,7 +140,7 @@ def create(
         counting.maintenances = [each for each in counting.maintenances if not each.reconcilable]
         counting.before()
         touched = {each: targets(using, each, model, objs, replaced) for each in watching}
-        result = write()
+        result = absent.meeting(using, new, write)()
         if late or counting.maintenances:
             new.learnt.pks = list(present(using, model, objs, unique_fields) - set(rivals))
         engine.finish(counting)

@@ -22,7 +22,7 @@ from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.changes import Change, Learnt
 from syncfields.memory import dropped
 from syncfields.plan import registry
-from syncfields.programs import initial, order
+from syncfields.programs import absent, initial, order
 from syncfields.sql.locks import reading
 from syncfields.sql.trees import rows_with
 from syncfields.transactions.scope import Suspension
@@ -44,12 +44,15 @@ def create(
     using = queryset.db
 
     def keep(suspension: Suspension | None) -> Any:
-        late = initial.assign(using, new, objs) if suspension is None else []
+        late = []
+        if suspension is None:
+            late += initial.assign(using, new, objs)
+            late += engine.of_absent(using, new, objs, late)
         replaced = Change(new.model, "update", Learnt((), columns, locked=True))
         upsert = Upsert(queryset, objs, unique_fields, new, replaced, suspension)
         upsert.before()
         with conflicts.sending(queryset, upsert.insert):
-            result = write()
+            result = absent.meeting(using, new, write)()
         upsert.after()
         for maintenance in late:
             engine.evaluate(using, maintenance, set(new.learnt.pks))
@@ -122,7 +125,8 @@ class Upsert:
             self.note([more])
             return True
         self.leave_differences()
-        order.lock_sources(self.connection, [more], list(self.anew))
+        order.lock_sources(self.connection, [more], [*self.anew])
+        absent.leave_out_former(self.using, [more], self.anew, {})
         for each in self.anew:
             self.anew[each] |= each.targets([more], self.using)
         return True

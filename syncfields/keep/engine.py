@@ -31,6 +31,7 @@ from syncfields.programs.order import (
     lock_copied,
     ranks,
 )
+from syncfields.sql.databases import has_row_locks
 from syncfields.sql.locks import lock, lock_path
 from syncfields.targets import evaluating, writing
 from syncfields.targets.updates import Update, next_target, sorted_pks, take
@@ -155,8 +156,7 @@ def steps_of_insert(
         held = locking.lock(connection, change, start) or NOTHING
         cursor = connection.cursor() if start.reading else None
         late = start.finish(held, cursor)
-        if not held.complete and connection.features.has_select_for_update:
-            late += of_absent(using, change, instances, held, late)
+        late += of_absent(using, change, instances, late, held)
         both_ways = goes_both_ways(change.model) or connection.vendor == "mysql"
         if late and both_ways and not held.complete:
             lock_copied(using, [change], inserts=True)
@@ -177,13 +177,15 @@ def of_absent(
     using: str,
     change: Change,
     instances: Sequence[Any],
-    held: Held,
     late: Collection[Maintenance],
+    held: Held = NOTHING,
 ) -> list[Maintenance]:
     """What new rows begin with that is read of rows that may have been absent, and come since."""
+    if held.complete or not has_row_locks(using):
+        return []
     unsure = [
         each
-        for each in registry.plan().targets[change.model]
+        for each in registry.plan().targets.get(change.model, ())
         if each not in late and not all(absent.tells(each, instance) for instance in instances)
     ]
     found = absent.uncertain(using, change, unsure, held.rows)

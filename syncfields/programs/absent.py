@@ -25,9 +25,9 @@ from syncfields.programs.ways import way
 from syncfields.sql import meetings
 from syncfields.sql.databases import has_row_locks, vendor_of
 from syncfields.sql.fields import takes_integers
-from syncfields.sql.locks import locking, reading, values
+from syncfields.sql.locks import kept_there, locking, reading, values
 from syncfields.sql.statements import once
-from syncfields.sql.trees import rows
+from syncfields.sql.trees import rows, rows_with
 
 Result = TypeVar("Result")
 Rows: TypeAlias = Mapping[Model, Collection[Any]]
@@ -222,13 +222,27 @@ def uncertain(
 
 
 def leave_out_former(
-    using: str, changes: Sequence[Change], maintenances: Iterable[Maintenance], there: Rows
+    using: str, changes: Iterable[Change], maintenances: Collection[Maintenance], there: Rows
 ) -> None:
     """The same of rows that they name by now, without a constraint."""
     for change in changes if vendor_of(using) == "postgresql" else ():
-        for reference in leading(change.model, maintenances) if change.learnt.former else ():
-            if reference.is_loose:
-                is_absent(using, reference, change.learnt.former, there)
+        if change.kind != "insert" and change.learnt.pks:
+            loose = [each for each in leading(change.model, maintenances) if each.is_loose]
+            former = held_by(using, change, loose) if loose else ()
+            for reference in loose:
+                is_absent(using, reference, former, there)
+
+
+def held_by(
+    using: str, change: Change, loose: Iterable[Reference]
+) -> Collection[Mapping[str, Any]]:
+    """The keys that rows hold by now, which are locked."""
+    names = {name for each in loose for name in (each.holds, *each.kind(using))}
+    former = change.learnt.former
+    if former and all(names <= row.keys() for row in former):
+        return former
+    rows = reading(rows_with(change.model, using, change.learnt.pks))
+    return list(rows.values(*names).distinct())
 
 
 def wait_for_arriving(
@@ -299,8 +313,8 @@ def is_absent(
     """Whether any of the rows that are named is absent. Then those who insert it are waited for."""
     if not (keys := unknown(using, reference, holders, there)):
         return False
-    named = reading(reference.rows(using, keys)).values_list(reference.column)
-    if named.distinct().count() == len(keys):
+    found = kept_there(reference.rows(using, keys), reference.column)
+    if len(found) == len(keys):
         return False
     meetings.wait(using, reference.named, reference.column, keys)
     return True

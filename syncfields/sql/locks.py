@@ -34,7 +34,8 @@ and B, A queue up.
 The modes:
 
 - PostgreSQL: ``FOR NO KEY UPDATE``. The foreign key checks of other inserts (``FOR KEY SHARE``)
-  pass. At REPEATABLE READ a lock alone goes unnoticed by older snapshots: see ``must_write()``.
+  pass, as does ``kept_there()``, which stands for such a check where there is no constraint. At
+  REPEATABLE READ a lock alone goes unnoticed by older snapshots: see ``must_write()``.
 - MariaDB, MySQL: ``FOR UPDATE``, exclusive record locks. Foreign keys are checked by shared ones.
   A locking read locks whatever it comes across, in subqueries, in indexes and beside the way. So
   rows are found by a plain read, and then locked by primary key.
@@ -118,6 +119,16 @@ def lock_out(model: Model, using: str, pks: Iterable[Any]) -> None:
         list(
             rows_with(model, using, list(pks)).select_for_update().order_by("pk").values_list("pk")
         )
+
+
+def kept_there(queryset: QuerySet[Any], name: str) -> set[Any]:
+    """What is held in a column by rows of one table. On PostgreSQL nobody can delete these rows
+    until COMMIT, or give them other keys; they are locked as the check of a foreign key locks them.
+    """
+    if vendor_of(queryset.db) != "postgresql":
+        return set(reading(queryset).values_list(name, flat=True))
+    found = statements.select(for_writing(queryset).order_by("pk").values_list(name))
+    return {value for (value,) in found.with_sql(f"{found.sql} FOR KEY SHARE").rows()}
 
 
 def rows_of(queryset: QuerySet[Any]) -> QuerySet[Any]:

@@ -11,6 +11,7 @@ import datetime as dt
 
 import pytest
 from django.contrib.contenttypes.models import ContentType
+from django.core.management.color import no_style
 from django.db import connection
 
 from tests.hub import models as hub
@@ -99,6 +100,10 @@ def build():
     for pk in (1, 2):
         parcel(pk=pk, city_id=pk).save(force_insert=True)
         pet(pk=pk, breeder_id=None if pk == 2 else "zoe").save(force_insert=True)
+    numbered = [zoo.Tag, zoo.Line, zoo.Parcel, zoo.Pet, zoo.City, hub.Comment]
+    with connection.cursor() as cursor:
+        for sql in connection.ops.sequence_reset_sql(no_style(), numbered):
+            cursor.execute(sql)
 
 
 TARGETS = (zoo.Album, zoo.Photo, zoo.Customer, zoo.Order, zoo.Country, zoo.City, zoo.Keeper, *HUB)
@@ -123,6 +128,31 @@ def created(make):
     return part
 
 
+def ignoring(make):
+    def part():
+        instance = make()
+        manager = type(instance)._base_manager
+        return lambda: manager.bulk_create([instance], ignore_conflicts=True)
+
+    part.__name__ = f"ignoring_create_{make.__name__}"
+    return part
+
+
+def replacing(make):
+    def part():
+        instance = make()
+        meta = type(instance)._meta
+        unique = ["pk"] if connection.vendor == "postgresql" else None
+        fields = [field for field in meta.concrete_fields if not field.primary_key]
+        names = [field.name for field in fields if field.name in REPLACED]
+        return lambda: type(instance)._base_manager.bulk_create(
+            [instance], update_conflicts=True, update_fields=names, unique_fields=unique
+        )
+
+    part.__name__ = f"replacing_create_{make.__name__}"
+    return part
+
+
 def moved(model, pk, **keys):
     def part():
         instance = model._base_manager.get(pk=pk)
@@ -142,6 +172,14 @@ def updated(model, pk, **keys):
     return part
 
 
+def updated_some(model, pk, **keys):
+    def part():
+        return lambda: model._base_manager.filter(pk__in=[pk, 2]).update(**keys)
+
+    part.__name__ = f"update_some_{model.__name__.lower()}"
+    return part
+
+
 def deleted(model, pk):
     def part():
         return model._base_manager.get(pk=pk).delete
@@ -150,24 +188,72 @@ def deleted(model, pk):
     return part
 
 
+def bulk_updated(model, pk, **keys):
+    def part():
+        instance = model._base_manager.get(pk=pk)
+        for name, value in keys.items():
+            setattr(instance, name, value)
+        return lambda: model._base_manager.bulk_update([instance], [*keys])
+
+    part.__name__ = f"bulk_update_{model.__name__.lower()}"
+    return part
+
+
+def upserted(model, pk, **keys):
+    def part():
+        instance = model._base_manager.get(pk=pk)
+        for name, value in keys.items():
+            setattr(instance, name, value)
+        unique = ["pk"] if connection.vendor == "postgresql" else None
+        return lambda: model._base_manager.bulk_create(
+            [instance], update_conflicts=True, update_fields=[*keys], unique_fields=unique
+        )
+
+    part.__name__ = f"upsert_{model.__name__.lower()}"
+    return part
+
+
+def deleted_some(model, pk):
+    def part():
+        return model._base_manager.filter(pk__in=[pk, 2]).delete
+
+    part.__name__ = f"delete_some_{model.__name__.lower()}"
+    return part
+
+
+REPLACED = {"album", "customer", "order", "code", "name", "blog", "country"} | {
+    *("object_id", "post", "city", "breeder")
+}
+INSERTS = (created, ignoring, replacing)
+WRITES = (moved, updated, updated_some, bulk_updated, upserted)
+
+
+def written_each_way(model, pk, **keys):
+    return [way(model, pk, **keys) for way in WRITES]
+
+
+def deleted_each_way(model, pk):
+    return [deleted(model, pk), deleted_some(model, pk)]
+
+
 KINDS = {
     "generic": (
         photo,
         [
             saved(tag),
-            created(tag),
+            *(way(tag) for way in INSERTS),
             moved(zoo.Tag, 2, object_id=1),
             updated(zoo.Tag, 2, object_id=1),
-            moved(zoo.Tag, 1, weight=9),
-            moved(zoo.Tag, 1, object_id=2),
-            deleted(zoo.Tag, 1),
+            *written_each_way(zoo.Tag, 1, weight=9),
+            *written_each_way(zoo.Tag, 1, object_id=2),
+            *deleted_each_way(zoo.Tag, 1),
         ],
     ),
     "deferred": (
         order,
         [
             saved(line),
-            created(line),
+            *(way(line) for way in INSERTS),
             moved(zoo.Line, 2, order_id=1),
             updated(zoo.Line, 2, order_id=1),
         ],
@@ -180,28 +266,29 @@ KINDS = {
         city,
         [
             saved(parcel),
-            created(parcel),
+            *(way(parcel) for way in INSERTS),
             moved(zoo.Parcel, 2, city_id=1),
             updated(zoo.Parcel, 2, city_id=1),
-            updated(zoo.Parcel, 1, city_id=2),
-            deleted(zoo.Parcel, 1),
+            *written_each_way(zoo.Parcel, 1, city_id=2),
+            *deleted_each_way(zoo.Parcel, 1),
         ],
     ),
     "text": (
         keeper,
         [
             saved(pet),
-            created(pet),
+            *(way(pet) for way in INSERTS),
             moved(zoo.Pet, 2, breeder_id="zoe"),
             updated(zoo.Pet, 2, breeder_id="zoe"),
-            deleted(zoo.Pet, 1),
+            *written_each_way(zoo.Pet, 1, breeder_id=None),
+            *deleted_each_way(zoo.Pet, 1),
         ],
     ),
     "copied": (
         country,
         [
             saved(town),
-            created(town),
+            *(way(town) for way in INSERTS),
             moved(zoo.City, 2, country_id="y"),
             updated(zoo.City, 2, country_id="y"),
         ],
@@ -210,7 +297,7 @@ KINDS = {
         post,
         [
             saved(comment),
-            created(comment),
+            *(way(comment) for way in INSERTS),
             moved(hub.Comment, 2, post_id=1),
             updated(hub.Comment, 2, post_id=1),
         ],
@@ -219,12 +306,86 @@ KINDS = {
 MEETINGS = [
     pytest.param(comes(make), part, id=f"{kind}-{part.__name__}-{comes.__name__}_{make.__name__}")
     for kind, (make, parts) in KINDS.items()
-    for comes in (saved, created)
+    for comes in (saved, *INSERTS)
     for part in parts
-    if PLAY_ALL or (comes is created) is part.__name__.startswith("bulk")
+    if not (comes is replacing and make is keeper)  # Which has no column to be replaced.
+    if PLAY_ALL or comes is (created if part.__name__.startswith("bulk") else saved)
 ]
 
 
 @pytest.mark.parametrize(("comes", "refers"), MEETINGS)
 def test_each_counts_the_other(comes, refers, actors):
+    play(actors, SCENERY, (comes, refers), lambda error: meaning(error) is None)
+
+
+def anew(make):
+    """The row is deleted, and another one inserted under its key."""
+
+    def part():
+        instance = make()
+        rows = type(instance)._base_manager.filter(pk=instance.pk)
+        return lambda: (rows.delete(), instance.save(force_insert=True))
+
+    part.__name__ = f"{make.__name__}_anew"
+    return part
+
+
+def other_photo():
+    return zoo.Photo(pk=2, album_id=1)
+
+
+def other_order():
+    return zoo.Order(pk=2, customer_id="a")
+
+
+def other_city():
+    return zoo.City(pk=2, country_id="x", size=3)
+
+
+def other_post():
+    return hub.Post(pk=2, blog_id=1)
+
+
+def named_by(make, **keys):
+    def made():
+        return make(**keys)
+
+    made.__name__ = make.__name__
+    return made
+
+
+ANEW = {
+    "generic": (
+        other_photo,
+        [
+            *(way(named_by(tag, object_id=2)) for way in (saved, *INSERTS)),
+            *written_each_way(zoo.Tag, 1, object_id=2),
+        ],
+    ),
+    "deferred": (other_order, [way(named_by(line, order_id=2)) for way in (saved, *INSERTS)]),
+    "unconstrained": (
+        other_city,
+        [
+            *(way(named_by(parcel, city_id=2)) for way in (saved, *INSERTS)),
+            *written_each_way(zoo.Parcel, 1, city_id=2),
+        ],
+    ),
+    "text": (
+        keeper,
+        [
+            *(way(pet) for way in (saved, *INSERTS)),
+            *written_each_way(zoo.Pet, 2, breeder_id="zoe"),
+        ],
+    ),
+    "hub": (other_post, [way(named_by(comment, post_id=2)) for way in (saved, *INSERTS)]),
+}
+RETURNS = [
+    pytest.param(anew(make), part, id=f"{kind}-{part.__name__}")
+    for kind, (make, parts) in ANEW.items()
+    for part in parts
+]
+
+
+@pytest.mark.parametrize(("comes", "refers"), RETURNS)
+def test_each_counts_the_other_where_the_row_was_there_before(comes, refers, actors):
     play(actors, SCENERY, (comes, refers), lambda error: meaning(error) is None)
