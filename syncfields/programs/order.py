@@ -21,7 +21,7 @@ from syncfields.sql.databases import has_row_locks
 from syncfields.sql.holding import UNKNOWN
 from syncfields.sql.locks import Wanted, connecting, matters_beyond, referring, values
 from syncfields.sql.statements import once
-from syncfields.sql.trees import connected, rows
+from syncfields.sql.trees import connected, keys_at, rows
 
 Written = Sequence[Mapping[str, Any]]
 """Rows as far as their columns are known."""
@@ -389,7 +389,7 @@ class Connections:
                 self.wanted.name(hop.model, name, keys)
             elif keys:
                 near = rows(rest.target, self.using).filter(**{f"{column}__in": keys})
-                pks = near.values_list(rest.pk_lookup(""), flat=True)
+                pks = keys_at(near, rest)
                 self.wanted.find(rest.model, pks, rest, column, keys)
 
     def want_between(self) -> None:

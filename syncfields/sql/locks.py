@@ -59,7 +59,16 @@ from django.db.models.expressions import Col
 from syncfields.declare.paths import Dependency, Model, Path, concrete
 from syncfields.sql import statements
 from syncfields.sql.databases import has_row_locks, vendor_of
-from syncfields.sql.trees import among, connected, for_writing, plain, rows, rows_with, tables
+from syncfields.sql.trees import (
+    among,
+    connected,
+    for_writing,
+    keys_at,
+    plain,
+    rows,
+    rows_with,
+    tables,
+)
 
 
 def locking(queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -236,8 +245,7 @@ def lock_reached(
         if any(len(later.hops) < len(part.hops) for later in ordered[number:])
     ]
     for part in (*ordered, *sorted(again, key=lambda part: len(part.hops))):
-        keys = queryset.values_list(part.pk_lookup(""), flat=True)
-        lock_found(part.model, queryset.db, keys)
+        lock_found(part.model, queryset.db, keys_at(queryset, part))
 
 
 def lock_far(path: Path, using: str, row: Mapping[str, Any], ranks: Mapping[Model, int]) -> None:
@@ -305,7 +313,7 @@ class Wanted:
             models = [model for model in models if self.rank(model) < self.rank(before)]
         self.taken |= {model: self.take_of(model) for model in models}
         for model, queryset in self.again:
-            if model in models and (others := set(reading(queryset)) - self.taken[model] - {None}):
+            if model in models and (others := keys_among(queryset) - self.taken[model]):
                 take(rows_with(model, self.using, list(others)))
         return all(
             name == model._meta.pk.attname and keys <= self.taken[model]
@@ -336,7 +344,7 @@ class Wanted:
         if not (pks or joining) and len(queries) == 1 and vendor_of(self.using) != "mysql":
             return set(take(rows(model, self.using).filter(pk__in=queries[0])))
         for query in queries:
-            pks.update(reading(query))
+            pks |= keys_among(query)
         pks.discard(None)
         if pks and joining:
             pks |= joining
@@ -380,7 +388,7 @@ def lock_named(
             beyond = other.path.after(len(path.hops) + 1)
             ((held, name), *_) = other.path.hops[len(path.hops)].columns
             named = rows(beyond.target, using).filter(**{f"{name}__in": values(written, held)})
-            lock_found(beyond.model, using, named.values_list(beyond.pk_lookup(""), flat=True))
+            lock_found(beyond.model, using, keys_at(named, beyond))
     nearer = Path(path.target, path.hops[:-1])
     early = nearer.hops or vendor_of(using) == "mysql"  # As in order.want_parents().
     if early and not path.hops[-1].forward:
@@ -399,8 +407,13 @@ def lock_found(model: Model, using: str, keys: QuerySet[Any]) -> None:
     if vendor_of(using) != "mysql":
         take(rows(model, using).filter(pk__in=keys))
     # A locking read locks what it reads in a subquery, and whatever else it comes across.
-    elif found := set(reading(keys)) - {None}:
+    elif found := keys_among(keys):
         take(rows_with(model, using, list(found)))
+
+
+def keys_among(queryset: QuerySet[Any]) -> set[Any]:
+    """Primary keys, of one column or several, without those of rows that are not there."""
+    return {key for key in reading(queryset) if None not in (key if type(key) is tuple else (key,))}
 
 
 def leads_to_one(near: Path, far: Path) -> bool:

@@ -300,6 +300,16 @@ def tables(queryset: QuerySet[Any]) -> int:
     return sum(map(bool, queryset.query.alias_refcount.values()))
 
 
+def keys_at(queryset: QuerySet[Any], path: Path) -> QuerySet[Any]:
+    """The primary keys of the rows at the end of a path, to be looked for in a subquery."""
+    names = [field.attname for field in path.model._meta.pk_fields]
+    if not path.hops or len(names) == 1:
+        return queryset.values_list(path.pk_lookup(""), flat=True)
+    # Django 5.2 takes a key of several columns for one, unless it is that of the queryset's model.
+    steps = [hop.name for hop in path.hops if hop.name]
+    return queryset.values_list(*(LOOKUP_SEP.join([*steps, name]) for name in names))
+
+
 def rows_with(model: Model, using: str, pks: Collection[Any]) -> QuerySet[Any]:
     return rows(model, using).filter(among(using, model, pks))
 

@@ -145,4 +145,14 @@ register(Area, text_n=Coalesce(Min("spots__owner__note"), Max("near__spots__area
 save(row(Spot, 0), dict(size=2))
 row(Spot, 0).delete()
 """,
+    "a row of a key of two columns is locked on the way to others": """
+save(Area(code="a", number=1), {})
+save(Spot(area=row(Area, 0), number=3, rank=2), {})
+save(Depot(code="d", uid=UUID(int=1), since=date(2020, 1, 1), worth=1, size=5), {})
+# ---
+register(Lamp, int_n=Min(F("spot__area__depots__size") * Coalesce(F("spot__rank"), Value(-3))))
+# ---
+save(Lamp(w=-2), {})
+save(Lamp(spot=row(Spot, 0)), {})
+""",
 }
