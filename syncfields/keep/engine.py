@@ -25,7 +25,8 @@ from syncfields.memory.given import Given
 from syncfields.plan import registry
 from syncfields.plan.routes import concerned, route
 from syncfields.programs import absent, initial, locking
-from syncfields.programs.contributions import Contributions
+from syncfields.programs.beforehand import Beforehand, beforehand
+from syncfields.programs.contributions import Contributions, ways_of_new
 from syncfields.programs.order import (
     goes_both_ways,
     lock_copied,
@@ -123,6 +124,7 @@ def steps_of(
     effects: Effects | None = None,
     contributions: Contributions | None = None,
     cursor: Any = None,
+    asked: Beforehand | None = None,
 ) -> Steps[Result] | None:
     """The steps of a write, to be begun inside a transaction: what ``write`` gives is yielded, and
     then comes what follows from it. None where no rule is concerned.
@@ -136,7 +138,7 @@ def steps_of(
 
     def steps() -> Iterator[Result]:
         keeping = Keeping(
-            connection, changes, None, maintenances, held, found, contributions, cursor
+            *(connection, changes, None, maintenances, held, found, contributions, cursor, asked)
         )
         keeping.before()
         yield meeting()
@@ -152,7 +154,8 @@ def steps_of_insert(
     using: str = connection.alias
 
     def steps() -> Iterator[Result]:
-        start = initial.Start(using, change, instances)
+        asked = beforehand(using, change, ways_of_new(change))
+        start = initial.Start(using, change, instances, asked)
         held = locking.lock(connection, change, start) or NOTHING
         cursor = connection.cursor() if start.reading else None
         late = start.finish(held, cursor)
@@ -160,7 +163,8 @@ def steps_of_insert(
         both_ways = goes_both_ways(change.model) or connection.vendor == "mysql"
         if late and both_ways and not held.complete:
             lock_copied(using, [change], inserts=True)
-        if (others := steps_of(connection, [change], write, held, cursor=cursor)) is None:
+        others = steps_of(connection, [change], write, held, cursor=cursor, asked=asked)
+        if others is None:
             yield absent.meeting(using, change, write)()
         else:
             yield from others()

@@ -18,7 +18,8 @@ from syncfields.maintenance.direct import Direct
 from syncfields.plan import registry
 from syncfields.plan.routes import Route, concerned, route
 from syncfields.programs import absent, locking
-from syncfields.programs.contributions import Contributions
+from syncfields.programs.beforehand import Beforehand, beforehand
+from syncfields.programs.contributions import Contributions, ways_of_new
 from syncfields.programs.order import (
     lock_after,
     lock_parents,
@@ -60,13 +61,16 @@ class Keeping:
         found: Route | None = None,
         contributions: Contributions | None = None,
         cursor: Any = None,
+        beforehand: Beforehand | None = None,
     ) -> None:
         """``gone``: to be filled by the write. ``held``: what was locked before, for this write or
         one that leads to it. ``found``: the route of the only change, where it is known.
         ``contributions``: what was read when all was locked, where that was all. ``cursor``: one
-        that was opened for this write.
+        that was opened for this write. ``beforehand``: what the new row contributes, if it was
+        asked.
         """
         self.cursor = cursor
+        self.beforehand = beforehand
         self.found = found
         self.connection = connection
         self.using: str = connection.alias
@@ -101,12 +105,19 @@ class Keeping:
         if self.repairs:
             self.known = [each.targets(self.changes, self.using) for each in self.maintenances]
         else:
-            asked = self.contributions
-            if asked is None or self.led_elsewhere:
-                selection = None if asked is None else asked.selection
-                asked = Contributions(self.using, self.changes, self.maintenances, selection)
-            asked.before(self.answer)
-            self.contributions = asked
+            self.contributions = self.to_be_read(self.contributions)
+            self.contributions.before(self.answer)
+
+    def to_be_read(self, asked: Contributions | None) -> Contributions:
+        """``asked``: what was asked when all was locked."""
+        if asked is not None and not self.led_elsewhere:
+            return asked
+        read = Contributions(self.using, self.changes, self.maintenances)
+        if asked is not None:
+            read.selection, read.beforehand = asked.selection, asked.beforehand
+        else:
+            read.beforehand = self.beforehand or self.of_what_comes(read)
+        return read
 
     def lock_sources(self) -> None:
         """Lock the rows that are written, and all that they are connected with by now."""
@@ -130,16 +141,33 @@ class Keeping:
             return False
         if not (self.ways or self.maintenances):
             return False
-        if self.held is NOTHING:
-            asking = None
-            if self.maintenances:
-                self.contributions = Contributions(self.using, self.changes, self.maintenances)
-                asking = self.contributions.asked
-            held = locking.lock(self.connection, change, asking=asking)
-            self.held = held or NOTHING
-            self.answer = self.held.answer if self.held.complete else None
+        if self.held is NOTHING and self.connection.features.has_select_for_update:
+            self.lock_with(change)
         change.learnt.foreseen = self.held.complete
         return self.held is not NOTHING
+
+    def lock_with(self, change: Change) -> None:
+        """Lock all that the write of a row will touch, and ask what it contributes."""
+        asking = None
+        if change.kind == "insert":
+            self.beforehand = beforehand(self.using, change, ways_of_new(change))
+            asking = None if self.beforehand is None else self.beforehand.asked
+        elif self.maintenances:
+            self.contributions = Contributions(self.using, self.changes, self.maintenances)
+            self.contributions.beforehand = self.of_what_comes(self.contributions)
+            asking = self.contributions.asked
+        held = locking.lock(self.connection, change, asking=asking) or NOTHING
+        self.held, answer = held, held.answer if held.complete else None
+        if self.beforehand is None:
+            self.answer = answer
+        elif answer is not None:
+            self.beforehand.take(answer[0])
+
+    def of_what_comes(self, contributions: Contributions) -> Beforehand | None:
+        """What one row is going to contribute that is updated."""
+        if self.row is None or self.row.change.kind != "update":
+            return None
+        return beforehand(self.using, self.row.change, contributions.ways)
 
     def are_held(self) -> bool:
         """Whether all that some DELETEs will touch is locked, by now."""

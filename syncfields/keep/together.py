@@ -50,7 +50,7 @@ class Together:
         if follows is not None:
             keys = chains.keys_held(update, chains.keys_in(follows.adding), held)
         returned = () if follows is None or keys is not None else follows.returned
-        found = writing.of_few(self.using, update, returned)
+        found = writing.of_few(self.using, update, returned, locked=True)
         if found is None or (returned and any(each.statement.selected for each in self.updates)):
             return False
         if update.evaluates:

@@ -8,7 +8,7 @@ values are there, are NULL, or are not known; the SELECT for a form is compiled 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +20,7 @@ from django.db.models.sql import Query
 from syncfields.declare.paths import Hop, column, hop_along
 from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.changes import Change
+from syncfields.programs.beforehand import Beforehand
 from syncfields.sql import locks
 from syncfields.sql.databases import has_row_locks, vendor_of
 from syncfields.sql.fields import RELATIONS
@@ -93,8 +94,11 @@ class Asking:
         reading: Sequence[Reading],
         instance: Model,
         are_locked: bool,
+        beforehand: Beforehand | None = None,
     ) -> None:
-        """``are_locked``: whether the rows are locked already that they lead to."""
+        """``are_locked``: whether the rows are locked already that they lead to. ``beforehand``:
+        what is asked beside it.
+        """
         model = change.model
         attnames = tuple([attname for _, attname, _ in reading])
         reads = once(("reads", model, attnames), lambda: [read(model, *each) for each in reading])
@@ -109,10 +113,18 @@ class Asking:
                     self.values[name.reference] = value
         how = (are_locked, change.unordered, must_write(using), snapshot_is_old(using))
 
-        def find() -> Question:
-            return question(using, change, reads, form, are_locked)
+        beside = None if beforehand is None else beforehand.form
+        self.beforehand = beforehand
 
-        key = ("question", using, model, attnames, tuple(form), how)
+        def find() -> Question:
+            found = question(using, change, reads, form, are_locked)
+            if beside is None or found.statement is None:
+                return found
+            return replace(found, statement=found.statement.beside(beside.statement))
+
+        if beforehand is not None:
+            self.values |= beforehand.values
+        key = ("question", using, model, attnames, tuple(form), how, beside)
         self.question = once(key, find) if all(each.compiles_alike for each in reads) else find()
 
     def evaluated(self, cursor: Any = None) -> dict[str, Any]:
@@ -128,7 +140,10 @@ class Asking:
         return None if statement is None else statement.bound(**self.values)
 
     def answered(self, answer: Sequence[Any]) -> dict[str, Any]:
-        return dict(zip(self.question.attnames, answer, strict=True))
+        names = self.question.attnames
+        if self.beforehand is not None:
+            self.beforehand.take(answer[len(names) :])
+        return dict(zip(names, answer, strict=False))
 
 
 def read(model: type[Model], maintenance: Maintenance, attname: str, value: Any) -> Read:

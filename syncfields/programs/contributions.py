@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,8 @@ from syncfields.maintenance.delta import Delta
 from syncfields.maintenance.extreme import Extreme
 from syncfields.plan.aggregation import is_missed
 from syncfields.plan.levels import combined
+from syncfields.plan.routes import route
+from syncfields.programs.beforehand import Beforehand
 from syncfields.programs.ways import (
     Known,
     Selection,
@@ -29,6 +31,7 @@ from syncfields.programs.ways import (
     way,
 )
 from syncfields.sql import statements
+from syncfields.sql.databases import has_row_locks
 from syncfields.sql.statements import Row, Statement, once
 from syncfields.sql.trees import rows_with
 
@@ -43,9 +46,7 @@ class Contributions:
         using: str,
         changes: Sequence[Change],
         maintenances: Sequence[Maintenance],
-        selection: Selection | None = None,
     ) -> None:
-        """``selection``: what was asked of these rows, for some more maintenances."""
         self.using = using
         self.changes = changes
         found = sides(changes, maintenances)
@@ -53,7 +54,10 @@ class Contributions:
         self.known: dict[Way, Known] = {}
         self.known_of_others: list[Any] = []
         self.targets: list[set[Any]] = []
-        self.selection = selection
+        self.selection: Selection | None = None
+        """What was asked of these rows, perhaps for some more maintenances."""
+        self.beforehand: Beforehand | None = None
+        """What the one row is going to contribute, to be asked before it is written."""
 
     def asked(self, locked: Collection[Model]) -> Statement | None:
         """The SELECT of ``before()``, where it is one of one row, locked itself, that is joined
@@ -64,7 +68,13 @@ class Contributions:
             return None
         ((model, ways, (pk,)),) = reads
         found, statement = selection_of_one(self.using, model, ways)
-        return statement.bound(pk=pk) if self.is_read_of(found, {model, *locked}) else None
+        if not self.is_read_of(found, {model, *locked}):
+            return None
+        statement = statement.bound(pk=pk)
+        if self.beforehand is None or not self.beforehand.reads_only(locked):
+            self.beforehand = None
+            return statement
+        return statement.with_row_of(self.beforehand.statement())
 
     def asked_of_some(self, locked: Collection[Model]) -> Statement | None:
         """As ``asked()``, of any number of rows, and those of one table if there are several:
@@ -100,20 +110,42 @@ class Contributions:
         tables = {query.alias_map[name].table_name for name, n in query.alias_refcount.items() if n}
         return tables <= {each._meta.db_table for each in locked}
 
-    def answered(self, answer: Iterable[Row]) -> dict[Way, Known]:
+    def answered(self, answer: Sequence[Row]) -> dict[Way, Known]:
         """What the rows contribute, as it was found by what was asked last."""
         assert self.selection is not None
+        if self.beforehand is not None and answer:
+            self.beforehand.take(answer[0][self.selection.width :])
         return dict(zip(self.selection.ways, self.selection.known(answer), strict=True))
 
     def before(self, answer: Sequence[Row] | None = None) -> None:
         """``answer``: what was found by what was asked, if it was."""
+        if answer is None and self.beforehand is not None and not self.beforehand.known:
+            answer = self.with_what_comes(self.beforehand)
         self.known = {} if answer is None else self.answered(answer)
         self.known |= self.read("insert", self.known)
         self.known_of_others = [each.before(self.changes, self.using) for each in self.others]
         self.targets = [self.targets_of(each, "insert") for each in self.anew]
 
+    def with_what_comes(self, beforehand: Beforehand) -> Sequence[Row] | None:
+        """What one row contributes, and what it is going to, read by one statement."""
+        reads = self.reads("insert")
+        if len(reads) != 1 or has_row_locks(self.using):
+            self.beforehand = None
+            return None
+        ((model, ways, (pk,)),) = reads
+        self.selection, statement = selection_of_one(self.using, model, ways)
+
+        def make() -> Statement:
+            return statement.with_row_of(beforehand.form.statement)
+
+        both = once(("before and after", self.using, model, ways), make)
+        return both.rows(pk=pk, **beforehand.values)
+
     def after(self, effects: Effects, cursor: Any = None) -> None:
-        now = self.read("delete", cursor=cursor)
+        foretold: Mapping[Way, Known] = {}
+        if self.beforehand is not None:
+            foretold = self.beforehand.known_of(self.changes[0].learnt.written)
+        now = {**foretold, **self.read("delete", foretold, cursor)}
         for each in self.ways:
             each.maintenance.compare(self.known.get(each, {}), now.get(each, {}), effects)
         for other, known in zip(self.others, self.known_of_others, strict=True):
@@ -177,6 +209,11 @@ class Sides:
     """Those that look from the side of their targets."""
     anew: tuple[Maintenance, ...]
     """Those whose targets are evaluated anew, since what counts may be that a row is not there."""
+
+
+def ways_of_new(change: Change) -> tuple[Way, ...]:
+    """The ways from a new row, apart from short ones."""
+    return sides([change], route(change).others).ways
 
 
 def sides(changes: Sequence[Change], maintenances: Sequence[Maintenance]) -> Sides:

@@ -26,6 +26,7 @@ from syncfields.maintenance.copies import Copy
 from syncfields.maintenance.delta import Delta
 from syncfields.plan import newborn, registry
 from syncfields.programs.asking import Asking, Reading, selecting
+from syncfields.programs.beforehand import Beforehand
 from syncfields.programs.nearby import Nearby, keys_of, nearby
 from syncfields.programs.order import ranks
 from syncfields.sql.databases import has_row_locks, vendor_of
@@ -112,8 +113,16 @@ def start_of_counting(field: Any) -> Any:
 class Start:
     """The first values of new rows. Those that nothing needs to be read for are given at once."""
 
-    def __init__(self, using: str, change: Change, instances: Sequence[Model]) -> None:
+    def __init__(
+        self,
+        using: str,
+        change: Change,
+        instances: Sequence[Model],
+        beforehand: Beforehand | None = None,
+    ) -> None:
+        """``beforehand``: what is to be asked with them, where that takes no statement more."""
         self.using = using
+        self.beforehand = beforehand
         self.change = change
         self.instances = instances
         self.late: list[Maintenance] = []
@@ -159,13 +168,16 @@ class Start:
                     self.asked_beside = each
                     return each.statement(self.using, keys)
             return None
+        if self.beforehand is not None and not self.beforehand.reads_only(locked):
+            self.beforehand = None
         if not self.reading:
-            return None
+            return None if self.beforehand is None else self.beforehand.statement()
         self.asking = self.ask(self.instances[0], are_locked=True)
         return self.asking.statement() if self.asking.question.models <= set(locked) else None
 
     def ask(self, instance: Model, are_locked: bool) -> Asking:
-        return Asking(self.using, self.change, self.reading, instance, are_locked)
+        beside = self.beforehand if are_locked or not has_row_locks(self.using) else None
+        return Asking(self.using, self.change, self.reading, instance, are_locked, beside)
 
     def relations(self) -> list[Nearby]:
         """What is read of the rows next to many new ones, once for each relation."""
@@ -196,6 +208,8 @@ class Start:
         late = [*self.late, *self.read_beside(held)]
         for instance in self.instances if self.reading else ():
             late += self.read(instance, held, cursor)
+        if not self.reading and self.beforehand is not None and held.complete and held.answer:
+            self.beforehand.take(held.answer[0])
         late = list(dict.fromkeys(late))
         read_of_fixture = [each for each, _, _ in self.reading] if self.change.loaded else []
         for maintenance in dict.fromkeys([*late, *read_of_fixture]):

@@ -181,6 +181,11 @@ class Selection:
     keys: tuple[int, ...]
     """Which column is the key, way by way. What is contributed comes after the keys, in order."""
 
+    @property
+    def width(self) -> int:
+        """How many columns they are."""
+        return len(set(self.keys)) + sum(len(way.parts) for way in self.ways)
+
     def known(self, found: Iterable[Row]) -> list[Known]:
         known: list[Known] = [{} for _ in self.ways]
         first = len(set(self.keys))

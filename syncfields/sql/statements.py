@@ -95,21 +95,37 @@ class Statement:
         """The statement, which has no FROM clause and gives one row, with the columns behind its
         own of the one row of another one, or NULLs. They are not converted.
         """
-        text = (
+        made = self.with_sql(
             f"{self.sql}, other.* FROM (SELECT 1) AS one LEFT JOIN ({other.sql}) AS other ON TRUE"
         )
-        return Statement(self.using, text, [*self.params, *other.params])
+        return made.with_params([*self.params, *other.params])
+
+    def with_row_of(self, other: Statement) -> Statement:
+        """The statement, with the columns behind its own of the one row of another one. They are
+        not converted.
+        """
+        parts = f"({self.sql}) AS one LEFT JOIN ({other.sql}) AS two ON TRUE"
+        made = self.with_sql(f"SELECT one.*, two.* FROM {parts}")  # noqa: S608
+        return made.with_params([*self.params, *other.params])
+
+    def behind(self, text: str, params: Sequence[Any]) -> Statement:
+        """The statement behind a text, which has these parameters."""
+        return self.with_sql(f"{text}{self.sql}").with_params([*params, *self.params])
+
+    def with_params(self, params: Sequence[Any]) -> Statement:
+        """The same statement, with these parameters."""
+        made = copy(self)
+        made.params, made.given = [*params], given_among(params)
+        made.width = len(made.given)
+        return made
 
     def around(self, other: Statement, table: str) -> Statement:
         """The statement, which selects from a table, with the columns behind its own of another one
         that has no FROM clause. They are not converted.
         """
-        made = copy(self)
         head, clause, tail = self.sql.partition(f" FROM {table} ")
-        made.sql = f"{head}, {other.sql.removeprefix('SELECT ')}{clause}{tail}"
-        made.params = [*other.params, *self.params]
-        made.given = given_among(made.params)
-        return made
+        made = self.with_sql(f"{head}, {other.sql.removeprefix('SELECT ')}{clause}{tail}")
+        return made.with_params([*other.params, *self.params])
 
     def execute(self, cursor: Any, values: Any) -> None:
         """``values``: by name; in the order of ``in_order()``, if it was."""

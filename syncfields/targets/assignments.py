@@ -159,7 +159,7 @@ def chosen(shape: Shape, given: Params | Values) -> QuerySet[Any]:
     """The rows to update; their locks are taken in the order of their keys."""
     queryset = chosen_plainly(shape, given)
     # PostgreSQL updates in whatever order it scans. MariaDB and MySQL follow the primary key.
-    if shape.rows != 1 and vendor_of(shape.using) == "postgresql":
+    if shape.rows != 1 and not shape.locked and vendor_of(shape.using) == "postgresql":
         ordered = locking(queryset.order_by("pk"))
         return rows(shape.target, shape.using).filter(one_of(ordered, isinstance(given, Lists)))
     return queryset

@@ -37,6 +37,8 @@ class Shape:
     """Column, which of the rows are given a value that was evaluated before."""
     returned: tuple[str, ...] = ()
     """Columns that are returned of each row."""
+    locked: bool = False
+    """Whether the rows are locked by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,9 @@ class Extreme:
     """Which of them a value has left."""
 
 
-def shape_of(using: str, update: Update, returned: tuple[str, ...] = ()) -> Shape:
+def shape_of(
+    using: str, update: Update, returned: tuple[str, ...] = (), locked: bool = False
+) -> Shape:
     pks, deltas = update.pks, update.deltas
     better = {
         name: lookup
@@ -77,6 +81,7 @@ def shape_of(using: str, update: Update, returned: tuple[str, ...] = ()) -> Shap
         tuple(lists(pks, update.anew)),
         tuple(lists(pks, update.fixed)),
         returned,
+        locked,
     )
 
 

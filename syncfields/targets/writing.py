@@ -70,20 +70,20 @@ def write(
 
 
 def of_few(
-    using: str, update: Update, returned: tuple[str, ...] = ()
+    using: str, update: Update, returned: tuple[str, ...] = (), locked: bool = False
 ) -> tuple[Statement, list[Any]] | None:
     """The statement that is compiled once, and the values that it is given; None where it is not
-    one of those.
+    one of those. ``locked``: the rows are.
     """
     if not compiles(update) or (kind := kind_of(update)) is None:
         return None
     key, values = kind
 
     def make() -> Statement:
-        shape = shape_of(using, update, returned)
+        shape = shape_of(using, update, returned, locked)
         return build(shape, Params(update.target)).in_order([*values_of(update)])
 
-    return once(("few", using, update.target, returned, key), make), values
+    return once(("few", using, update.target, returned, locked, key), make), values
 
 
 def compiles(update: Update) -> bool:

@@ -52,11 +52,11 @@ class Cost:
 
 
 COSTS = {
-    "create": Cost(7, 4, 8, tables=4),
+    "create": Cost(6, 3, 8, tables=4),
     "save_unchanged": Cost(2, 2, 2, tables=0),
     "flip_a_condition": Cost(4, 4, 4, tables=2),
     "change_a_summed_value": Cost(3, 4, 5, tables=1, fan_outs=1),
-    "move_to_another_post_and_author": Cost(7, 5, 12, tables=3, fan_outs=2),
+    "move_to_another_post_and_author": Cost(6, 4, 12, tables=3, fan_outs=2),
     "delete": Cost(7, 4, 9, tables=4, fan_outs=1),
     "bulk_create": Cost(7, 7, 11, tables=4),
     "update_a_condition": Cost(4, 4, 4, tables=2),

@@ -308,11 +308,11 @@ def of_comments(statements):
 
 
 @pytest.mark.django_db
-def test_what_many_rules_need_of_a_row_is_one_reading():
+def test_what_many_rules_need_of_rows_is_one_reading():
     row = Hub().comment(score=3)
 
     with sent() as statements:
-        row.save()
+        hub.Comment.objects.bulk_create([row])
 
     assert len(of_comments(statements)) == 1
     assert_truth()

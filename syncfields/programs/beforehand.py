@@ -1,0 +1,181 @@
+"""What a row is going to contribute, asked before it is written.
+
+It is asked with the locks, and with what a new row begins with, or with what an old one has
+contributed: so nothing has to be read after the write. The row stands in the SELECT of ``ways.py``
+as what it is given, in a part of the statement that is named as its table::
+
+    WITH "comment" ("id", "post_id") AS (SELECT 1, 7)
+    SELECT ... FROM "comment" LEFT OUTER JOIN "post" ON ...
+
+This is done where it is proven what the columns that are read will hold, and where it compares
+alike, whether a column or a constant says it. The key, which the database may
+be going to make, is only counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connections
+from django.db.models import BooleanField, Count, DateField, DateTimeField, Field, QuerySet
+from django.db.models.expressions import Col
+from django.db.models.sql.datastructures import Join
+from django.db.models.sql.query import Query
+
+from syncfields.declare.paths import Model
+from syncfields.maintenance.changes import Change
+from syncfields.maintenance.folding import holding_of, known
+from syncfields.plan import registry
+from syncfields.programs.ways import Known, Selection, Way, selection_of_all
+from syncfields.sql.databases import vendor_of
+from syncfields.sql.fields import takes_integers
+from syncfields.sql.holding import UNKNOWN
+from syncfields.sql.statements import Param, Statement, once
+from syncfields.sql.trees import nodes, parts_of
+
+PREFIX = "new "
+# A text is compared as its column compares it, and SQLite's decimals are what their columns make
+# of them.
+ALIKE = (BooleanField, DateField, DateTimeField)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Form:
+    """The SELECT for rows of a model."""
+
+    selection: Selection
+    statement: Statement
+    holds: Mapping[str, Callable[[Any], Any]]
+    """What the columns that it reads will hold, by attribute name."""
+    tables: frozenset[str]
+    """Those of the other rows that it reads."""
+
+
+class Beforehand:
+    """What one row is going to contribute."""
+
+    def __init__(self, form: Form, values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+        self.form = form
+        self.values = values
+        """What ``form.statement`` is given."""
+        self.given = given
+        """The same as the instance has it, by attribute name."""
+        self.known: Mapping[Way, Known] = {}
+        """By way, when it has been asked."""
+
+    def reads_only(self, models: Collection[Model]) -> bool:
+        return self.form.tables <= {each._meta.db_table for each in models}
+
+    def statement(self) -> Statement:
+        """As a part of another statement; ``take()`` takes what that returns."""
+        return self.form.statement.bound(**self.values)
+
+    def asked(self, locked: Collection[Model]) -> Statement | None:
+        """The statement, where it reads no other rows than those, which are locked."""
+        return self.statement() if self.reads_only(locked) else None
+
+    def known_of(self, written: Mapping[str, Any] | None) -> Mapping[Way, Known]:
+        """What is known of a row; nothing where it was ``written`` otherwise than it was given: the
+        ``pre_save()`` of a field may give another field another value.
+        """
+        stays = written is None or all(written.get(name) == self.given[name] for name in self.given)
+        return self.known if stays else {}
+
+    def take(self, found: Sequence[Any]) -> None:
+        """``found``: what the statement returned, not converted."""
+        selection, statement = self.form.selection, self.form.statement
+        row = statement.converted(tuple(found), connections[statement.using])
+        self.known = dict(zip(selection.ways, selection.known([row]), strict=True))
+
+
+def beforehand(using: str, change: Change, ways: tuple[Way, ...]) -> Beforehand | None:
+    """What is asked of the row of an INSERT, or of the one row of an UPDATE, as it is going to be;
+    None where that is nothing, or not proven.
+    """
+    if not ways or not change.is_single or change.kind == "delete" or vendor_of(using) == "mysql":
+        return None
+    if change.partial or change.loaded or change.unordered or change.inserted:
+        return None
+    form = form_of(using, change.model, ways)
+    if form is None:
+        return None
+    held = held_by(change)
+    values, given = {}, {}
+    for name, holds in form.holds.items():
+        given[name] = held.get(name, UNKNOWN)
+        if (value := holds(given[name])) is UNKNOWN:
+            return None
+        values[PREFIX + name] = value
+    return Beforehand(form, values, given)
+
+
+def held_by(change: Change) -> Mapping[str, Any]:
+    """What the row is given, and what it holds."""
+    given = change.values or {}
+    return {**change.learnt.former[0], **given} if change.learnt.former else given
+
+
+def form_of(using: str, model: Model, ways: tuple[Way, ...]) -> Form | None:
+    return once(("new row", using, model, ways), lambda: find_form(using, model, ways))
+
+
+def find_form(using: str, model: Model, ways: tuple[Way, ...]) -> Form | None:
+    selection, statement = selection_of_all(using, model, ways)
+    query, table = selection.queryset.query, model._meta.db_table
+    used = [name for name, number in query.alias_refcount.items() if number]
+    tables = [query.alias_map[name].table_name for name in used]
+    told = fields_read(query, model)
+    if told is None or not all(map(is_told, told)) or tables.count(table) != 1 or '"' in table:
+        return None
+    key = model._meta.pk
+    connection: Any = connections[using]
+    quote, typed = connection.ops.quote_name, connection.vendor == "postgresql"
+    names = ", ".join(quote(each.column) for each in (key, *told))
+    given = ", ".join(
+        ["1", *(f"%s::{each.db_type(connection)}" if typed else "%s" for each in told)]
+    )
+    row = f"WITH {quote(table)} ({names}) AS (SELECT {given}) "
+    params = [Param(PREFIX + each.attname, each) for each in told]
+    holds = {each.attname: holding_of(using, model, each.attname) for each in told}
+    others = frozenset(tables) - {table}
+    return Form(selection, statement.behind(row, params), holds, others)
+
+
+def fields_read(query: Query, model: Model) -> dict[Field[Any, Any], None] | None:
+    """The fields of the model that a query for its rows reads. None where it is not certain which,
+    or where the key is not only counted.
+    """
+    base = query.get_initial_alias()
+    found: dict[Field[Any, Any], None] = {}
+    for join in query.alias_map.values():
+        if isinstance(join, Join) and join.parent_alias == base:
+            relation: Any = join.join_field
+            found |= dict.fromkeys(near for near, _ in relation.get_joining_fields())
+    for tree in query.annotation_select.values():
+        for node in nodes(without_counted_key(tree, base, model)):
+            if isinstance(node, (QuerySet, Query)) or hasattr(node, "query"):
+                return None
+            if isinstance(node, Col) and node.alias == base:
+                found[node.target] = None
+    return None if model._meta.pk in found else found
+
+
+def without_counted_key(tree: Any, base: str, model: Model) -> Any:
+    """What else an expression reads."""
+    counts = type(tree) is Count and isinstance(counted := tree.get_source_expressions()[0], Col)
+    if counts and counted.alias == base and counted.target is model._meta.pk:
+        return [each for each in list(parts_of(tree))[1:] if each is not None]
+    return tree
+
+
+def is_told(field: Any) -> bool:
+    """Whether what a new row holds in a column is what the instance says, wherever it is read."""
+    if known(field.model, field.attname) is None:
+        return False
+    if getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False):
+        return False
+    if field.attname in registry.plan().owned.get(field.model, ()):
+        return False
+    return takes_integers(field) or type(field) in ALIKE
