@@ -24,7 +24,7 @@ from syncfields.plan.routes import route
 from syncfields.programs import order
 from syncfields.sql.databases import has_row_locks
 from syncfields.sql.locks import lock, lock_and_read, lock_collected, lock_out
-from syncfields.sql.trees import rows, rows_with
+from syncfields.sql.rows import rows, rows_with
 from syncfields.targets.updates import sorted_pks
 
 DATABASE_CASCADE = getattr(models, "DB_CASCADE", None)

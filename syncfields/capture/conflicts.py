@@ -26,9 +26,10 @@ from syncfields.maintenance.changes import Change, Learnt
 from syncfields.memory.given import Given
 from syncfields.plan import registry
 from syncfields.programs import absent, initial, order
+from syncfields.sql.along import lock_named
 from syncfields.sql.databases import vendor_of
-from syncfields.sql.locks import lock_named, reading, take
-from syncfields.sql.trees import connected, rows, rows_with
+from syncfields.sql.locks import reading, take
+from syncfields.sql.rows import connected, rows, rows_with
 from syncfields.transactions import scope
 from syncfields.transactions.atomic import persistently
 from syncfields.transactions.scope import Suspension

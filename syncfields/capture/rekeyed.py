@@ -19,7 +19,7 @@ from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.changes import Change, Learnt
 from syncfields.plan import registry
 from syncfields.sql.locks import keep_to, lock_chosen, reading
-from syncfields.sql.trees import rows
+from syncfields.sql.rows import rows
 from syncfields.transactions import pending, scope
 from syncfields.transactions.atomic import together
 

@@ -24,7 +24,7 @@ from syncfields.memory import dropped
 from syncfields.plan import registry
 from syncfields.programs import absent, initial, order
 from syncfields.sql.locks import reading
-from syncfields.sql.trees import rows_with
+from syncfields.sql.rows import rows_with
 from syncfields.transactions.scope import Suspension
 
 Rows = list[tuple[Any, ...]]

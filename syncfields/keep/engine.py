@@ -27,13 +27,10 @@ from syncfields.plan.routes import concerned, route
 from syncfields.programs import absent, initial, locking
 from syncfields.programs.beforehand import Beforehand, beforehand
 from syncfields.programs.contributions import Contributions, ways_of_new
-from syncfields.programs.order import (
-    goes_both_ways,
-    lock_copied,
-    ranks,
-)
+from syncfields.programs.order import goes_both_ways, lock_copied, ranks
+from syncfields.sql.along import lock_path
 from syncfields.sql.databases import has_row_locks
-from syncfields.sql.locks import lock, lock_path
+from syncfields.sql.locks import lock
 from syncfields.targets import evaluating, writing
 from syncfields.targets.updates import Update, next_target, sorted_pks, take
 from syncfields.transactions import pending, scope

@@ -11,7 +11,7 @@ from syncfields.maintenance.direct import Direct
 from syncfields.plan import registry
 from syncfields.plan.routes import concerned, route
 from syncfields.programs import chains
-from syncfields.sql.statements import once
+from syncfields.sql.once import once
 from syncfields.targets import evaluating
 from syncfields.targets.updates import Update
 

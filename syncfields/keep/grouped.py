@@ -27,8 +27,9 @@ from syncfields.sql import statements
 from syncfields.sql.databases import has_row_locks, vendor_of
 from syncfields.sql.holding import UNKNOWN
 from syncfields.sql.locks import locking, reading, rows_of
-from syncfields.sql.statements import Param, Row, Statement, once
-from syncfields.sql.trees import one_of, rows, rows_with, tables
+from syncfields.sql.once import once
+from syncfields.sql.rows import one_of, rows, rows_with, tables
+from syncfields.sql.statements import Param, Row, Statement
 
 Ways = Mapping[Maintenance, Direct]
 Known = Sequence[str | Part]

@@ -17,14 +17,10 @@ from syncfields.maintenance.changes import NOTHING, Change, Held
 from syncfields.maintenance.direct import Direct
 from syncfields.plan import registry
 from syncfields.plan.routes import Route, concerned, route
-from syncfields.programs import absent, locking
+from syncfields.programs import absent, locking, several
 from syncfields.programs.beforehand import Beforehand, beforehand
 from syncfields.programs.contributions import Contributions, ways_of_new
-from syncfields.programs.order import (
-    lock_after,
-    lock_parents,
-    lock_sources,
-)
+from syncfields.programs.order import lock_after, lock_parents, lock_sources
 from syncfields.targets import evaluating
 from syncfields.targets.updates import Update
 from syncfields.transactions import pending, scope
@@ -175,7 +171,7 @@ class Keeping:
             return False
         self.contributions = Contributions(self.using, self.changes, self.maintenances)
         asking = self.contributions.asked_of_some
-        held = locking.lock_deleted(self.connection, self.changes, asking)
+        held = several.lock_deleted(self.connection, self.changes, asking)
         if held is None:
             return False
         self.held, self.answer = held, held.answer

@@ -16,7 +16,7 @@ from syncfields.maintenance.changes import NOTHING, Change, Held, Learnt
 from syncfields.memory.given import Given
 from syncfields.plan import registry
 from syncfields.plan.routes import concerned, route
-from syncfields.programs import locking
+from syncfields.programs import several
 from syncfields.programs.contributions import Contributions
 from syncfields.programs.order import (
     goes_both_ways,
@@ -26,7 +26,7 @@ from syncfields.programs.order import (
     lock_relatives,
 )
 from syncfields.sql.locks import keep_to, lock_chosen, reading
-from syncfields.sql.trees import rows_with
+from syncfields.sql.rows import rows_with
 from syncfields.transactions import scope
 from syncfields.transactions.atomic import persistently
 
@@ -92,7 +92,7 @@ def locked_at_once(
     if len(changes) != 1 or changes[0].model is not concrete(queryset.model):
         return NOTHING, None
     contributions = Contributions(queryset.db, changes, concerned(changes))
-    held = locking.lock_chosen(queryset, changes[0], contributions)
+    held = several.lock_chosen(queryset, changes[0], contributions)
     if held is None:
         return NOTHING, None
     contributions.before(held.answer)

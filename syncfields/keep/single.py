@@ -20,8 +20,9 @@ from syncfields.programs.order import lock_relatives
 from syncfields.sql import statements
 from syncfields.sql.holding import UNKNOWN, Backend, keeping
 from syncfields.sql.locks import locking
-from syncfields.sql.statements import Param, Statement, once
-from syncfields.sql.trees import rows
+from syncfields.sql.once import once
+from syncfields.sql.rows import rows
+from syncfields.sql.statements import Param, Statement
 from syncfields.transactions import pending
 
 

@@ -14,8 +14,8 @@ from syncfields.declare.paths import Dependency, Model
 from syncfields.declare.rules import Rule
 from syncfields.maintenance.changes import Change, reach
 from syncfields.sql.locks import reading
+from syncfields.sql.rows import connected
 from syncfields.sql.scans import Grouped
-from syncfields.sql.trees import connected
 
 PrimaryKey = Any
 Deltas = dict[PrimaryKey, dict[str, Any]]

@@ -18,7 +18,7 @@ from syncfields.declare.rules import Rule
 from syncfields.maintenance.base import Deltas, Effects, Maintenance, PrimaryKey, add_up
 from syncfields.maintenance.changes import Change
 from syncfields.sql.locks import reading
-from syncfields.sql.trees import outer
+from syncfields.sql.rows import outer
 
 Contributions = Mapping[PrimaryKey, Sequence[Any]]
 

@@ -13,7 +13,7 @@ from django.db.models import Aggregate, Max
 from syncfields.maintenance.base import Effects, Maintenance, PrimaryKey
 from syncfields.maintenance.changes import Change
 from syncfields.sql.locks import reading
-from syncfields.sql.trees import outer
+from syncfields.sql.rows import outer
 
 Contributions = Mapping[PrimaryKey, Sequence[Any]]
 """The best value among some rows of each target, as the only one of its parts."""

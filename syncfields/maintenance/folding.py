@@ -29,7 +29,7 @@ from syncfields.declare.paths import Model, column
 from syncfields.maintenance.direct import Part
 from syncfields.sql.fields import is_in_dict, stored_as
 from syncfields.sql.holding import UNKNOWN, Backend, holding, nothing, nulling
-from syncfields.sql.statements import once
+from syncfields.sql.once import once
 from syncfields.sql.trees import name_of
 
 Ask = Callable[[Mapping[str, Any]], Any]

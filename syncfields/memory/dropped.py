@@ -22,8 +22,9 @@ from django.db.models import Model
 from syncfields.declare.paths import concrete
 from syncfields.memory import tracking
 from syncfields.sql import statements
-from syncfields.sql.statements import Param, Statement, once
-from syncfields.sql.trees import rows, rows_with
+from syncfields.sql.once import once
+from syncfields.sql.rows import rows, rows_with
+from syncfields.sql.statements import Param, Statement
 from syncfields.transactions import pending
 
 ATTRIBUTE, FILLED = "syncfields_dropped", "syncfields_filled"

@@ -15,7 +15,7 @@ from syncfields.declare.paths import Hop, concrete
 from syncfields.maintenance.changes import Change, Learnt
 from syncfields.memory import dropped, tracking
 from syncfields.plan import registry
-from syncfields.sql.statements import once
+from syncfields.sql.once import once
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,9 +55,9 @@ from syncfields.declare.rules import Rule
 from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.delta import Delta
 from syncfields.plan.compiler import tree_of
+from syncfields.sql.once import once
 from syncfields.sql.proven import IGNORING_NULL, OF_A_ROW, OPERATORS, is_one_of
 from syncfields.sql.reading import join_paths, resolve
-from syncfields.sql.statements import once
 from syncfields.sql.storing import keeps_form
 from syncfields.sql.trees import nodes, references, replaced, without_default
 

@@ -12,7 +12,7 @@ from syncfields.declare.rules import before_changes, collect, registered
 from syncfields.exceptions import RuleError
 from syncfields.plan.compiler import compile_rules
 from syncfields.plan.plan import Plan
-from syncfields.sql import statements
+from syncfields.sql.once import forget_all
 
 _plan: Plan | None = None
 _errors: list[RuleError] = []
@@ -73,7 +73,7 @@ def rebuild() -> Plan:
     _plan, _errors = compile_rules(collect())
     if _errors:
         forget_unresolved()
-    statements.forget_all()
+    forget_all()
     for listener in _listeners:
         listener(_plan)
     return _plan

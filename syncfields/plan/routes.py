@@ -14,7 +14,7 @@ from syncfields.maintenance.copies import Copy
 from syncfields.maintenance.delta import Delta
 from syncfields.maintenance.direct import Direct, Part
 from syncfields.plan import registry
-from syncfields.sql.statements import once
+from syncfields.sql.once import once
 from syncfields.sql.trees import references
 
 

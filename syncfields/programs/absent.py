@@ -23,11 +23,12 @@ from syncfields.maintenance.copies import Copy
 from syncfields.plan import registry
 from syncfields.programs.ways import way
 from syncfields.sql import meetings
+from syncfields.sql.along import values
 from syncfields.sql.databases import has_row_locks, vendor_of
 from syncfields.sql.fields import takes_integers
-from syncfields.sql.locks import kept_there, locking, reading, values
-from syncfields.sql.statements import once
-from syncfields.sql.trees import rows, rows_with
+from syncfields.sql.locks import kept_there, locking, reading
+from syncfields.sql.once import once
+from syncfields.sql.rows import rows, rows_with
 
 Result = TypeVar("Result")
 Rows: TypeAlias = Mapping[Model, Collection[Any]]

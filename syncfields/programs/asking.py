@@ -26,10 +26,12 @@ from syncfields.sql.databases import has_row_locks, vendor_of
 from syncfields.sql.fields import RELATIONS
 from syncfields.sql.holding import UNKNOWN, takes_none
 from syncfields.sql.locks import locking, must_write, snapshot_is_old
+from syncfields.sql.once import once
 from syncfields.sql.plain import PLAIN, is_rounded
 from syncfields.sql.proven import compiles_alike
-from syncfields.sql.statements import Param, Statement, once
-from syncfields.sql.trees import Typed, nodes, references, replaced, rows
+from syncfields.sql.rows import rows
+from syncfields.sql.statements import Param, Statement
+from syncfields.sql.trees import Typed, nodes, references, replaced
 from syncfields.targets.drift import in_full
 
 KEYS = (int,)

@@ -32,7 +32,8 @@ from syncfields.programs.ways import Known, Selection, Way, selection_of_all
 from syncfields.sql.databases import vendor_of
 from syncfields.sql.fields import takes_integers
 from syncfields.sql.holding import UNKNOWN
-from syncfields.sql.statements import Param, Statement, once
+from syncfields.sql.once import once
+from syncfields.sql.statements import Param, Statement
 from syncfields.sql.trees import nodes, parts_of
 
 PREFIX = "new "
@@ -127,7 +128,9 @@ def find_form(using: str, model: Model, ways: tuple[Way, ...]) -> Form | None:
     used = [name for name, number in query.alias_refcount.items() if number]
     tables = [query.alias_map[name].table_name for name in used]
     told = fields_read(query, model)
-    if told is None or not all(map(is_told, told)) or tables.count(table) != 1 or '"' in table:
+    if told is None or not all(map(is_told, told)) or tables.count(table) != 1:
+        return None
+    if '"' in table or len(model._meta.pk_fields) > 1:
         return None
     key = model._meta.pk
     connection: Any = connections[using]

@@ -22,7 +22,8 @@ from syncfields.plan import registry
 from syncfields.plan.routes import columns_of_part, route
 from syncfields.sql import statements
 from syncfields.sql.locks import reading
-from syncfields.sql.trees import name_of, rows_with
+from syncfields.sql.rows import rows_with
+from syncfields.sql.trees import name_of
 from syncfields.targets import shapes
 from syncfields.targets.updates import Update
 

@@ -32,8 +32,9 @@ from syncfields.programs.ways import (
 )
 from syncfields.sql import statements
 from syncfields.sql.databases import has_row_locks
-from syncfields.sql.statements import Row, Statement, once
-from syncfields.sql.trees import rows_with
+from syncfields.sql.once import once
+from syncfields.sql.rows import rows_with
+from syncfields.sql.statements import Row, Statement
 
 
 class Contributions:
@@ -129,7 +130,7 @@ class Contributions:
     def with_what_comes(self, beforehand: Beforehand) -> Sequence[Row] | None:
         """What one row contributes, and what it is going to, read by one statement."""
         reads = self.reads("insert")
-        if len(reads) != 1 or has_row_locks(self.using):
+        if has_row_locks(self.using) or len(reads) != 1 or not is_one(reads[0][0], reads[0][2]):
             self.beforehand = None
             return None
         ((model, ways, (pk,)),) = reads

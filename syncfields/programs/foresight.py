@@ -5,7 +5,7 @@ list of ``Step``, found once for each kind of write: rows between and beyond, ol
 it copies from, and the targets that follow, those that follow from these, and so on. Each step is
 the rows of one table, by primary key, which a written row names or those of a step before it.
 
-How they are locked, and the rows of a queryset with them, is in ``locking.py``.
+How they are locked is in ``locking.py``, and with the rows of a queryset in ``several.py``.
 
 What cannot be foreseen so goes the long way, of ``order.py``: keys that the database makes,
 generic relations, rows that are found by the keys that they hold.
@@ -30,10 +30,11 @@ from syncfields.maintenance.recompute import Recompute
 from syncfields.plan import registry
 from syncfields.plan.routes import concerned
 from syncfields.programs import initial
-from syncfields.programs.order import beyond, comes_to_be_connected, is_loose, ranks
+from syncfields.programs.connections import beyond
+from syncfields.programs.order import comes_to_be_connected, is_loose, ranks
 from syncfields.sql.databases import vendor_of
 from syncfields.sql.fields import is_arrayed
-from syncfields.sql.statements import once
+from syncfields.sql.once import once
 from syncfields.sql.trees import references
 from syncfields.targets import evaluating
 

@@ -29,11 +29,12 @@ from syncfields.programs.asking import Asking, Reading, selecting
 from syncfields.programs.beforehand import Beforehand
 from syncfields.programs.nearby import Nearby, keys_of, nearby
 from syncfields.programs.order import ranks
+from syncfields.sql.along import lock_far
 from syncfields.sql.databases import has_row_locks, vendor_of
 from syncfields.sql.holding import UNKNOWN
-from syncfields.sql.locks import lock_far
+from syncfields.sql.once import once
 from syncfields.sql.plain import is_plain, is_unclear
-from syncfields.sql.statements import Statement, once
+from syncfields.sql.statements import Statement
 
 LONG_AGO = dt.datetime(2000, 1, 1, tzinfo=dt.timezone.utc)
 # What a column takes that cannot be NULL, until its value is evaluated a statement later.

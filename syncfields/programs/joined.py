@@ -17,7 +17,8 @@ from syncfields.declare.paths import Model, column
 from syncfields.maintenance.changes import Held
 from syncfields.programs.foresight import Step
 from syncfields.sql.databases import vendor_of
-from syncfields.sql.statements import Param, Statement, once
+from syncfields.sql.once import once
+from syncfields.sql.statements import Param, Statement
 
 Names = Mapping[Model, Sequence[str]]
 """The columns that are read of the row of each table, behind its key."""

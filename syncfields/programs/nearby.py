@@ -24,8 +24,9 @@ from syncfields.sql.databases import vendor_of
 from syncfields.sql.fields import INTEGERS, RELATIONS
 from syncfields.sql.holding import UNKNOWN
 from syncfields.sql.locks import reading
+from syncfields.sql.rows import rows, rows_with
 from syncfields.sql.statements import Row, Statement
-from syncfields.sql.trees import name_of, references, renamed, rows, rows_with
+from syncfields.sql.trees import name_of, references, renamed
 from syncfields.targets.drift import in_full
 
 AS_READ = (*INTEGERS, models.BooleanField, models.CharField, models.TextField)

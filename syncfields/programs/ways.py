@@ -33,9 +33,11 @@ from syncfields.plan.types import family
 from syncfields.sql import statements
 from syncfields.sql.fields import takes_integers
 from syncfields.sql.locks import reading, snapshot_is_old
+from syncfields.sql.once import once
 from syncfields.sql.reading import Part, part_of
-from syncfields.sql.statements import Param, Row, Statement, once
-from syncfields.sql.trees import nodes, rows, rows_with, without_default
+from syncfields.sql.rows import rows, rows_with
+from syncfields.sql.statements import Param, Row, Statement
+from syncfields.sql.trees import nodes, without_default
 
 Known = dict[Any, Any]
 """What rows contribute to each target, as the maintenance compares it: ``{primary key: ...}``."""

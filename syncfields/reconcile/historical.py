@@ -17,9 +17,9 @@ from syncfields.plan.alone import Alone, alone
 from syncfields.reconcile.repair import Progress, run
 from syncfields.reconcile.reports import Report, RuleReport
 from syncfields.reconcile.selection import Task
-from syncfields.sql import statements
+from syncfields.sql.once import forget_all
+from syncfields.sql.rows import rows
 from syncfields.sql.scans import scans
-from syncfields.sql.trees import rows
 
 
 def fill(
@@ -38,7 +38,7 @@ def fill(
         for _ in run(task, reports, False, batch_size, progress, None):
             pass
     finally:
-        statements.forget_all()  # They would keep all models of the migration.
+        forget_all()  # They would keep all models of the migration.
     return Report(tuple(reports.values()))
 
 

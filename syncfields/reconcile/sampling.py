@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.db.models import Field, IntegerField, QuerySet, UUIDField
 
-from syncfields.sql.trees import rows_with
+from syncfields.sql.rows import rows_with
 
 DRAWN = 2
 """Keys drawn for each row that is wanted."""

@@ -17,8 +17,8 @@ from syncfields.declare.paths import concrete
 from syncfields.declare.rules import Rule
 from syncfields.exceptions import BrokenRules
 from syncfields.plan import homes, registry
+from syncfields.sql.rows import for_writing, rows, rows_with, tables
 from syncfields.sql.scans import Scan, scans
-from syncfields.sql.trees import for_writing, rows, rows_with, tables
 from syncfields.targets import drift
 
 Selection = str | type[Model] | QuerySet[Any]

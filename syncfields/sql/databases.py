@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import connections
 
-from syncfields.sql.statements import once
+from syncfields.sql.once import once
 
 
 def vendor_of(using: str) -> str:

@@ -17,7 +17,7 @@ from django.db import connections
 
 from syncfields.declare.paths import Model, column
 from syncfields.sql.databases import vendor_of
-from syncfields.sql.trees import as_one
+from syncfields.sql.rows import as_one
 
 LOCKS = 256
 """So many at most for each table, as the server has memory for some thousands: keys share them."""

@@ -20,15 +20,8 @@ from django.db.models.sql.constants import LOUTER
 from django.db.models.sql.datastructures import Join
 
 from syncfields.declare.paths import Hop, Model, Path, hop_along
-from syncfields.sql.trees import (
-    aggregates,
-    among,
-    references,
-    renamed,
-    replaced,
-    rows,
-    without_default,
-)
+from syncfields.sql.rows import among, rows
+from syncfields.sql.trees import aggregates, references, renamed, replaced, without_default
 
 ALIAS = "_syncfields_grouped"
 KEY = "_syncfields_key"

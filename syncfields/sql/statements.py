@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from copy import copy
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from django.db import connections
 from django.db.models import Expression, QuerySet, sql
 
 from syncfields.sql.fields import is_arrayed, is_summed, takes_integers
+from syncfields.sql.once import once
 
 Row = tuple[Any, ...]
-Made = TypeVar("Made")
 
 
 class Param(Expression):
@@ -267,23 +267,6 @@ def mapped(convert: Callable[[Any], Any], values: Sequence[Any]) -> Sequence[Any
     except TypeError:
         return [convert(value) for value in values]
     return [known[value] for value in values]
-
-
-_made: dict[Hashable, Any] = {}
-
-
-def once(key: Hashable, make: Callable[[], Made]) -> Made:
-    """What was made for ``key`` (which holds all that it depends on), as long as the plan holds."""
-    try:
-        made: Made = _made[key]
-    except KeyError:
-        made = _made[key] = make()
-    return made
-
-
-def forget_all() -> None:
-    """For a new plan."""
-    _made.clear()
 
 
 def select(queryset: QuerySet[Any]) -> Statement:

@@ -33,8 +33,10 @@ from syncfields.plan import registry
 from syncfields.sql import statements
 from syncfields.sql.databases import vendor_of
 from syncfields.sql.locks import locking
-from syncfields.sql.statements import Statement, once
-from syncfields.sql.trees import one_of, references, renamed, rows, rows_given, rows_with, settable
+from syncfields.sql.once import once
+from syncfields.sql.rows import one_of, rows, rows_given, rows_with
+from syncfields.sql.statements import Statement
+from syncfields.sql.trees import references, renamed, settable
 from syncfields.targets.drift import ordered
 from syncfields.targets.shapes import Extreme, Lists, Params, Shape, Values
 

@@ -41,8 +41,9 @@ from syncfields.sql import statements
 from syncfields.sql.databases import has_row_locks, updates_read_own_table, vendor_of
 from syncfields.sql.locks import locking, snapshot_is_old
 from syncfields.sql.plain import is_read_as_stored
+from syncfields.sql.rows import outer, rows_with
 from syncfields.sql.scans import Rows, Scan
-from syncfields.sql.trees import One, Typed, nodes, outer, rows_with, settable
+from syncfields.sql.trees import One, Typed, nodes, settable
 from syncfields.targets import announcing
 
 PrimaryKey = Any

@@ -21,19 +21,11 @@ from syncfields.plan import registry
 from syncfields.sql import meetings, statements
 from syncfields.sql.databases import updates_read_own_table, vendor_of
 from syncfields.sql.locks import reading, snapshot_is_old
+from syncfields.sql.once import once
+from syncfields.sql.rows import connected, in_lookup, rows, rows_with, takes_as_one
 from syncfields.sql.scans import Rows, Scan
-from syncfields.sql.statements import Param, Statement, once
-from syncfields.sql.trees import (
-    connected,
-    in_lookup,
-    nodes,
-    references,
-    renamed,
-    rows,
-    rows_with,
-    settable,
-    takes_as_one,
-)
+from syncfields.sql.statements import Param, Statement
+from syncfields.sql.trees import nodes, references, renamed, settable
 from syncfields.targets import announcing, assignments, drift, writing
 from syncfields.targets.drift import Drift
 from syncfields.targets.updates import Update

@@ -11,8 +11,8 @@ from typing import Any
 from django.db.models import Expression, F, Q, Value
 
 from syncfields.declare.paths import Model, column
+from syncfields.sql.rows import Among, Keys, among
 from syncfields.sql.statements import Param
-from syncfields.sql.trees import Among, Keys, among
 from syncfields.targets.updates import Update
 
 FEW = 2

@@ -13,7 +13,7 @@ from typing import Any
 from syncfields.declare.paths import Model
 from syncfields.maintenance.base import Deltas, Effects, Maintenance, PrimaryKey, drop_zeros
 from syncfields.plan.plan import Plan
-from syncfields.sql.statements import once
+from syncfields.sql.once import once
 
 Extremes = Mapping[PrimaryKey, Mapping[str, tuple[str, Any]]]
 NO_NAMES: frozenset[str] = frozenset()

@@ -23,10 +23,11 @@ from syncfields.plan import registry
 from syncfields.sql import statements
 from syncfields.sql.databases import has_row_locks, updates_read_own_table, vendor_of
 from syncfields.sql.locks import lock, locking, must_write, reading, snapshot_is_old
+from syncfields.sql.once import once
 from syncfields.sql.plain import is_read_as_stored
 from syncfields.sql.proven import compiles_alike
-from syncfields.sql.statements import Row, Statement, once
-from syncfields.sql.trees import Among, in_lookup, takes_as_one
+from syncfields.sql.rows import Among, in_lookup, takes_as_one
+from syncfields.sql.statements import Row, Statement
 from syncfields.targets.assignments import asked, build, chosen_plainly
 from syncfields.targets.drift import as_stored
 from syncfields.targets.shapes import (

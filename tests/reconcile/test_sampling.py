@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from syncfields import reconcile
 from syncfields.reconcile import sampling
-from syncfields.sql.trees import rows
+from syncfields.sql.rows import rows
 from tests.menagerie import write_behind
 from tests.testapp.models import Customer, Page, Post, Seat, Shelf, Team
 

@@ -7,8 +7,8 @@ from django.db import connection, models
 
 from syncfields import unsynced
 from syncfields.reconcile.selection import plan_tasks
+from syncfields.sql.rows import rows
 from syncfields.sql.scans import DerivedTable, Rows
-from syncfields.sql.trees import rows
 from syncfields.targets import drift
 from tests.menagerie import populate
 from tests.testapp.models import Book, Post, Restaurant, Shelf

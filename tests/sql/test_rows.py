@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_more_rows_than_a_statement_has_variables(monkeypatch):
-    monkeypatch.setattr("syncfields.sql.trees.FEW", 3)
+    monkeypatch.setattr("syncfields.sql.rows.FEW", 3)
     shelf, other = zoo.Shelf.objects.create(), zoo.Shelf.objects.create()
     zoo.Book.objects.bulk_create([zoo.Book(shelf=shelf, pages=n) for n in range(10)])
     assert_truth()
