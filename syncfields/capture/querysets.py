@@ -66,7 +66,7 @@ def updating(original: Callable[..., int]) -> Callable[..., int]:
                 "update",
                 Learnt(columns=names),
                 values,
-                list(keys_written(self.model, kwargs)),
+                list(keys_written(self.db, self.model, kwargs)),
             )
             for owner, names in watched.items()
             for values in [constants(self.model, kwargs, plan.columns[owner])]
@@ -157,13 +157,18 @@ def watched_columns(columns: Mapping[Any, frozenset[str]]) -> dict[Any, frozense
     }
 
 
-def keys_written(model: type[Model], kwargs: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The keys that ``update()`` writes, each as a row of its own: ``bulk_update()`` writes a CASE
-    of them. An expression among them stands for keys that nobody knows.
+def keys_written(
+    using: str, model: type[Model], kwargs: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """The keys that ``update()`` writes, and those by which others know the rows, each as a row of
+    its own: ``bulk_update()`` writes a CASE of them. An expression among them stands for keys that
+    nobody knows.
     """
+    loose = absent.loose_keys(concrete(model))
     for name, value in kwargs.items():
         field: Any = model._meta.get_field(name)
-        is_key = field.is_relation or field.attname in absent.loose_keys(concrete(model))
+        known = absent.known_by(using, concrete(field.model))
+        is_key = field.is_relation or field.attname in loose or field.attname in known
         for node in results(value) if is_key else ():
             if isinstance(node, Model):
                 yield {field.attname: getattr(node, field.target_field.attname)}

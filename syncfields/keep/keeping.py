@@ -19,7 +19,7 @@ from syncfields.plan import registry
 from syncfields.plan.routes import Route, concerned, route
 from syncfields.programs import absent, locking, several
 from syncfields.programs.beforehand import Beforehand, beforehand
-from syncfields.programs.contributions import Contributions, ways_of_new
+from syncfields.programs.contributions import Contributions
 from syncfields.programs.order import lock_after, lock_parents, lock_sources
 from syncfields.targets import evaluating
 from syncfields.targets.updates import Update
@@ -57,16 +57,16 @@ class Keeping:
         found: Route | None = None,
         contributions: Contributions | None = None,
         cursor: Any = None,
-        beforehand: Beforehand | None = None,
+        foretold: Beforehand | None = None,
     ) -> None:
         """``gone``: to be filled by the write. ``held``: what was locked before, for this write or
         one that leads to it. ``found``: the route of the only change, where it is known.
         ``contributions``: what was read when all was locked, where that was all. ``cursor``: one
-        that was opened for this write. ``beforehand``: what the new row contributes, if it was
+        that was opened for this write. ``foretold``: what the new row contributes, if it was
         asked.
         """
         self.cursor = cursor
-        self.beforehand = beforehand
+        self.foretold = foretold
         self.found = found
         self.connection = connection
         self.using: str = connection.alias
@@ -111,8 +111,10 @@ class Keeping:
         read = Contributions(self.using, self.changes, self.maintenances)
         if asked is not None:
             read.selection, read.beforehand = asked.selection, asked.beforehand
-        else:
-            read.beforehand = self.beforehand or self.of_what_comes(read)
+        elif self.foretold is not None:
+            read.beforehand = self.foretold
+        elif self.row is not None:
+            read.beforehand = beforehand(self.using, self.row.change, read.ways)
         return read
 
     def lock_sources(self) -> None:
@@ -122,9 +124,9 @@ class Keeping:
         there = self.held.with_locked(
             lock_sources(self.connection, self.changes, self.maintenances)
         ).rows
-        if absent.leave_out(self.using, self.changes, self.maintenances, there):
+        writes = self.using, self.changes, self.maintenances
+        if absent.leave_out(*writes, there) | absent.leave_out_former(*writes, there):
             lock_sources(self.connection, self.changes, self.maintenances)
-        absent.leave_out_former(self.using, self.changes, self.maintenances, there)
 
     def is_held(self, change: Change) -> bool:
         """Whether all that the write of a row, or of new ones, will touch is locked, by now; or of
@@ -145,25 +147,11 @@ class Keeping:
     def lock_with(self, change: Change) -> None:
         """Lock all that the write of a row will touch, and ask what it contributes."""
         asking = None
-        if change.kind == "insert":
-            self.beforehand = beforehand(self.using, change, ways_of_new(change))
-            asking = None if self.beforehand is None else self.beforehand.asked
-        elif self.maintenances:
-            self.contributions = Contributions(self.using, self.changes, self.maintenances)
-            self.contributions.beforehand = self.of_what_comes(self.contributions)
+        if self.maintenances:
+            self.contributions = self.to_be_read(None)
             asking = self.contributions.asked
-        held = locking.lock(self.connection, change, asking=asking) or NOTHING
-        self.held, answer = held, held.answer if held.complete else None
-        if self.beforehand is None:
-            self.answer = answer
-        elif answer is not None:
-            self.beforehand.take(answer[0])
-
-    def of_what_comes(self, contributions: Contributions) -> Beforehand | None:
-        """What one row is going to contribute that is updated."""
-        if self.row is None or self.row.change.kind != "update":
-            return None
-        return beforehand(self.using, self.row.change, contributions.ways)
+        self.held = locking.lock(self.connection, change, asking=asking) or NOTHING
+        self.answer = self.held.answer if self.held.complete else None
 
     def are_held(self) -> bool:
         """Whether all that some DELETEs will touch is locked, by now."""

@@ -56,7 +56,7 @@ class Contents:
     parts: Mapping[Part, Ask]
     """What each adds, as far as memory says it."""
     keeps: Mapping[str, Callable[[Any, Any], bool]]
-    """Of each column, whether it is surely left as it is: see ``fields.keeping()``."""
+    """Of each column, whether it is surely left as it is: see ``sql/holding.py``."""
     keys: Mapping[str, Ask]
     """Of each key of a target, what it is as the database gives it, as far as that is known."""
 

@@ -204,7 +204,7 @@ def asking(model: Model, name: str, question: Callable[[Any], Callable[[Any], An
 
 
 def holding_of(using: str, model: Model, name: str) -> Callable[[Any], Any]:
-    """``fields.holding()`` of a column of a model in a database."""
+    """``holding()`` of a column of a model in a database."""
     return once(
         ("holding", using, model, name), lambda: holding(column(model, name), Backend.of(using))
     )

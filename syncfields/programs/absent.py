@@ -143,12 +143,14 @@ def loose_keys(model: Model) -> frozenset[str]:
 
 
 def meeting(using: str, change: Change, write: Callable[[], Result]) -> Callable[[], Result]:
-    """``write``, which inserts rows, and meets those who refer to them by now."""
-    named = given(using, change) if change.kind == "insert" else {}
-    if not named:
+    """``write``, which inserts rows or gives them other keys, and meets those who refer to them by
+    now.
+    """
+    if change.kind == "delete" or not known_by(using, change.model):
         return write
 
     def meet() -> Result:
+        named = given(using, change)
         if vendor_of(using) == "postgresql":
             for name, (keys, _) in named.items():
                 meetings.expect(using, change.model, name, keys)
@@ -163,12 +165,13 @@ def meeting(using: str, change: Change, write: Callable[[], Result]) -> Callable
 
 
 def given(using: str, change: Change) -> Mapping[str, tuple[set[Any], Sequence[Reference]]]:
-    """The keys by which others may know the new rows before these are there, by column, and the
-    relations that name them.
+    """The keys by which others may know rows before they have them, by column, and the relations
+    that name them.
     """
     found: dict[str, tuple[set[Any], Sequence[Reference]]] = {}
     for name, held in known_by(using, change.model).items():
-        if keys := values(change.rows, name):
+        is_written = change.kind == "insert" or change.writes((name,))
+        if is_written and (keys := values(change.rows, name)):
             found[name] = keys, held
     return found
 
@@ -224,17 +227,19 @@ def uncertain(
 
 def leave_out_former(
     using: str, changes: Iterable[Change], maintenances: Collection[Maintenance], there: Rows
-) -> None:
+) -> bool:
     """The same of rows that they name by now, without a constraint."""
+    found = False
     for change in changes if vendor_of(using) == "postgresql" else ():
         if change.kind != "insert" and change.learnt.pks:
             loose = [each for each in leading(change.model, maintenances) if each.is_loose]
-            former = held_by(using, change, loose) if loose else ()
+            former = keys_held_by(using, change, loose) if loose else ()
             for reference in loose:
-                is_absent(using, reference, former, there)
+                found |= is_absent(using, reference, former, there)
+    return found
 
 
-def held_by(
+def keys_held_by(
     using: str, change: Change, loose: Iterable[Reference]
 ) -> Collection[Mapping[str, Any]]:
     """The keys that rows hold by now, which are locked."""

@@ -145,7 +145,7 @@ class Asking:
         names = self.question.attnames
         if self.beforehand is not None:
             self.beforehand.take(answer[len(names) :])
-        return dict(zip(names, answer, strict=False))
+        return dict(zip(names, answer[: len(names)], strict=True))
 
 
 def read(model: type[Model], maintenance: Maintenance, attname: str, value: Any) -> Read:

@@ -1,6 +1,6 @@
 """What a row is going to contribute, asked before it is written.
 
-It is asked with the locks, and with what a new row begins with, or with what an old one has
+It is asked with the locks, with what a new row begins with, or with what an old one has
 contributed: so nothing has to be read after the write. The row stands in the SELECT of ``ways.py``
 as what it is given, in a part of the statement that is named as its table::
 
@@ -36,10 +36,10 @@ from syncfields.sql.once import once
 from syncfields.sql.statements import Param, Statement
 from syncfields.sql.trees import nodes, parts_of
 
-PREFIX = "new "
-# A text is compared as its column compares it, and SQLite's decimals are what their columns make
-# of them.
-ALIKE = (BooleanField, DateField, DateTimeField)
+PREFIX = "given "
+# A text is compared as its column compares it. SQLite's decimals are what their columns make of
+# them; its dates are texts, and of other digits where the database made them.
+ALIKE = {"postgresql": (BooleanField, DateField, DateTimeField), "sqlite": (BooleanField,)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +71,7 @@ class Beforehand:
 
     def statement(self) -> Statement:
         """As a part of another statement; ``take()`` takes what that returns."""
-        return self.form.statement.bound(**self.values)
+        return self.form.statement.bound(**self.values).unconverted()
 
     def asked(self, locked: Collection[Model]) -> Statement | None:
         """The statement, where it reads no other rows than those, which are locked."""
@@ -95,14 +95,14 @@ def beforehand(using: str, change: Change, ways: tuple[Way, ...]) -> Beforehand 
     """What is asked of the row of an INSERT, or of the one row of an UPDATE, as it is going to be;
     None where that is nothing, or not proven.
     """
-    if not ways or not change.is_single or change.kind == "delete" or vendor_of(using) == "mysql":
+    if not ways or not change.is_single or change.kind == "delete" or vendor_of(using) not in ALIKE:
         return None
     if change.partial or change.loaded or change.unordered or change.inserted:
         return None
     form = form_of(using, change.model, ways)
     if form is None:
         return None
-    held = held_by(change)
+    held = row_after(change)
     values, given = {}, {}
     for name, holds in form.holds.items():
         given[name] = held.get(name, UNKNOWN)
@@ -112,14 +112,14 @@ def beforehand(using: str, change: Change, ways: tuple[Way, ...]) -> Beforehand 
     return Beforehand(form, values, given)
 
 
-def held_by(change: Change) -> Mapping[str, Any]:
-    """What the row is given, and what it holds."""
+def row_after(change: Change) -> Mapping[str, Any]:
+    """What the row is given, and what else it holds."""
     given = change.values or {}
     return {**change.learnt.former[0], **given} if change.learnt.former else given
 
 
 def form_of(using: str, model: Model, ways: tuple[Way, ...]) -> Form | None:
-    return once(("new row", using, model, ways), lambda: find_form(using, model, ways))
+    return once(("beforehand", using, model, ways), lambda: find_form(using, model, ways))
 
 
 def find_form(using: str, model: Model, ways: tuple[Way, ...]) -> Form | None:
@@ -128,17 +128,17 @@ def find_form(using: str, model: Model, ways: tuple[Way, ...]) -> Form | None:
     used = [name for name, number in query.alias_refcount.items() if number]
     tables = [query.alias_map[name].table_name for name in used]
     told = fields_read(query, model)
-    if told is None or not all(map(is_told, told)) or tables.count(table) != 1:
+    vendor = connections[using].vendor
+    if told is None or tables.count(table) != 1 or not all(is_told(each, vendor) for each in told):
         return None
     if '"' in table or len(model._meta.pk_fields) > 1:
         return None
     key = model._meta.pk
     connection: Any = connections[using]
-    quote, typed = connection.ops.quote_name, connection.vendor == "postgresql"
+    quote = connection.ops.quote_name
     names = ", ".join(quote(each.column) for each in (key, *told))
-    given = ", ".join(
-        ["1", *(f"%s::{each.db_type(connection)}" if typed else "%s" for each in told)]
-    )
+    # Without a type, SQLite would compare a number with a text as texts.
+    given = ", ".join(["1", *(f"CAST(%s AS {each.db_type(connection)})" for each in told)])
     row = f"WITH {quote(table)} ({names}) AS (SELECT {given}) "
     params = [Param(PREFIX + each.attname, each) for each in told]
     holds = {each.attname: holding_of(using, model, each.attname) for each in told}
@@ -173,12 +173,12 @@ def without_counted_key(tree: Any, base: str, model: Model) -> Any:
     return tree
 
 
-def is_told(field: Any) -> bool:
-    """Whether what a new row holds in a column is what the instance says, wherever it is read."""
+def is_told(field: Any, vendor: str) -> bool:
+    """Whether what a row is going to hold in a column is what it is given, and compares as that."""
     if known(field.model, field.attname) is None:
         return False
     if getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False):
         return False
     if field.attname in registry.plan().owned.get(field.model, ()):
         return False
-    return takes_integers(field) or type(field) in ALIKE
+    return takes_integers(field) or type(field) in ALIKE[vendor]

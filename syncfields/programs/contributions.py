@@ -62,20 +62,22 @@ class Contributions:
 
     def asked(self, locked: Collection[Model]) -> Statement | None:
         """The SELECT of ``before()``, where it is one of one row, locked itself, that is joined
-        with rows of these tables only.
+        with rows of these tables only; and what it is going to contribute, where that is asked.
         """
+        coming = None if self.beforehand is None else self.beforehand.asked(locked)
+        if coming is None:
+            self.beforehand = None
         reads = self.reads("insert")
+        if not reads:
+            return coming
         if len(reads) != 1 or not is_one(reads[0][0], reads[0][2]):
             return None
         ((model, ways, (pk,)),) = reads
         found, statement = selection_of_one(self.using, model, ways)
         if not self.is_read_of(found, {model, *locked}):
             return None
-        statement = statement.bound(pk=pk)
-        if self.beforehand is None or not self.beforehand.reads_only(locked):
-            self.beforehand = None
-            return statement
-        return statement.with_row_of(self.beforehand.statement())
+        own = statement.bound(pk=pk)
+        return own if coming is None else own.with_row_of(coming)
 
     def asked_of_some(self, locked: Collection[Model]) -> Statement | None:
         """As ``asked()``, of any number of rows, and those of one table if there are several:
@@ -113,9 +115,11 @@ class Contributions:
 
     def answered(self, answer: Sequence[Row]) -> dict[Way, Known]:
         """What the rows contribute, as it was found by what was asked last."""
-        assert self.selection is not None
+        own = 0 if self.selection is None else self.selection.width
         if self.beforehand is not None and answer:
-            self.beforehand.take(answer[0][self.selection.width :])
+            self.beforehand.take(answer[0][own:])
+        if self.selection is None:
+            return {}
         return dict(zip(self.selection.ways, self.selection.known(answer), strict=True))
 
     def before(self, answer: Sequence[Row] | None = None) -> None:
@@ -143,9 +147,12 @@ class Contributions:
         return both.rows(pk=pk, **beforehand.values)
 
     def after(self, effects: Effects, cursor: Any = None) -> None:
+        (change, *others) = self.changes
+        if change.kind == "update" and not (others or change.learnt.pks):
+            return  # No row was written.
         foretold: Mapping[Way, Known] = {}
         if self.beforehand is not None:
-            foretold = self.beforehand.known_of(self.changes[0].learnt.written)
+            foretold = self.beforehand.known_of(change.learnt.written)
         now = {**foretold, **self.read("delete", foretold, cursor)}
         for each in self.ways:
             each.maintenance.compare(self.known.get(each, {}), now.get(each, {}), effects)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from django.db.models import ForeignKey, QuerySet
+from django.db.models import ForeignKey, Func, QuerySet
 from django.db.models.expressions import Col
 from django.db.models.sql.constants import LOUTER
 from django.db.models.sql.datastructures import Join
@@ -172,6 +172,16 @@ def seen(query: Any, source: Path, part: Part) -> Any:
     )
 
 
+class Apart(Func):
+    """A column by which rows are grouped. Where it is the primary key of a table, Django leaves out
+    all other columns of that table, as PostgreSQL allows; but not where rows that are locked stand
+    for the table.
+    """
+
+    template = "%(expressions)s"
+    arity = 1
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Rows of one model, those with the same targets as one: of each way the target's primary key,
@@ -222,7 +232,7 @@ def selection(
         places.append([*keys.values()].index(name))
         for part in way.parts:
             parts[f"_syncfields_{next(numbers)}"] = seen(query, source, part)
-    named = {name: key for key, name in keys.items()}
+    named = {name: Apart(key) for key, name in keys.items()}
     grouped = queryset.annotate(**named).values_list(*columns, *named).annotate(**parts)
     return Selection(reading(grouped), ways, tuple(places))
 

@@ -112,6 +112,12 @@ class Statement:
         """The statement behind a text, which has these parameters."""
         return self.with_sql(f"{text}{self.sql}").with_params([*params, *self.params])
 
+    def unconverted(self) -> Statement:
+        """The statement, which returns what the database gives."""
+        made = copy(self)
+        made.converters = []
+        return made
+
     def with_params(self, params: Sequence[Any]) -> Statement:
         """The same statement, with these parameters."""
         made = copy(self)

@@ -77,7 +77,7 @@ def test_only_known_keys_are_foreseen(value, foreseen):
         zoo.Comment,
         "update",
         Learnt((1, 2), frozenset({"post_id"})),
-        rows=list(keys_written(zoo.Comment, {"post": value})),
+        rows=list(keys_written("default", zoo.Comment, {"post": value})),
     )
     dependency, others = watched(zoo.Comment, zoo.Blog)
 

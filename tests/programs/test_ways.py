@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
+import uuid
 
 import pytest
-from django.db import models
+from django.db import DatabaseError, models, transaction
 from django.db.models import Avg, Case, Count, F, Max, Min, Q, Sum, Value, When
 from django.db.models.functions import Coalesce, Length
 from django.db.models.lookups import Exact
@@ -74,6 +75,36 @@ class Owner(Own):
     is_rich = models.BooleanField(default=False)
     name = models.CharField(max_length=20, null=True)
     home = models.ForeignKey(Area, models.SET_NULL, null=True, related_name="natives")
+
+
+class Estate(Own):
+    """Its key is no number."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    area = models.ForeignKey(Area, models.CASCADE, related_name="estates")
+    number = models.IntegerField(default=0)
+
+
+class Barn(Own):
+    estate = models.ForeignKey(Estate, models.CASCADE, related_name="barns")
+
+
+class Grazing(models.Manager):
+    def get_queryset(self):
+        return super().get_queryset().filter(is_lost=False)
+
+
+class Cow(Own):
+    """One that is lost cannot be saved."""
+
+    barn = models.ForeignKey(Barn, models.CASCADE, related_name="cows")
+    is_lost = models.BooleanField(default=False)
+
+    objects = models.Manager()
+    grazing = Grazing()
+
+    class Meta(Own.Meta):
+        base_manager_name = "grazing"
 
 
 HOUSES = "towns__streets__houses"
@@ -253,6 +284,47 @@ def test_values_are_kept_whatever_is_written(towns, seed):
         Owner.objects.filter(is_rich=True).update(is_rich=False)
         Town.objects.filter(area__isnull=False)[0].delete()
         assert_kept()
+
+
+COWS = [
+    (Area, "number", Count("estates__barns__cows")),
+    (Estate, "number", Count("barns__cows")),
+]
+
+
+@pytest.fixture
+def barns(towns):
+    del towns
+    with kept(COWS):
+        area = Area.objects.create(code="a")
+        yield [Barn.objects.create(estate=Estate.objects.create(area=area)) for _ in range(2)]
+
+
+@pytest.mark.django_db
+def test_rows_are_grouped_by_the_key_of_a_table_and_by_another_column_of_it(barns):
+    cow = Cow.objects.create(barn=barns[0])
+    Cow.objects.bulk_create([Cow(barn=barn) for barn in barns])
+    assert_kept()
+    cow.barn = barns[1]
+    cow.save()
+    assert_kept()
+    Cow.objects.filter(barn=barns[1]).update(barn=barns[0])
+    assert_kept()
+    cow.delete()
+    assert_kept()
+    Cow.objects.all().delete()
+    assert_kept()
+
+
+@pytest.mark.django_db
+def test_a_save_that_meets_no_row_changes_nothing(barns):
+    cow = Cow.objects.create(barn=barns[0], is_lost=True)
+    cow.barn = barns[1]
+
+    with transaction.atomic(), pytest.raises(DatabaseError):
+        cow.save(update_fields=["barn"])
+
+    assert_kept()
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,7 @@ def build():
     for pk, object_id in [(1, 1), (2, 2)]:
         tag(pk, object_id=object_id).save(force_insert=True)
     zoo.Customer.objects.create(code="a")
+    zoo.Customer.objects.create(code="c")
     zoo.Order.objects.create(pk=2, customer_id="a")
     line(pk=2, order_id=2).save(force_insert=True)
     hub.Blog.objects.create(pk=1, name="blog")
@@ -356,4 +357,37 @@ RETURNS = [
 
 @pytest.mark.parametrize(("comes", "refers"), RETURNS)
 def test_each_counts_the_other_where_the_row_was_there_before(comes, refers, actors):
+    play(actors, SCENERY, (comes, refers), lambda error: meaning(error) is None)
+
+
+def named_b(name):
+    """A customer comes to have the key that an order names."""
+
+    def prepare():
+        rows = zoo.Customer._base_manager.filter(code="c")
+        if name == "update":
+            return partial(rows.update, code="b")
+        customer = rows.get()
+        customer.code = "b"
+        if name == "bulk_update":
+            return partial(zoo.Customer._base_manager.bulk_update, [customer], ["code"])
+        return customer.save
+
+    return part(name, "customer", prepare)
+
+
+REFERRING = [
+    moved(zoo.Order, 2, customer_id="b"),
+    updated(zoo.Order, 2, customer_id="b"),
+    saved(named_by(zoo.Order, pk=3, customer_id="b")),
+]
+RENAMED = [
+    pytest.param(named_b(name), refers, id=f"{name}-{refers.__name__}")
+    for name in ("save", "update", "bulk_update")
+    for refers in REFERRING
+]
+
+
+@pytest.mark.parametrize(("comes", "refers"), RENAMED)
+def test_each_counts_the_other_where_an_update_gives_the_key(comes, refers, actors):
     play(actors, SCENERY, (comes, refers), lambda error: meaning(error) is None)
