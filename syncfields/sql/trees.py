@@ -24,7 +24,7 @@ from django.db.models.expressions import ResolvedOuterRef
 from django.db.models.sql import Query
 
 from syncfields.declare.paths import Model
-from syncfields.sql.rows import rows
+from syncfields.sql.rows import outer, rows
 
 LISTS = (list, tuple, set, frozenset)
 """What a condition may compare with, item by item: values, or expressions."""
@@ -198,7 +198,8 @@ def of_group(model: Model, aggregate: Aggregate) -> Subquery:
         group = group.alias(_syncfields_source=source).filter(_syncfields_source__isnull=False)
         condition = condition_of(aggregate)
         group = group if condition is None else group.filter(condition)
-    grouped = group.values("pk").annotate(_syncfields_value=Typed(aggregate))
+    # Where a key that must be there names no row, an inner join would leave nothing to be counted.
+    grouped = outer(group.values("pk").annotate(_syncfields_value=Typed(aggregate)))
     return One(grouped.values("_syncfields_value"))
 
 

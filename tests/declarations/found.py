@@ -148,11 +148,18 @@ row(Spot, 0).delete()
     "a row of a key of two columns is locked on the way to others": """
 save(Area(code="a", number=1), {})
 save(Spot(area=row(Area, 0), number=3, rank=2), {})
-save(Depot(code="d", uid=UUID(int=1), since=date(2020, 1, 1), worth=1, size=5), {})
+save(Depot(code="d", uid=UUID(int=1), since=dt.date(2020, 1, 1), worth=1, size=5), {})
 # ---
 register(Lamp, int_n=Min(F("spot__area__depots__size") * Coalesce(F("spot__rank"), Value(-3))))
 # ---
 save(Lamp(w=-2), {})
 save(Lamp(spot=row(Spot, 0)), {})
+""",
+    "a row whose key must be there and names none is one of NULLs, in subqueries too": """
+save(Depot(size=1, code="c5", uid=UUID(int=6), since=dt.date(2020, 1, 7), worth=8.5), {})
+# ---
+register(Supply, int_=Count(F("depot__day"), distinct=True) - Count("area__owners__area"))
+# ---
+save(Supply(rank=2, w=7, depot=row(Depot, 0), area_id="c4"), {})
 """,
 }
