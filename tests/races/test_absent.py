@@ -272,13 +272,18 @@ KINDS = {
         ],
     ),
 }
+QUICK = {
+    saved: ("save", "move", "update_some", "delete_some", "upsert"),
+    created: ("bulk_create",),
+    replacing: ("save_line", "replacing_create_line"),
+}
 MEETINGS = [
     pytest.param(comes(make), part, id=f"{kind}-{part.__name__}-{comes.__name__}_{make.__name__}")
     for kind, (make, parts) in KINDS.items()
     for comes in (saved, *INSERTS)
     for part in parts
     if not (comes is replacing and make is keeper)  # Which has no column to be replaced.
-    if PLAY_ALL or comes is (created if part.__name__.startswith("bulk") else saved)
+    if PLAY_ALL or part.__name__.startswith(QUICK.get(comes, ()))
 ]
 
 
