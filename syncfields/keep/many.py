@@ -92,7 +92,7 @@ def locked_at_once(
     if len(changes) != 1 or changes[0].model is not concrete(queryset.model):
         return NOTHING, None
     contributions = Contributions(queryset.db, changes, concerned(changes))
-    held = several.lock_chosen(queryset, changes[0], contributions)
+    held = several.lock_written(queryset, changes[0], contributions)
     if held is None:
         return NOTHING, None
     contributions.before(held.answer)

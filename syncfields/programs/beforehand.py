@@ -8,8 +8,8 @@ as what it is given, in a part of the statement that is named as its table::
     SELECT ... FROM "comment" LEFT OUTER JOIN "post" ON ...
 
 This is done where it is proven what the columns that are read will hold, and where it compares
-alike, whether a column or a constant says it. The key, which the database may
-be going to make, is only counted.
+alike, whether a column or a constant says it. The key, which the database may be going to make, is
+only counted.
 """
 
 from __future__ import annotations

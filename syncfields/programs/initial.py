@@ -25,8 +25,8 @@ from syncfields.maintenance.changes import NOTHING, Change, Held
 from syncfields.maintenance.copies import Copy
 from syncfields.maintenance.delta import Delta
 from syncfields.plan import newborn, registry
-from syncfields.programs.asking import Asking, Reading, selecting
 from syncfields.programs.beforehand import Beforehand
+from syncfields.programs.first_values import FirstValue, FirstValues, selecting
 from syncfields.programs.nearby import Nearby, keys_of, nearby
 from syncfields.programs.order import ranks
 from syncfields.sql.along import lock_far
@@ -63,7 +63,7 @@ class Beginning:
     maintenance: Maintenance
     constants: tuple[tuple[str, Any], ...]
     """Values, by attribute name."""
-    rows: tuple[Reading, ...]
+    rows: tuple[FirstValue, ...]
     late: bool
     """Whether they must be evaluated after the INSERT in any case."""
     late_if_unordered: bool
@@ -128,7 +128,7 @@ class Start:
         self.instances = instances
         self.late: list[Maintenance] = []
         """What must be evaluated after the INSERT."""
-        self.reading: list[Reading] = []
+        self.reading: list[FirstValue] = []
         self.beside: list[Beginning] = []
         """Those that are read of the rows next to the new ones."""
         self.is_of_one = len(instances) == 1
@@ -146,7 +146,7 @@ class Start:
             elif is_nearby:
                 self.beside.append(each)
 
-        self.asking: Asking | None = None
+        self.asking: FirstValues | None = None
         self.asked_beside: Nearby | None = None
 
     def is_nearby(self, beginning: Beginning) -> bool:
@@ -176,9 +176,9 @@ class Start:
         self.asking = self.ask(self.instances[0], are_locked=True)
         return self.asking.statement() if self.asking.question.models <= set(locked) else None
 
-    def ask(self, instance: Model, are_locked: bool) -> Asking:
+    def ask(self, instance: Model, are_locked: bool) -> FirstValues:
         beside = self.beforehand if are_locked or not has_row_locks(self.using) else None
-        return Asking(self.using, self.change, self.reading, instance, are_locked, beside)
+        return FirstValues(self.using, self.change, self.reading, instance, are_locked, beside)
 
     def relations(self) -> list[Nearby]:
         """What is read of the rows next to many new ones, once for each relation."""

@@ -18,7 +18,7 @@ from django.db.models import ExpressionWrapper, F
 from syncfields.declare.paths import Hop, Model, column
 from syncfields.maintenance.changes import Held
 from syncfields.maintenance.folding import holding_of
-from syncfields.programs.asking import named
+from syncfields.programs.first_values import named
 from syncfields.sql import statements
 from syncfields.sql.databases import vendor_of
 from syncfields.sql.fields import INTEGERS, RELATIONS

@@ -18,7 +18,7 @@ from syncfields.maintenance.folding import holding_of
 from syncfields.plan import registry
 from syncfields.plan.routes import concerned
 from syncfields.programs.connections import Connections, beyond
-from syncfields.sql.along import connecting, referring, values
+from syncfields.sql.along import connecting, naming, values
 from syncfields.sql.databases import has_row_locks
 from syncfields.sql.holding import UNKNOWN
 from syncfields.sql.once import once
@@ -248,10 +248,10 @@ def want_parents(
             for _, dependency in read_by(concerned([change]), change)
             if dependency.path.hops and change.rows
         }
-        new = {far for path in paths for far in referring(path) if change.writes((far,))}
+        new = {far for path in paths for far in naming(path) if change.writes((far,))}
         if any(row.get(far) is not None for row in change.rows for far in new):
             for path in paths:
-                for far in referring(path) if models is None or path.target in models else ():
+                for far in naming(path) if models is None or path.target in models else ():
                     ((near, _), *_) = path.hops[-1].columns
                     wanted.name(
                         path.target, near, values([*change.rows, *change.learnt.former], far)

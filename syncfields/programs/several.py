@@ -26,7 +26,7 @@ from syncfields.sql.databases import vendor_of
 from syncfields.sql.holding import UNKNOWN
 
 
-def lock_chosen(queryset: QuerySet[Any], change: Change, reading: Reading) -> Held | None:
+def lock_written(queryset: QuerySet[Any], change: Change, reading: Reading) -> Held | None:
     """Lock the rows of a queryset, which a change is about to write, and all that it will touch:
     the change learns which rows these are. None where that is not to be foreseen, or not needed.
 
@@ -98,15 +98,15 @@ def lock_deleted(connection: Any, changes: Sequence[Change], asking: Asking) -> 
     """
     if connection.vendor != "postgresql" or not may_lock(connection):
         return None
-    together = Together()
-    if not all(together.take(connection.alias, change) for change in changes):
+    deletes = Deletes()
+    if not all(deletes.take(connection.alias, change) for change in changes):
         return None
-    steps = together.steps()
+    steps = deletes.steps()
     taken = {change.model for change in changes if change.learnt.locked}
     if not are_in_order(steps) or not taken.isdisjoint(step.model for step in steps):
         return None
-    keys = {step.model: together.keys[step.model] for step in steps}
-    found = Foresight(steps, together.whole)
+    keys = {step.model: deletes.keys[step.model] for step in steps}
+    found = Foresight(steps, deletes.whole)
     held = lock_chained(connection.alias, found, keys, asking, several=True)
     if not held.complete:
         return None
@@ -117,7 +117,7 @@ def lock_deleted(connection: Any, changes: Sequence[Change], asking: Asking) -> 
 
 
 @dataclass
-class Together:
+class Deletes:
     """What several DELETEs lock, as if they were one."""
 
     keys: dict[Model, set[Any]] = field(default_factory=lambda: defaultdict(set))

@@ -14,7 +14,7 @@ from syncfields.sql.locks import reading, take
 from syncfields.sql.rows import connected, keys_at, rows, rows_with
 
 
-def referring(path: Path) -> Collection[str]:
+def naming(path: Path) -> Collection[str]:
     """The column of a row at the end of a path that names a row one hop nearer to the target."""
     if not path.hops or path.hops[-1].forward or path.hops[-1].generic:
         return ()

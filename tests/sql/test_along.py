@@ -12,7 +12,7 @@ from syncfields.sql.along import (
     leads_to_one,
     lock_between,
     matters_beyond,
-    referring,
+    naming,
     values,
 )
 from tests.statements import sent
@@ -35,8 +35,8 @@ def dependencies(model, name):
     ],
 )
 def test_a_source_refers_to_the_row_next_to_it(target, lookup, column):
-    assert referring(walk(target, lookup)) == column
-    assert referring(Path(target)) == ()
+    assert naming(walk(target, lookup)) == column
+    assert naming(Path(target)) == ()
 
 
 def test_a_path_leads_to_one_row_if_all_keys_are_held_on_the_way():

@@ -36,7 +36,7 @@ from syncfields.targets.drift import in_full
 
 KEYS = (int,)
 
-Reading = tuple[Maintenance, str, Any]
+FirstValue = tuple[Maintenance, str, Any]
 """An expression over a row that is not there yet, and the name of the field that it is for."""
 
 
@@ -86,14 +86,14 @@ class Question:
     """The tables that are read."""
 
 
-class Asking:
+class FirstValues:
     """What one row that is not there yet begins with."""
 
     def __init__(
         self,
         using: str,
         change: Change,
-        reading: Sequence[Reading],
+        reading: Sequence[FirstValue],
         instance: Model,
         are_locked: bool,
         beforehand: Beforehand | None = None,
