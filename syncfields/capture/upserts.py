@@ -125,7 +125,7 @@ class Upsert:
             self.note([more])
             return True
         self.leave_differences()
-        order.lock_sources(self.connection, [more], [*self.anew])
+        order.lock_sources(self.connection, [more], list(self.anew))
         absent.leave_out_former(self.using, [more], self.anew, {})
         for each in self.anew:
             self.anew[each] |= each.targets([more], self.using)

@@ -247,8 +247,8 @@ def keys_held_by(
     former = change.learnt.former
     if former and all(names <= row.keys() for row in former):
         return former
-    rows = reading(rows_with(change.model, using, change.learnt.pks))
-    return list(rows.values(*names).distinct())
+    written = reading(rows_with(change.model, using, change.learnt.pks))
+    return list(written.values(*names).distinct())
 
 
 def wait_for_arriving(

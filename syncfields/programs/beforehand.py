@@ -124,18 +124,14 @@ def form_of(using: str, model: Model, ways: tuple[Way, ...]) -> Form | None:
 
 def find_form(using: str, model: Model, ways: tuple[Way, ...]) -> Form | None:
     selection, statement = selection_of_all(using, model, ways)
-    query, table = selection.queryset.query, model._meta.db_table
-    used = [name for name, number in query.alias_refcount.items() if number]
-    tables = [query.alias_map[name].table_name for name in used]
-    told = fields_read(query, model)
-    vendor = connections[using].vendor
-    if told is None or tables.count(table) != 1 or not all(is_told(each, vendor) for each in told):
+    tables, table, key = selection.tables, model._meta.db_table, model._meta.pk
+    if tables.count(table) != 1 or '"' in table or len(model._meta.pk_fields) > 1:
         return None
-    if '"' in table or len(model._meta.pk_fields) > 1:
-        return None
-    key = model._meta.pk
     connection: Any = connections[using]
-    quote = connection.ops.quote_name
+    quote, vendor = connection.ops.quote_name, connection.vendor
+    told = fields_read(selection.queryset.query, model)
+    if told is None or not all(is_told(each, vendor) for each in told):
+        return None
     names = ", ".join(quote(each.column) for each in (key, *told))
     # Without a type, SQLite would compare a number with a text as texts.
     given = ", ".join(["1", *(f"CAST(%s AS {each.db_type(connection)})" for each in told)])

@@ -109,9 +109,7 @@ class Contributions:
 
     def is_read_of(self, selection: Selection, locked: Collection[Model]) -> bool:
         self.selection = selection
-        query: Any = selection.queryset.query
-        tables = {query.alias_map[name].table_name for name, n in query.alias_refcount.items() if n}
-        return tables <= {each._meta.db_table for each in locked}
+        return {*selection.tables} <= {each._meta.db_table for each in locked}
 
     def answered(self, answer: Sequence[Row]) -> dict[Way, Known]:
         """What the rows contribute, as it was found by what was asked last."""

@@ -194,6 +194,12 @@ class Selection:
     """Which column is the key, way by way. What is contributed comes after the keys, in order."""
 
     @property
+    def tables(self) -> list[str]:
+        """Those that it reads, each as often as it is read."""
+        query: Any = self.queryset.query
+        return [query.alias_map[name].table_name for name, n in query.alias_refcount.items() if n]
+
+    @property
     def width(self) -> int:
         """How many columns they are."""
         return len(set(self.keys)) + sum(len(way.parts) for way in self.ways)

@@ -7,19 +7,11 @@ from django.db import connection
 
 from syncfields.sql.locks import lock, lock_chosen, locking, must_write, rows_of, take
 from tests.statements import sent
-from tests.testapp.models import Book, Publisher, Shelf
+from tests.testapp.models import Book, Shelf
 
 has_locks = pytest.mark.skipif(
     not connection.features.has_select_for_update, reason="One writer at a time"
 )
-
-
-@pytest.fixture
-def shelves(db):
-    shelves = [Shelf.objects.create() for _ in range(3)]
-    for shelf in shelves:
-        Book.objects.create(shelf=shelf, publisher=Publisher.objects.create())
-    return shelves
 
 
 def test_rows_are_locked_in_the_order_of_their_keys(shelves):

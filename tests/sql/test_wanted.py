@@ -11,14 +11,6 @@ from tests.testapp.models import Book, Publisher, Shelf
 
 
 @pytest.fixture
-def shelves(db):
-    shelves = [Shelf.objects.create() for _ in range(3)]
-    for shelf in shelves:
-        Book.objects.create(shelf=shelf, publisher=Publisher.objects.create())
-    return shelves
-
-
-@pytest.fixture
 def wanted():
     return Wanted("default", {Shelf: 0, Book: 1, Publisher: 2})
 
