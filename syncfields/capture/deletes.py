@@ -27,6 +27,7 @@ from syncfields.keep.keeping import Keeping
 from syncfields.maintenance.changes import Change, Learnt
 from syncfields.memory import dropped, instances
 from syncfields.plan import routes
+from syncfields.sql import saved
 from syncfields.transactions import scope
 from syncfields.transactions.atomic import persistently, together
 
@@ -45,7 +46,9 @@ def connect() -> None:
 
 def deleting(original: Callable[..., int]) -> Callable[..., int]:
     def delete_batch(self: Any, pk_list: Sequence[Any], using: str) -> int:
-        return original(self, those_there(self, pk_list, "delete"), using)
+        there = those_there(self, pk_list, "delete")
+        number = saved.delete(self, using, there[0]) if len(there) == 1 else None
+        return original(self, there, using) if number is None else number
 
     return delete_batch
 

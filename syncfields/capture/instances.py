@@ -19,7 +19,7 @@ from django.db.models.signals import post_save, pre_save
 from syncfields.capture import brackets, receivers, refusals
 from syncfields.capture.brackets import Bracket
 from syncfields.capture.wrapping import wrap
-from syncfields.declare.paths import concrete
+from syncfields.declare.paths import column, concrete
 from syncfields.exceptions import SyncedFieldError
 from syncfields.keep import engine
 from syncfields.keep.single import changed, contents_of
@@ -27,6 +27,7 @@ from syncfields.maintenance.changes import Change, Learnt
 from syncfields.memory import dropped, instances, tracking
 from syncfields.memory.given import Given
 from syncfields.plan import registry
+from syncfields.sql import saved
 from syncfields.transactions import scope
 from syncfields.transactions.atomic import is_own, persistently
 
@@ -140,7 +141,9 @@ def inserting(original: Callable[..., Any]) -> Callable[..., Any]:
         parents = type(self)._meta.parents
 
         def write() -> Any:
-            result = original(self, manager, using, fields, returning_fields, raw)
+            result = saved.insert(self, manager, using, fields, returning_fields, raw)
+            if result is None:
+                result = original(self, manager, using, fields, returning_fields, raw)
             change.learnt.pks = [primary_key(self, model, result, returning_fields)]
             # As it was written: receivers may change the instance before the rest is done.
             change.learnt.written = dict(vars(self))
@@ -230,20 +233,22 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
         left_out = unwritten(self, using, model, pk_val) if model in plan.guarded else ()
         if left_out:
             values = [each for each in values if each[0].attname not in left_out]
-        args = (self, base_qs, using, pk_val, values, update_fields, *rest)
         written = {field.attname: value for field, _, value in values}
         if model not in plan.sources or (
             plan.columns[model].isdisjoint(written) and model not in plan.counted
         ):
-            result = original(*args, **named)
+            result = original(self, base_qs, using, pk_val, values, update_fields, *rest, **named)
             if left_out and result:
                 dropped.drop(self, left_out, using, old=False)
             return result
+        # Before Django 6.0 there are no fields to be returned, and the result is a bool.
+        returns_rows = bool(rest) and isinstance(rest[-1], list)
+        returned = rest[-1] if returns_rows else ()
         previous = tracking.remembered(using, self, model, plan.columns[model])
         change = Change(
             model,
             "update",
-            Learnt([pk_val], changing(using, model, previous, written)),
+            Learnt([pk_val], changing(using, model, previous, written), beside={}),
             values=written,
             rows=(written,),
             previous=previous,
@@ -252,10 +257,20 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
 
         def write() -> Any:
             # A row that was not there to be read may come at any moment, and would not be counted.
-            result = original(*args, **named) if change.learnt.pks else False
+            result = carried_out() if change.learnt.pks else False
             if not result:  # No such row.
                 change.learnt.pks = ()
             return result
+
+        def carried_out() -> Any:
+            number, beside = None, change.learnt.beside or {}
+            if not (returned or named):
+                number = saved.update(base_qs, using, pk_val, {**written, **beside})
+            if number is not None:
+                return [()] * number if returns_rows else number > 0
+            more = [(column(model, name), None, value) for name, value in beside.items()]
+            args = (self, base_qs, using, pk_val, [*values, *more], update_fields, *rest)
+            return original(*args, **named)
 
         def remember() -> None:
             tracking.remember(using, self, written)
@@ -264,7 +279,6 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
             if left_out and change.learnt.pks:
                 dropped.drop(self, left_out, using, old=False)
 
-        returned = rest[-1] if rest and isinstance(rest[-1], list) else ()
         return carry_out(self, using, change, write, remember, returned)
 
     return _do_update

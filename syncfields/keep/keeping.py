@@ -19,9 +19,10 @@ from syncfields.plan import registry
 from syncfields.plan.routes import Route, concerned, route
 from syncfields.programs import absent, locking, several
 from syncfields.programs.beforehand import Beforehand, beforehand
+from syncfields.programs.coming import Coming, becoming
 from syncfields.programs.contributions import Contributions
 from syncfields.programs.order import lock_after, lock_parents, lock_sources
-from syncfields.targets import evaluating
+from syncfields.targets import announcing, evaluating
 from syncfields.targets.updates import Update
 from syncfields.transactions import pending, scope
 
@@ -102,7 +103,10 @@ class Keeping:
             self.known = [each.targets(self.changes, self.using) for each in self.maintenances]
         else:
             self.contributions = self.to_be_read(self.contributions)
-            self.contributions.before(self.answer)
+            self.contributions.before(self.answer, self.held.rows if self.held.complete else None)
+            if self.row is not None and (coming := self.contributions.coming) is not None:
+                for values in coming.given.values():
+                    self.row.change.learnt.beside = {**(self.row.change.learnt.beside or {}), **values}
 
     def to_be_read(self, asked: Contributions | None) -> Contributions:
         """``asked``: what was asked when all was locked."""
@@ -110,12 +114,20 @@ class Keeping:
             return asked
         read = Contributions(self.using, self.changes, self.maintenances)
         if asked is not None:
-            read.selection, read.beforehand = asked.selection, asked.beforehand
-        elif self.foretold is not None:
-            read.beforehand = self.foretold
-        elif self.row is not None:
-            read.beforehand = beforehand(self.using, self.row.change, read.ways)
+            read.selection, read.coming = asked.selection, asked.coming
+        elif self.change is not None:
+            read.coming = self.coming(self.change, read)
         return read
+
+    def coming(self, change: Change, read: Contributions) -> Coming | None:
+        """What is asked of the row as it is going to be."""
+        if self.foretold is not None and self.foretold.known:
+            return Coming(self.using, change, self.foretold)
+        if self.row is None or change.kind != "update":
+            return None
+        asked = beforehand(self.using, change, read.ways)
+        waits = pending.waits(self.connection) or scope.loading()
+        return Coming(self.using, change, asked, () if waits else becoming(change, read.others))
 
     def lock_sources(self) -> None:
         """Lock the rows that are written, and all that they are connected with by now."""
@@ -217,6 +229,8 @@ class Keeping:
             grouped.gone(ways, groups, effects)
         if self.maintenances:
             self.after_others(effects)
+        if self.row is not None and (beside := self.row.change.learnt.beside):
+            announcing.note(self.using, self.row.model, self.row.change.learnt.pks, beside)
         for change in self.changes:
             if change.kind == "delete":
                 effects.spare(change.model, change.learnt.pks)

@@ -48,15 +48,21 @@ class Learnt:
     """The one row that was inserted, as it was written: receivers may change the instance before
     the rest is done."""
 
+    beside: Mapping[str, Any] | None = None
+    """Synced fields of the one row that the UPDATE is to write with the rest, by attribute name;
+    None where it would not."""
+
     def all_locked(self, pks: Sequence[Any]) -> None:
         """These are the rows: they are locked, and all that the write leads to."""
         self.pks, self.locked, self.foreseen = pks, True, True
 
     def state(self) -> Any:
-        return self.pks, self.columns, self.former, self.locked, self.foreseen, self.written
+        known = self.pks, self.columns, self.former, self.locked, self.foreseen
+        return *known, self.written, self.beside
 
     def restore(self, state: Any) -> None:
-        self.pks, self.columns, self.former, self.locked, self.foreseen, self.written = state
+        *known, self.written, self.beside = state
+        self.pks, self.columns, self.former, self.locked, self.foreseen = known
 
 
 @frozen

@@ -29,7 +29,6 @@ from syncfields.declare.paths import Model, column
 from syncfields.maintenance.direct import Part
 from syncfields.sql.fields import is_in_dict, stored_as
 from syncfields.sql.holding import UNKNOWN, Backend, holding, nothing, nulling
-from syncfields.sql.once import once
 from syncfields.sql.trees import name_of
 
 Ask = Callable[[Mapping[str, Any]], Any]
@@ -201,13 +200,6 @@ def asking(model: Model, name: str, question: Callable[[Any], Callable[[Any], An
         return value if value is UNKNOWN else answer(value)
 
     return read
-
-
-def holding_of(using: str, model: Model, name: str) -> Callable[[Any], Any]:
-    """``holding()`` of a column of a model in a database."""
-    return once(
-        ("holding", using, model, name), lambda: holding(column(model, name), Backend.of(using))
-    )
 
 
 def known(model: Model, name: str) -> Any:

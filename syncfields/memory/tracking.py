@@ -18,9 +18,8 @@ from model_utils.tracker import FieldInstanceTracker
 
 from syncfields import conf
 from syncfields.maintenance.changes import Change
-from syncfields.maintenance.folding import holding_of
 from syncfields.plan.plan import Plan
-from syncfields.sql.holding import UNKNOWN
+from syncfields.sql.holding import UNKNOWN, holding_of
 
 NAME = "syncfields_tracker"
 OVER = "over"

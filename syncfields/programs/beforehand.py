@@ -26,12 +26,13 @@ from django.db.models.sql.query import Query
 
 from syncfields.declare.paths import Model
 from syncfields.maintenance.changes import Change
-from syncfields.maintenance.folding import holding_of, known
+from syncfields.maintenance.folding import known
 from syncfields.plan import registry
+from syncfields.programs.chosen import Asked
 from syncfields.programs.ways import Known, Selection, Way, selection_of_all
 from syncfields.sql.databases import vendor_of
 from syncfields.sql.fields import takes_integers
-from syncfields.sql.holding import UNKNOWN
+from syncfields.sql.holding import UNKNOWN, holding_of
 from syncfields.sql.once import once
 from syncfields.sql.statements import Param, Statement
 from syncfields.sql.trees import nodes, parts_of
@@ -39,7 +40,11 @@ from syncfields.sql.trees import nodes, parts_of
 PREFIX = "given "
 # A text is compared as its column compares it. SQLite's decimals are what their columns make of
 # them; its dates are texts, and of other digits where the database made them.
-ALIKE = {"postgresql": (BooleanField, DateField, DateTimeField), "sqlite": (BooleanField,)}
+ALIKE = {
+    "mysql": (BooleanField,),
+    "postgresql": (BooleanField, DateField, DateTimeField),
+    "sqlite": (BooleanField,),
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +53,8 @@ class Form:
 
     selection: Selection
     statement: Statement
+    """Its columns are not converted, as it is a part of another one."""
+    converting: Statement
     holds: Mapping[str, Callable[[Any], Any]]
     """What the columns that it reads will hold, by attribute name."""
     tables: frozenset[str]
@@ -69,13 +76,9 @@ class Beforehand:
     def reads_only(self, models: Collection[Model]) -> bool:
         return self.form.tables <= {each._meta.db_table for each in models}
 
-    def statement(self) -> Statement:
+    def asked(self) -> Asked:
         """As a part of another statement; ``take()`` takes what that returns."""
-        return self.form.statement.bound(**self.values).unconverted()
-
-    def asked(self, locked: Collection[Model]) -> Statement | None:
-        """The statement, where it reads no other rows than those, which are locked."""
-        return self.statement() if self.reads_only(locked) else None
+        return Asked(self.form.statement, self.values, is_kept=True)
 
     def known_of(self, written: Mapping[str, Any] | None) -> Mapping[Way, Known]:
         """What is known of a row; nothing where it was ``written`` otherwise than it was given: the
@@ -86,7 +89,7 @@ class Beforehand:
 
     def take(self, found: Sequence[Any]) -> None:
         """``found``: what the statement returned, not converted."""
-        selection, statement = self.form.selection, self.form.statement
+        selection, statement = self.form.selection, self.form.converting
         row = statement.converted(tuple(found), connections[statement.using])
         self.known = dict(zip(selection.ways, selection.known([row]), strict=True))
 
@@ -97,6 +100,8 @@ def beforehand(using: str, change: Change, ways: tuple[Way, ...]) -> Beforehand 
     """
     if not ways or not change.is_single or change.kind == "delete" or vendor_of(using) not in ALIKE:
         return None
+    if change.kind == "insert" and vendor_of(using) == "mysql":
+        return None  # Nothing is asked there with the locks.
     if change.partial or change.loaded or change.unordered or change.inserted:
         return None
     form = form_of(using, change.model, ways)
@@ -133,13 +138,18 @@ def find_form(using: str, model: Model, ways: tuple[Way, ...]) -> Form | None:
     if told is None or not all(is_told(each, vendor) for each in told):
         return None
     names = ", ".join(quote(each.column) for each in (key, *told))
-    # Without a type, SQLite would compare a number with a text as texts.
-    given = ", ".join(["1", *(f"CAST(%s AS {each.db_type(connection)})" for each in told)])
+    given = ", ".join(["1", *(typed(each, connection) for each in told)])
     row = f"WITH {quote(table)} ({names}) AS (SELECT {given}) "
     params = [Param(PREFIX + each.attname, each) for each in told]
     holds = {each.attname: holding_of(using, model, each.attname) for each in told}
     others = frozenset(tables) - {table}
-    return Form(selection, statement.behind(row, params), holds, others)
+    whole = statement.behind(row, params)
+    return Form(selection, whole.unconverted(), whole, holds, others)
+
+
+def typed(field: Any, connection: Any) -> str:
+    """A place of a value. Without a type, SQLite would compare a number with a text as texts."""
+    return "%s" if connection.vendor == "mysql" else f"CAST(%s AS {field.db_type(connection)})"
 
 
 def fields_read(query: Query, model: Model) -> dict[Field[Any, Any], None] | None:

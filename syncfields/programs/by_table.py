@@ -54,11 +54,11 @@ def lock_each(
                 asked = start.asked(taken.keys())
             if asked is not None:
                 table = connections[using].ops.quote_name(step.model._meta.db_table)
-                statement = statement.around(asked, table)
+                statement = statement.around(asked.statement.bound(**asked.values), table)
             rows = statement.rows()
             if asked is not None and rows:
                 beside = rows[0][1 + len(names) :]
-                answer = [asked.converted(beside, connections[using])]
+                answer = [asked.statement.converted(beside, connections[using])]
         take(step.model, names, rows, taken, columns)
         complete = complete and wanted.issubset(taken[step.model])
     return Held(taken, found.whole, complete, columns, answer)

@@ -15,7 +15,7 @@ from django.db import connections
 
 from syncfields.declare.paths import Model, column
 from syncfields.maintenance.changes import Held
-from syncfields.programs.chosen import Asking, Chosen
+from syncfields.programs.chosen import Asked, Asking, Chosen
 from syncfields.programs.foresight import Foresight, Step
 from syncfields.sql.once import once
 from syncfields.sql.rows import Keys
@@ -40,9 +40,11 @@ def lock_chained(
     else:
         models, statement = [chosen.model, *models], chain(using, steps, several, chosen)
     asked = asking(models) if asking is not None else None
+    given: dict[str, Any] = {}
     if asked is not None:
-        statement = statement.beside(asked)
-    given = {str(number): list(keys[step.model]) for number, step in enumerate(steps)}
+        statement = beside(statement, asked, is_kept=chosen is None)
+        given |= asked.values
+    given |= {str(number): list(keys[step.model]) for number, step in enumerate(steps)}
     for _ in range(2):
         rows = statement.rows(**given)
         own = iter(rows[0])
@@ -59,8 +61,18 @@ def lock_chained(
     answer = None
     if asked is not None:
         width = len(models) + len(led)
-        answer = [asked.converted(row[width:], connections[using]) for row in rows]
+        convert, connection = asked.statement.converted, connections[using]
+        answer = [convert(row[width:], connection) for row in rows]
     return Held(taken, found.whole, complete, columns, answer)
+
+
+def beside(locks: Statement, asked: Asked, is_kept: bool) -> Statement:
+    """The statement that locks, and what is asked."""
+
+    def make() -> Statement:
+        return locks.beside(asked.statement)
+
+    return once(("beside", locks, asked.statement), make) if is_kept and asked.is_kept else make()
 
 
 def chain(

@@ -4,22 +4,24 @@ chooses, and what is to be read of those that are locked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from django.db.models import F, QuerySet
 
 from syncfields.declare.paths import Model
 from syncfields.sql import statements
 from syncfields.sql.locks import locking, rows_of
+from syncfields.sql.once import once
 from syncfields.sql.statements import Row, Statement
 
 
 class Reading(Protocol):
     """What is to be read of the rows of a queryset, when they are locked."""
 
-    def asked_of_all(self, locked: Collection[Model]) -> Statement | None:
+    def asked_of_all(self, locked: Collection[Model]) -> Asked | None:
         """A SELECT in which the locked rows stand for all of their tables, where it reads no
         others.
         """
@@ -30,7 +32,27 @@ class Reading(Protocol):
         """
 
 
-Asking: TypeAlias = Callable[[Collection[Model]], Statement | None]
+class Asked(NamedTuple):
+    """A SELECT that is to become a part of another statement."""
+
+    statement: Statement
+    values: Mapping[str, Any] = MappingProxyType({})
+    """What it is given."""
+    is_kept: bool = False
+    """Whether it was compiled once, so that what it becomes a part of may be."""
+
+    def beside(self, other: Asked) -> Asked:
+        """With the row of another one, which is not converted, behind its own."""
+        own, its = self.statement, other.statement
+        made: Statement
+        if is_kept := self.is_kept and other.is_kept:
+            made = once(("with row of", own, its), lambda: own.with_row_of(its))
+        else:
+            made = own.with_row_of(its)
+        return Asked(made, {**self.values, **other.values}, is_kept)
+
+
+Asking: TypeAlias = Callable[[Collection[Model]], "Asked | None"]
 """What is to be read of the rows that are locked: a SELECT, where all of the tables that it reads
 are among these.
 """

@@ -17,7 +17,8 @@ from syncfields.maintenance.extreme import Extreme
 from syncfields.plan.aggregation import is_missed
 from syncfields.plan.levels import combined
 from syncfields.plan.routes import route
-from syncfields.programs.beforehand import Beforehand
+from syncfields.programs.chosen import Asked
+from syncfields.programs.coming import Coming
 from syncfields.programs.ways import (
     Known,
     Selection,
@@ -32,6 +33,7 @@ from syncfields.programs.ways import (
 )
 from syncfields.sql import statements
 from syncfields.sql.databases import has_row_locks
+from syncfields.sql.locks import snapshot_is_old
 from syncfields.sql.once import once
 from syncfields.sql.rows import rows_with
 from syncfields.sql.statements import Row, Statement
@@ -57,44 +59,46 @@ class Contributions:
         self.targets: list[set[Any]] = []
         self.selection: Selection | None = None
         """What was asked of these rows, perhaps for some more maintenances."""
-        self.beforehand: Beforehand | None = None
-        """What the one row is going to contribute, to be asked before it is written."""
+        self.coming: Coming | None = None
+        """What is asked of the one row as it is going to be."""
 
-    def asked(self, locked: Collection[Model]) -> Statement | None:
+    def asked(self, locked: Collection[Model] | None) -> Asked | None:
         """The SELECT of ``before()``, where it is one of one row, locked itself, that is joined
-        with rows of these tables only; and what it is going to contribute, where that is asked.
+        with rows of these tables only (None: of any); and what the row is going to be, where that
+        is asked.
         """
-        coming = None if self.beforehand is None else self.beforehand.asked(locked)
-        if coming is None:
-            self.beforehand = None
         reads = self.reads("insert")
-        if not reads:
-            return coming
-        if len(reads) != 1 or not is_one(reads[0][0], reads[0][2]):
+        if len(reads) > 1 or not all(is_one(model, pks) for model, _, pks in reads):
             return None
+        coming = None if self.coming is None else self.coming.ask(locked)
+        if not reads:
+            if coming is None:
+                return None
+            whole = coming.statement
+            return coming._replace(statement=once(("unconverted", whole), whole.unconverted))
         ((model, ways, (pk,)),) = reads
         found, statement = selection_of_one(self.using, model, ways)
-        if not self.is_read_of(found, {model, *locked}):
+        if not self.is_read_of(found, None if locked is None else {model, *locked}):
             return None
-        own = statement.bound(pk=pk)
-        return own if coming is None else own.with_row_of(coming)
+        own = Asked(statement, {"pk": pk}, is_kept=True)
+        return own if coming is None else own.beside(coming)
 
-    def asked_of_some(self, locked: Collection[Model]) -> Statement | None:
+    def asked_of_some(self, locked: Collection[Model]) -> Asked | None:
         """As ``asked()``, of any number of rows, and those of one table if there are several:
         ``before()`` reads the others.
         """
         for model, ways, pks in self.reads("insert"):
             found = selection(rows_with(model, self.using, pks), ways)
             if self.is_read_of(found, {model, *locked}):
-                return statements.select(found.queryset)
+                return Asked(statements.select(found.queryset))
         return None
 
-    def asked_of_all(self, locked: Collection[Model]) -> Statement | None:
+    def asked_of_all(self, locked: Collection[Model]) -> Asked | None:
         """As ``asked()``, of any number of rows, which are all that is seen of their table."""
         if not self.ways:
             return None
         found, statement = selection_of_all(self.using, self.changes[0].model, self.ways)
-        return statement if self.is_read_of(found, locked) else None
+        return Asked(statement) if self.is_read_of(found, locked) else None
 
     def asked_of_each(self, queryset: QuerySet[Any], columns: Sequence[str]) -> Statement | None:
         """As ``asked_of_all()``, of rows that are read by themselves, each behind some columns:
@@ -107,50 +111,48 @@ class Contributions:
             return None
         return statements.select(found.queryset)
 
-    def is_read_of(self, selection: Selection, locked: Collection[Model]) -> bool:
+    def is_read_of(self, selection: Selection, locked: Collection[Model] | None) -> bool:
         self.selection = selection
-        return {*selection.tables} <= {each._meta.db_table for each in locked}
+        return locked is None or {*selection.tables} <= {each._meta.db_table for each in locked}
 
     def answered(self, answer: Sequence[Row]) -> dict[Way, Known]:
         """What the rows contribute, as it was found by what was asked last."""
         own = 0 if self.selection is None else self.selection.width
-        if self.beforehand is not None and answer:
-            self.beforehand.take(answer[0][own:])
+        if self.coming is not None and answer:
+            self.coming.take(answer[0][own:])
         if self.selection is None:
             return {}
         return dict(zip(self.selection.ways, self.selection.known(answer), strict=True))
 
-    def before(self, answer: Sequence[Row] | None = None) -> None:
-        """``answer``: what was found by what was asked, if it was."""
-        if answer is None and self.beforehand is not None and not self.beforehand.known:
-            answer = self.with_what_comes(self.beforehand)
+    def before(
+        self, answer: Sequence[Row] | None = None, locked: Collection[Model] | None = None
+    ) -> None:
+        """``answer``: what was found by what was asked, if it was. ``locked``: the tables of which
+        all rows are locked that these lead to, where all are.
+        """
+        if answer is None and self.coming is not None and self.coming.asks:
+            answer = self.with_what_comes(locked)
         self.known = {} if answer is None else self.answered(answer)
         self.known |= self.read("insert", self.known)
+        if self.coming is not None and self.coming.given:
+            self.others = tuple(each for each in self.others if each not in self.coming.given)
         self.known_of_others = [each.before(self.changes, self.using) for each in self.others]
         self.targets = [self.targets_of(each, "insert") for each in self.anew]
 
-    def with_what_comes(self, beforehand: Beforehand) -> Sequence[Row] | None:
-        """What one row contributes, and what it is going to, read by one statement."""
-        reads = self.reads("insert")
-        if has_row_locks(self.using) or len(reads) != 1 or not is_one(reads[0][0], reads[0][2]):
-            self.beforehand = None
+    def with_what_comes(self, locked: Collection[Model] | None) -> Sequence[Row] | None:
+        """What one row contributes, and what it is going to be, read by one statement."""
+        if has_row_locks(self.using) and (locked is None or snapshot_is_old(self.using)):
             return None
-        ((model, ways, (pk,)),) = reads
-        self.selection, statement = selection_of_one(self.using, model, ways)
-
-        def make() -> Statement:
-            return statement.with_row_of(beforehand.form.statement)
-
-        both = once(("before and after", self.using, model, ways), make)
-        return both.rows(pk=pk, **beforehand.values)
+        asked = self.asked(locked if has_row_locks(self.using) else None)
+        return None if asked is None else asked.statement.rows(**asked.values)
 
     def after(self, effects: Effects, cursor: Any = None) -> None:
         (change, *others) = self.changes
         if change.kind == "update" and not (others or change.learnt.pks):
             return  # No row was written.
         foretold: Mapping[Way, Known] = {}
-        if self.beforehand is not None:
-            foretold = self.beforehand.known_of(change.learnt.written)
+        if self.coming is not None:
+            foretold = self.coming.known_of(change.learnt.written)
         now = {**foretold, **self.read("delete", foretold, cursor)}
         for each in self.ways:
             each.maintenance.compare(self.known.get(each, {}), now.get(each, {}), effects)

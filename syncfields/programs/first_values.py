@@ -21,6 +21,7 @@ from syncfields.declare.paths import Hop, column, hop_along
 from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.changes import Change
 from syncfields.programs.beforehand import Beforehand
+from syncfields.programs.chosen import Asked
 from syncfields.sql import locks
 from syncfields.sql.databases import has_row_locks, vendor_of
 from syncfields.sql.fields import RELATIONS
@@ -30,7 +31,7 @@ from syncfields.sql.once import once
 from syncfields.sql.plain import PLAIN, is_rounded
 from syncfields.sql.proven import compiles_alike
 from syncfields.sql.rows import rows
-from syncfields.sql.statements import Param, Statement
+from syncfields.sql.statements import Param, Statement, selected_by
 from syncfields.sql.trees import Typed, nodes, references, replaced
 from syncfields.targets.drift import in_full
 
@@ -127,7 +128,8 @@ class FirstValues:
         if beforehand is not None:
             self.values |= beforehand.values
         key = ("question", using, model, attnames, tuple(form), how, beside)
-        self.question = once(key, find) if all(each.compiles_alike for each in reads) else find()
+        self.is_kept = all(each.compiles_alike for each in reads)
+        self.question = once(key, find) if self.is_kept else find()
 
     def evaluated(self, cursor: Any = None) -> dict[str, Any]:
         """The values, by attribute name."""
@@ -136,10 +138,12 @@ class FirstValues:
             {} if statement is None else self.answered(statement.row(cursor, **self.values) or ())
         )
 
-    def statement(self) -> Statement | None:
-        """As a part of another statement; ``answered()`` takes what that returns."""
+    def asked(self) -> Asked | None:
+        """As a part of another statement; ``answered()`` takes what that returns. None where
+        nothing can be read.
+        """
         statement = self.question.statement
-        return None if statement is None else statement.bound(**self.values)
+        return None if statement is None else Asked(statement, self.values, self.is_kept)
 
     def answered(self, answer: Sequence[Any]) -> dict[str, Any]:
         names = self.question.attnames
@@ -303,7 +307,7 @@ def selecting(using: str, query: Any, values: Mapping[str, Any]) -> Statement:
     query.set_annotation_mask([f"_syncfields_{name}" for name in values])
     compiler: Any = query.get_compiler(using)
     text, params = compiler.as_sql()
-    return Statement(using, text, params, compiler, compiler.col_count)
+    return Statement(using, text, params, compiler, selected_by(compiler, compiler.col_count))
 
 
 def with_types(tree: Any) -> Any:

@@ -26,6 +26,7 @@ from syncfields.maintenance.copies import Copy
 from syncfields.maintenance.delta import Delta
 from syncfields.plan import newborn, registry
 from syncfields.programs.beforehand import Beforehand
+from syncfields.programs.chosen import Asked
 from syncfields.programs.first_values import FirstValue, FirstValues, selecting
 from syncfields.programs.nearby import Nearby, keys_of, nearby
 from syncfields.programs.order import ranks
@@ -34,7 +35,6 @@ from syncfields.sql.databases import has_row_locks, vendor_of
 from syncfields.sql.holding import UNKNOWN
 from syncfields.sql.once import once
 from syncfields.sql.plain import is_plain, is_unclear
-from syncfields.sql.statements import Statement
 
 LONG_AGO = dt.datetime(2000, 1, 1, tzinfo=dt.timezone.utc)
 # What a column takes that cannot be NULL, until its value is evaluated a statement later.
@@ -158,7 +158,7 @@ class Start:
         tells = vendor_of(self.using) == "mysql"
         return not self.is_of_one or (tells and all(each.is_held for each in beginning.nearby))
 
-    def asked(self, locked: Collection[type[Model]]) -> Statement | None:
+    def asked(self, locked: Collection[type[Model]]) -> Asked | None:
         """What a row begins with, read of rows of these tables, which are locked; None where that
         is nothing, or not all. What many rows begin with is said by several rows.
         """
@@ -167,14 +167,14 @@ class Start:
                 keys = self.keys(each) if each.models() <= set(locked) else ()
                 if keys:
                     self.asked_beside = each
-                    return each.statement(self.using, keys)
+                    return Asked(each.statement(self.using, keys))
             return None
         if self.beforehand is not None and not self.beforehand.reads_only(locked):
             self.beforehand = None
         if not self.reading:
-            return None if self.beforehand is None else self.beforehand.statement()
+            return None if self.beforehand is None else self.beforehand.asked()
         self.asking = self.ask(self.instances[0], are_locked=True)
-        return self.asking.statement() if self.asking.question.models <= set(locked) else None
+        return self.asking.asked() if self.asking.question.models <= set(locked) else None
 
     def ask(self, instance: Model, are_locked: bool) -> FirstValues:
         beside = self.beforehand if are_locked or not has_row_locks(self.using) else None

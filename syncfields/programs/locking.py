@@ -14,14 +14,13 @@ from typing import Any
 
 from syncfields.declare.paths import Model
 from syncfields.maintenance.changes import Change, Held
-from syncfields.maintenance.folding import holding_of
 from syncfields.programs import initial, joined
 from syncfields.programs.by_table import lock_each, names_read
 from syncfields.programs.chained import lock_chained
 from syncfields.programs.chosen import Asking
 from syncfields.programs.foresight import Foresight, Named, Starts, Step, foresight
 from syncfields.sql import meetings
-from syncfields.sql.holding import UNKNOWN
+from syncfields.sql.holding import UNKNOWN, holding_of
 from syncfields.sql.locks import must_write
 from syncfields.transactions import pending, scope
 

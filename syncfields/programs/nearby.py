@@ -17,12 +17,11 @@ from django.db.models import ExpressionWrapper, F
 
 from syncfields.declare.paths import Hop, Model, column
 from syncfields.maintenance.changes import Held
-from syncfields.maintenance.folding import holding_of
 from syncfields.programs.first_values import named
 from syncfields.sql import statements
 from syncfields.sql.databases import vendor_of
 from syncfields.sql.fields import INTEGERS, RELATIONS
-from syncfields.sql.holding import UNKNOWN
+from syncfields.sql.holding import UNKNOWN, holding_of
 from syncfields.sql.locks import reading
 from syncfields.sql.rows import rows, rows_with
 from syncfields.sql.statements import Row, Statement

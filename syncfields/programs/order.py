@@ -14,13 +14,12 @@ from syncfields.declare.paths import Dependency, Hop, Model, concrete
 from syncfields.maintenance.base import Maintenance
 from syncfields.maintenance.changes import Change
 from syncfields.maintenance.copies import Copy
-from syncfields.maintenance.folding import holding_of
 from syncfields.plan import registry
 from syncfields.plan.routes import concerned
 from syncfields.programs.connections import Connections, beyond
 from syncfields.sql.along import connecting, naming, values
 from syncfields.sql.databases import has_row_locks
-from syncfields.sql.holding import UNKNOWN
+from syncfields.sql.holding import UNKNOWN, holding_of
 from syncfields.sql.once import once
 from syncfields.sql.rows import connected
 from syncfields.sql.wanted import Wanted

@@ -15,7 +15,6 @@ from django.db.models import QuerySet
 
 from syncfields.declare.paths import Model
 from syncfields.maintenance.changes import Change, Held
-from syncfields.maintenance.folding import holding_of
 from syncfields.programs.by_table import lock_each
 from syncfields.programs.chained import lock_chained
 from syncfields.programs.chosen import Asking, Chosen, Reading
@@ -23,7 +22,7 @@ from syncfields.programs.foresight import Foresight, Named, Step, foresight, is_
 from syncfields.programs.locking import may_lock
 from syncfields.programs.order import against_the_order, ranks
 from syncfields.sql.databases import vendor_of
-from syncfields.sql.holding import UNKNOWN
+from syncfields.sql.holding import UNKNOWN, holding_of
 
 
 def lock_written(queryset: QuerySet[Any], change: Change, reading: Reading) -> Held | None:

@@ -23,7 +23,9 @@ from django.conf import settings
 from django.db import connections, models
 from django.db.backends.base.operations import BaseDatabaseOperations
 
+from syncfields.declare.paths import Model, column
 from syncfields.sql.fields import INTEGERS, TEXTS, stored_as
+from syncfields.sql.once import once
 
 Ask = Callable[[Any], Any]
 """A question about a value that a field is given."""
@@ -71,6 +73,13 @@ def holding(field: Any, backend: Backend) -> Ask:
         return nothing
     known, null = make(stored, backend), UNKNOWN if field.primary_key else None
     return lambda value: null if value is None else known(value)
+
+
+def holding_of(using: str, model: Model, name: str) -> Callable[[Any], Any]:
+    """``holding()`` of a column of a model in a database."""
+    return once(
+        ("holding", using, model, name), lambda: holding(column(model, name), Backend.of(using))
+    )
 
 
 def integers(field: Any, backend: Backend) -> Ask:

@@ -6,6 +6,7 @@ next are ``Param`` expressions; the SQL is the ORM's own, so it is right on ever
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from copy import copy
 from functools import partial
@@ -18,6 +19,9 @@ from syncfields.sql.fields import is_arrayed, is_summed, takes_integers
 from syncfields.sql.once import once
 
 Row = tuple[Any, ...]
+PLACE = re.compile("(?<!%)%s")
+MOST_NAMED = 100
+"""Of more values SQLite finds the names one after the other, from the beginning for each."""
 
 
 class Param(Expression):
@@ -47,36 +51,47 @@ class Written(NamedTuple):
 class Statement:
     """SQL, the values that it always has, and those that it is given."""
 
-    __slots__ = ("converters", "given", "params", "selected", "sql", "using", "width")
+    __slots__ = ("by_name", "converters", "given", "params", "selected", "sql", "using", "width")
 
     given: list[tuple[Param, Any, list[int]]]
     """Each value that it is given, by what it is found under in what is given, and its places."""
 
     def __init__(
-        self, using: str, sql: str, params: Sequence[Any], compiler: Any = None, count: int = 0
+        self,
+        using: str,
+        sql: str,
+        params: Sequence[Any],
+        compiler: Any = None,
+        selected: Sequence[Any] = (),
     ) -> None:
-        """``compiler``: that of the SELECT, the first ``count`` columns of which are returned."""
+        """``selected``: the expressions that are returned first, which ``compiler`` compiled."""
         self.using = using
         self.sql = sql
+        self.by_name: ByName | None = None
+        """The same for SQLite, made when it is executed first."""
         self.params = list(params)
         self.given = given_among(params)
         self.width = len(self.given)
         """The number of values that it is given."""
-        self.selected: list[Any] = []
+        self.selected: list[Any] = [*selected]
         self.converters: list[Any] = []
-        if compiler is not None:
-            self.selected = [expression for expression, _, _ in compiler.select[:count]]
+        if selected:
             self.converters = list(compiler.get_converters(self.selected).items())
+
+    def copy(self) -> Statement:
+        other = copy(self)
+        other.by_name = None
+        return other
 
     def with_sql(self, text: str) -> Statement:
         """Another statement that is given the same and returns the same first columns."""
-        other = copy(self)
+        other = self.copy()
         other.sql = text
         return other
 
     def bound(self, **values: Any) -> Statement:
         """The statement with these values, to become a part of another one."""
-        made, connection = copy(self), connections[self.using]
+        made, connection = self.copy(), connections[self.using]
         made.params, made.given = [*self.params], []
         for param, key, places in self.given:
             value = param.adapted(values[key], connection)
@@ -86,7 +101,7 @@ class Statement:
 
     def in_order(self, names: Sequence[str]) -> Statement:
         """The statement, given a sequence of values that have these names."""
-        made, numbers = copy(self), {name: number for number, name in enumerate(names)}
+        made, numbers = self.copy(), {name: number for number, name in enumerate(names)}
         made.given = [(param, numbers[key], places) for param, key, places in self.given]
         made.width = len(names)
         return made
@@ -114,13 +129,13 @@ class Statement:
 
     def unconverted(self) -> Statement:
         """The statement, which returns what the database gives."""
-        made = copy(self)
+        made = self.copy()
         made.converters = []
         return made
 
     def with_params(self, params: Sequence[Any]) -> Statement:
         """The same statement, with these parameters."""
-        made = copy(self)
+        made = self.copy()
         made.params, made.given = [*params], given_among(params)
         made.width = len(made.given)
         return made
@@ -135,6 +150,8 @@ class Statement:
 
     def execute(self, cursor: Any, values: Any) -> None:
         """``values``: by name; in the order of ``in_order()``, if it was."""
+        if cursor.db.vendor == "sqlite" and 0 < len(self.params) <= MOST_NAMED:
+            return self.execute_by_name(cursor, values)
         params = self.params.copy()
         for param, key, places in self.given:
             value = values[key]
@@ -143,6 +160,20 @@ class Statement:
             for place in places:
                 params[place] = value
         cursor.execute(self.sql, params)
+
+    def execute_by_name(self, cursor: Any, values: Any) -> None:
+        """Django's backend for SQLite looks for the places of values in the text, each time anew,
+        but for those that have names.
+        """
+        if self.by_name is None:
+            self.by_name = ByName.of(self)
+        text, params = self.by_name.sql, self.by_name.params.copy()
+        for (param, key, _), name in zip(self.given, self.by_name.given, strict=True):
+            value = values[key]
+            if type(value) is not int or not param.takes_integers:
+                value = param.adapted(value, cursor.db)
+            params[name] = value
+        cursor.execute(text, params)
 
     def row(self, cursor: Any = None, **values: Any) -> Row | None:
         """The first row of a SELECT."""
@@ -203,6 +234,28 @@ class Statement:
             return Written(int(cursor.rowcount))
         found = [self.converted(row, cursor.db) for row in cursor.fetchall()]
         return Written(len(found), found)
+
+
+class ByName(NamedTuple):
+    """A statement, the values of which have names."""
+
+    sql: str
+    params: dict[str, Any]
+    """Those that it always has."""
+    given: Sequence[str]
+    """The names of those that it is given."""
+
+    @classmethod
+    def of(cls, statement: Statement) -> ByName:
+        places = [f"p{place}" for place, _ in enumerate(statement.params)]
+        given = [f"v{number}" for number, _ in enumerate(statement.given)]
+        for name, (_, _, own) in zip(given, statement.given, strict=True):
+            for place in own:
+                places[place] = name
+        following = iter(places)
+        text = PLACE.sub(lambda _: f"%({next(following)})s", statement.sql)
+        always = zip(places, statement.params, strict=True)
+        return cls(text, {name: value for name, value in always if name not in given}, given)
 
 
 def given_among(params: Sequence[Any]) -> list[tuple[Param, Any, list[int]]]:
@@ -275,23 +328,31 @@ def mapped(convert: Callable[[Any], Any], values: Sequence[Any]) -> Sequence[Any
     return [known[value] for value in values]
 
 
+def selected_by(compiler: Any, count: int) -> list[Any]:
+    """The first columns of a SELECT."""
+    return [expression for expression, _, _ in compiler.select[:count]]
+
+
 def select(queryset: QuerySet[Any]) -> Statement:
     compiler: Any = queryset.query.get_compiler(queryset.db)
     text, params = compiler.as_sql()
-    return Statement(queryset.db, text, params, compiler, compiler.col_count)
+    return Statement(queryset.db, text, params, compiler, selected_by(compiler, compiler.col_count))
 
 
-def delete(queryset: QuerySet[Any], returned: QuerySet[Any]) -> Statement:
+def delete(queryset: QuerySet[Any], returned: QuerySet[Any] | None = None) -> Statement:
     """DELETE the rows of a queryset, and return of each what ``returned`` selects of its table."""
-    compiler: Any = returned.query.get_compiler(queryset.db)
-    compiler.pre_sql_setup()
     query: Any = queryset.query.clone()
     query.__class__ = sql.DeleteQuery
     text, params = query.get_compiler(queryset.db).as_sql()
+    if returned is None:
+        return Statement(queryset.db, text, params)
+    compiler: Any = returned.query.get_compiler(queryset.db)
+    compiler.pre_sql_setup()
     columns = [column for _, (column, _), _ in compiler.select]
     given = [each for _, (_, given), _ in compiler.select for each in given]
     text = f"{text} RETURNING {', '.join(columns)}"
-    return Statement(queryset.db, text, [*params, *given], compiler, len(columns))
+    selected = selected_by(compiler, len(columns))
+    return Statement(queryset.db, text, [*params, *given], compiler, selected)
 
 
 def can_count(statement: Statement) -> bool:
@@ -335,7 +396,7 @@ def update(
     compiler.pre_sql_setup()
     columns = [column for _, (column, _), _ in compiler.select]
     text = f"{text} RETURNING {', '.join(columns)}"
-    return Statement(queryset.db, text, params, compiler, len(columns))
+    return Statement(queryset.db, text, params, compiler, selected_by(compiler, len(columns)))
 
 
 def can_return_from_update(using: str) -> bool:

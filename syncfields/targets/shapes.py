@@ -12,6 +12,7 @@ from django.db.models import Expression, F, Q, Value
 
 from syncfields.declare.paths import Model, column
 from syncfields.sql.rows import Among, Keys, among
+from syncfields.sql.saved import Saved
 from syncfields.sql.statements import Param
 from syncfields.targets.updates import Update
 
@@ -160,13 +161,6 @@ class Params:
             (Q() if is_one else Q(pk=self.pk(number)), kind(f"{key}{number}", field))
             for number in numbers_of(mask)
         ]
-
-
-class Saved(Param):
-    """A value as its column stores it."""
-
-    def adapted(self, value: Any, connection: Any) -> Any:
-        return self.output_field.get_db_prep_save(value, connection)
 
 
 class Lists(Params):

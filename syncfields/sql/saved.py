@@ -1,0 +1,150 @@
+"""The INSERT, the UPDATE and the DELETE of one instance's row, compiled once.
+
+Django compiles the same text every time, which takes longer than SQLite takes to execute it.
+The text depends on nothing but the columns, where each is given a plain value: of the fields and
+the types listed here. All else is left to Django, and so is everything where another package has
+replaced what Django does here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import NoneType, SimpleNamespace
+from typing import Any, NamedTuple
+
+from django.db import connections
+from django.db.models import Manager, QuerySet
+from django.db.models.sql import DeleteQuery, InsertQuery, UpdateQuery
+
+from syncfields.declare.paths import column
+from syncfields.sql import statements
+from syncfields.sql.fields import stored_as
+from syncfields.sql.holding import UNKNOWN, holding_of
+from syncfields.sql.once import once
+from syncfields.sql.plain import PLAIN
+from syncfields.sql.rows import rows, rows_given
+from syncfields.sql.statements import Param, Row, Statement
+
+TYPES = frozenset([NoneType, *(kind for kinds in PLAIN.values() for kind in kinds)])
+
+
+class Saved(Param):
+    """A value as its column stores it."""
+
+    def adapted(self, value: Any, connection: Any) -> Any:
+        return self.output_field.get_db_prep_save(value, connection)
+
+
+class Insert(NamedTuple):
+    """The INSERT of one row of a model."""
+
+    fields: Sequence[Any]
+    returned: Sequence[Any]
+    statement: Statement
+
+
+def insert(
+    instance: Any, manager: Any, using: str, fields: Sequence[Any], returned: Sequence[Any], raw: bool
+) -> list[Row] | None:
+    """What ``Model._do_insert()`` does and returns; None where that has to do it."""
+    model = manager.model
+    key = "insert of one", using, model, len(fields), len(returned)
+    found = once(key, lambda: insert_of(manager, using, fields, returned))
+    if found is None or found.fields != fields or found.returned != returned:
+        return None
+    if raw:
+        values = [getattr(instance, field.attname) for field in fields]
+    else:
+        values = [field.pre_save(instance, True) for field in fields]
+    if not TYPES.issuperset(map(type, values)):
+        return None
+    return [*found.statement.written_with(values).rows]
+
+
+def insert_of(
+    manager: Any, using: str, fields: Sequence[Any], returned: Sequence[Any]
+) -> Insert | None:
+    connection: Any = connections[using]
+    if returned and not connection.features.can_return_columns_from_insert:
+        return None
+    query: Any = InsertQuery(manager.model)
+    compiler = query.get_compiler(using)
+    if not is_proven(manager, QuerySet._insert, compiler, fields):
+        return None
+    row = SimpleNamespace(**{each.attname: Saved(each.attname, each) for each in fields})
+    query.insert_values(fields, [row], raw=True)
+    compiler.returning_fields = returned
+    ((text, params),) = compiler.as_sql()
+    columns = [each.get_col(manager.model._meta.db_table) for each in returned]
+    statement = Statement(using, text, params, compiler, columns)
+    return Insert([*fields], [*returned], statement.in_order([each.attname for each in fields]))
+
+
+def update(queryset: Any, using: str, pk: Any, values: Mapping[str, Any]) -> int | None:
+    """The number of rows of this key that are given ``values``, by attribute name, as
+    ``Model._do_update()`` does it with the base manager's ``queryset``; None where that has to do
+    it.
+    """
+    model = queryset.model
+    key = "update of one", using, model, *values
+    found = once(key, lambda: update_of(model, using, [*values]))
+    if found is None or type(queryset) is not QuerySet or queryset.query.where:
+        return None
+    if holding_of(using, model, model._meta.pk.attname)(pk) is UNKNOWN:
+        return None  # Django finds no row where a key is out of range.
+    if not TYPES.issuperset(map(type, values.values())):
+        return None
+    return found.written_with([pk, *values.values()]).number
+
+
+def update_of(model: Any, using: str, names: Sequence[str]) -> Statement | None:
+    fields = [column(model, name) for name in names]
+    compiler: Any = UpdateQuery(model).get_compiler(using)
+    if len(model._meta.pk_fields) > 1 or model._meta.select_on_save:
+        return None
+    if not is_proven(model._base_manager, QuerySet._update, compiler, fields):
+        return None
+    chosen = rows(model, using).filter(pk=Param("pk", model._meta.pk))
+    statement = statements.update(chosen, {each.name: Saved(each.attname, each) for each in fields})
+    return statement.in_order(["pk", *names])
+
+
+def delete(query: Any, using: str, pk: Any) -> int | None:
+    """The number of rows of this key that are deleted, as ``DeleteQuery.delete_batch()`` does it;
+    None where that has to do it.
+    """
+    model = query.model
+    found = once(("delete of one", using, model), lambda: delete_of(query, using))
+    if found is None or type(query) is not DeleteQuery:
+        return None
+    if holding_of(using, model, model._meta.pk.attname)(pk) is UNKNOWN:
+        return None
+    return found.written_with([pk]).number
+
+
+def delete_of(query: Any, using: str) -> Statement | None:
+    model, key = query.model, query.model._meta.pk
+    compiler = query.get_compiler(using)
+    methods = DeleteQuery.do_query, type(compiler).as_sql, type(compiler).execute_sql
+    if len(model._meta.pk_fields) > 1 or not all(map(is_django, methods)):
+        return None
+    return statements.delete(rows_given(model, using, [Param("pk", key)])).in_order(["pk"])
+
+
+def is_proven(
+    manager: Any, method: Callable[..., Any], compiler: Any, fields: Sequence[Any]
+) -> bool:
+    """Whether the text is that of Django, and depends on the columns alone."""
+    kind = type(compiler)
+    replaced = not all(map(is_django, (method, kind.as_sql, kind.execute_sql)))
+    return bool(
+        fields
+        and type(manager) is Manager
+        and not replaced
+        and all(type(stored_as(each)) in PLAIN for each in fields)
+    )
+
+
+def is_django(function: Any) -> bool:
+    """Whether it was written there, whatever name it has."""
+    return str(function.__globals__["__name__"]).startswith("django.db.")
