@@ -100,7 +100,7 @@ def collected(original: Callable[..., Any]) -> Callable[..., Any]:
         connection = connections[self.using]
         if is_only_fast(self):
             return persistently(connection, lambda: original(self))
-        attempt = partial(collect_and_keep, self, lambda: original(self))
+        attempt = partial(collect_and_keep, self, instance, lambda: original(self))
         if any(map(self._has_signal_listeners, self.data)):
             with together(connection):  # Once only: receivers are called within.
                 return attempt()
@@ -109,9 +109,13 @@ def collected(original: Callable[..., Any]) -> Callable[..., Any]:
     return delete
 
 
-def collect_and_keep(collector: Any, delete: Callable[[], Any]) -> Any:
+def collect_and_keep(collector: Any, instance: Any, delete: Callable[[], Any]) -> Any:
+    """``instance``: the only one, where nothing else is deleted."""
     gone: list[Any] = []
-    changes = list(changes_of(collector, gone))
+    if instance is not None:
+        changes = [Change(concrete(type(instance)), "delete", Learnt([instance.pk]))]
+    else:
+        changes = list(changes_of(collector, gone))
     if (suspension := scope.suspended()) is not None:
         maintenances = routes.concerned(changes)
         return suspension.watch(collector.using, maintenances, changes, delete)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.core.exceptions import FieldError
@@ -96,9 +96,12 @@ class Path:
     target: Model
     hops: tuple[Hop, ...] = ()
 
-    @property
-    def model(self) -> Model:
-        return self.hops[-1].model if self.hops else self.target
+    model: Model = field(init=False, compare=False, repr=False)
+    """That of the row at its end."""
+
+    def __post_init__(self) -> None:
+        model = self.hops[-1].model if self.hops else self.target
+        object.__setattr__(self, "model", model)
 
     @property
     def lookup(self) -> str:
@@ -177,9 +180,10 @@ class Dependency:
     hollow: bool = False
     """A row inserted here contributes nothing yet: the rows that count must refer to it first."""
 
-    @property
-    def model(self) -> Model:
-        return self.path.model
+    model: Model = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "model", self.path.model)
 
     @property
     def is_read(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from syncfields.maintenance.base import Effects, Maintenance
 from syncfields.maintenance.changes import Change, Held, Learnt
@@ -12,7 +13,9 @@ from syncfields.plan import registry
 from syncfields.plan.routes import concerned, route
 from syncfields.programs import chains
 from syncfields.sql.once import once
-from syncfields.targets import evaluating
+from syncfields.sql.statements import Statement
+from syncfields.targets import evaluating, writing
+from syncfields.targets.shapes import kind_of
 from syncfields.targets.updates import Update
 
 
@@ -27,6 +30,32 @@ class Follows:
     returned: tuple[str, ...]
     """The columns that are returned for these."""
     others: Sequence[Maintenance]
+
+
+class Few(NamedTuple):
+    """An UPDATE of few rows, which is compiled once with what follows from it: by addition only."""
+
+    statement: Statement
+    follows: Follows | None
+
+
+def of_few(using: str, update: Update) -> tuple[Few, list[Any]] | None:
+    """Such an UPDATE, and the values that it is given; None where it is not one of those."""
+    if update.evaluates and not writing.reads_in_update(using):
+        return None
+    if not writing.compiles(update) or (kind := kind_of(update)) is None:
+        return None
+    key, values = kind
+
+    def make() -> Few | None:
+        follows = what_follows(using, update)
+        if follows is not None and follows.others:
+            return None
+        returned = () if follows is None else follows.returned
+        return Few(writing.compiled(using, update, returned), follows)
+
+    found = once(("few that", using, update.target, key), make)
+    return None if found is None else (found, values)
 
 
 def what_follows(using: str, update: Update) -> Follows | None:

@@ -19,6 +19,7 @@ from syncfields.plan import registry
 from syncfields.plan.routes import Route, concerned, route
 from syncfields.programs import absent, locking, several
 from syncfields.programs.beforehand import Beforehand, beforehand
+from syncfields.programs.chosen import Asked
 from syncfields.programs.coming import Coming, becoming
 from syncfields.programs.contributions import Contributions
 from syncfields.programs.order import lock_after, lock_parents, lock_sources
@@ -193,14 +194,29 @@ class Keeping:
             return
         self.row = Row(self.connection, change, self.cursor)
         reads = not inserts and registry.plan().columns[change.model]
-        if reads and not self.row.find():  # Django will insert it, or it is gone.
+        if reads and not self.row.find(self.asked_at_once(change)):
+            # Django will insert it, or it is gone.
             self.maintenances, self.is_over = (), self.gone is None
             return
         found = self.found if inserts and self.found is not None else route(change)
         self.ways, self.followed, self.maintenances = found.ways, found.followed, found.others
         self.led_elsewhere = found.led_elsewhere
+        if self.row.beside is not None:
+            self.answer = [self.row.beside]
         if self.gone is None:
             self.summed, self.is_over = found.summed, not found.maintenances
+
+    def asked_at_once(self, change: Change) -> Asked | None:
+        """What the row contributes, where that is known to matter before the row is read, and
+        nothing else is to be locked in between.
+        """
+        if change.kind != "delete" or self.connection.features.has_select_for_update:
+            return None
+        others = route(change).others
+        if not others or self.gone is not None and any(self.gone):
+            return None
+        self.contributions = Contributions(self.using, self.changes, others)
+        return self.contributions.asked(None)
 
     def write_sums(self, target: Model) -> None:
         """What ``collect()`` and ``apply()`` come to in the most frequent case."""

@@ -16,6 +16,7 @@ from syncfields.maintenance.direct import Direct, Part
 from syncfields.maintenance.extreme import Extreme
 from syncfields.maintenance.folding import Ask, folding, plain
 from syncfields.plan import registry
+from syncfields.programs.chosen import Asked
 from syncfields.programs.order import lock_relatives
 from syncfields.sql import statements
 from syncfields.sql.holding import UNKNOWN, Backend, keeping
@@ -114,6 +115,8 @@ class Row:
         self.contents = contents_of(self.using, change.model)
         self.columns: Mapping[str, Any] = {}
         self.contributions: dict[Part, Any] = {}
+        self.beside: Sequence[Any] | None = None
+        """What was asked beside, and found."""
         self.now: Row | None = None
         self.opened = cursor
 
@@ -125,9 +128,9 @@ class Row:
             self.opened = self.connection.cursor()
         return self.opened
 
-    def find(self) -> bool:
-        """Take the old values from memory, or lock the row and read it: the change learns what it
-        held, and which columns may change. False where there is no such row.
+    def find(self, asked: Asked | None = None) -> bool:
+        """Take the old values from memory, or lock the row and read it, and what is ``asked``: the
+        change learns what it held, and which columns may change. False where there is no such row.
         """
         change, learnt = self.change, self.change.learnt
         learnt.locked = True
@@ -135,7 +138,7 @@ class Row:
             return True
         if change.kind == "update":
             lock_relatives(self.connection, change, lambda: learnt.pks)
-        if not self.read(lock=True):
+        if not self.read(lock=True, asked=asked):
             learnt.pks = ()
             return False
         learnt.former = (self.columns,)
@@ -143,19 +146,22 @@ class Row:
             learnt.columns = changed(self.contents, self.columns, change.values or {})
         return True
 
-    def read(self, lock: bool) -> bool:
+    def read(self, lock: bool, asked: Asked | None = None) -> bool:
         """Read the row and, if wanted, lock it. False where there is none."""
-        pk, statement = self.change.learnt.pks[0], reader(self.using, self.model, lock)
-        if len(self.model._meta.pk_fields) > 1:
-            keys = {f"pk{number}": value for number, value in enumerate(pk)}
-            found = statement.row(self.cursor(), **keys)
-        else:
-            found = statement.row(self.cursor(), pk0=pk)
+        pk, own = self.change.learnt.pks[0], reader(self.using, self.model, lock)
+        pks = pk if len(self.model._meta.pk_fields) > 1 else (pk,)
+        whole = Asked(own, {f"pk{number}": value for number, value in enumerate(pks)}, is_kept=True)
+        if asked is not None:
+            whole = whole.beside(asked)
+        found = whole.statement.row(self.cursor(), **whole.values)
         if found is None:
             return False
         what = self.contents
+        first, width = len(what.names), len(what.names) + len(what.parts)
         self.columns = dict(zip(what.names, found, strict=False))
-        self.contributions = dict(zip(what.parts, found[len(what.names) :], strict=True))
+        self.contributions = dict(zip(what.parts, found[first:width], strict=True))
+        if asked is not None:
+            self.beside = asked.statement.converted(found[width:], self.connection)
         return True
 
     def remember(self, previous: Mapping[str, Any], changed: Collection[str]) -> bool:

@@ -120,13 +120,15 @@ class Maintenance:
     grouped: Mapping[str, Grouped]
     """By attribute name, the rules that aggregate over one path only."""
 
+    is_touching: bool = field(init=False)
+    """Whether another field tells when one has changed; then values are compared first."""
+
     kind: ClassVar[str]
     reconcilable: ClassVar[bool] = True
 
-    @property
-    def is_touching(self) -> bool:
-        """Whether another field tells when one has changed; then values are compared first."""
-        return any(rule.declaration.touch is not None for rule in self.rules)
+    def __post_init__(self) -> None:
+        touching = any(rule.declaration.touch is not None for rule in self.rules)
+        object.__setattr__(self, "is_touching", touching)
 
     def concerned(self, changes: Sequence[Change]) -> bool:
         return any(

@@ -5,7 +5,7 @@ itself may have left is the target evaluated anew.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from django.db.models import Aggregate, Max
@@ -24,16 +24,16 @@ NOTHING = (None,)
 class Extreme(Maintenance):
     aggregate: Aggregate
 
+    attname: str = field(init=False)
+    better: str = field(init=False)
+    """The lookup by which one value beats another."""
+
     kind: ClassVar[str] = "extreme"
 
-    @property
-    def attname(self) -> str:
-        return self.rules[0].field.attname
-
-    @property
-    def better(self) -> str:
-        """The lookup by which one value beats another."""
-        return "gt" if isinstance(self.aggregate, Max) else "lt"
+    def __post_init__(self) -> None:
+        Maintenance.__post_init__(self)
+        object.__setattr__(self, "attname", self.rules[0].field.attname)
+        object.__setattr__(self, "better", "gt" if isinstance(self.aggregate, Max) else "lt")
 
     def before(self, changes: Sequence[Change], using: str) -> Contributions:
         return self.contributions([each for each in changes if each.kind != "insert"], using)

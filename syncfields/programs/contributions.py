@@ -54,6 +54,7 @@ class Contributions:
         self.changes = changes
         found = sides(changes, maintenances)
         self.ways, self.others, self.anew = found.ways, found.others, found.anew
+        self.by_model = found.by_model
         self.known: dict[Way, Known] = {}
         self.known_of_others: list[Any] = []
         self.targets: list[set[Any]] = []
@@ -174,6 +175,7 @@ class Contributions:
         left |= {each: set(known) for each, known in read if each.reconcilable}
         left |= zip(self.anew, self.targets, strict=True)
         self.ways, self.known, self.anew, self.targets = (), {}, (), []
+        self.by_model = ()
         self.others = tuple(each for each, _ in read if not each.reconcilable)
         self.known_of_others = [known for each, known in read if not each.reconcilable]
         return left
@@ -192,6 +194,10 @@ class Contributions:
 
     def reads(self, without: str) -> list[tuple[Model, tuple[Way, ...], Sequence[Any]]]:
         """The rows of each SELECT, and the ways that it goes."""
+        if len(self.changes) == 1:
+            (change,) = self.changes
+            pks = () if change.kind == without else change.learnt.pks
+            return [(model, ways, pks) for model, ways in self.by_model if pks]
         together: dict[tuple[Model, tuple[int, ...]], list[Way]] = defaultdict(list)
         there = [n for n, change in enumerate(self.changes) if change.kind != without]
         for each in self.ways:
@@ -217,6 +223,8 @@ class Sides:
     """Those that look from the side of their targets."""
     anew: tuple[Maintenance, ...]
     """Those whose targets are evaluated anew, since what counts may be that a row is not there."""
+    by_model: tuple[tuple[Model, tuple[Way, ...]], ...]
+    """The ways from the rows of each model."""
 
 
 def ways_of_new(change: Change) -> tuple[Way, ...]:
@@ -253,7 +261,11 @@ def find_sides(changes: Sequence[Change], maintenances: Sequence[Maintenance]) -
             ways.append(found)
         else:
             others.append(maintenance)
-    return Sides(tuple(ways), tuple(read_together(others)), tuple(anew))
+    by_model: dict[Model, list[Way]] = defaultdict(list)
+    for each in ways:
+        by_model[each.dependency.model].append(each)
+    models = tuple((model, tuple(found)) for model, found in by_model.items())
+    return Sides(tuple(ways), tuple(read_together(others)), tuple(anew), models)
 
 
 Concerned = tuple[Change, Dependency]

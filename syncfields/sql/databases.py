@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from django.db import connections
 
-from syncfields.sql.once import once
+from syncfields.sql.once import kept
 
 
+@kept
 def vendor_of(using: str) -> str:
-    return once(("vendor", using), lambda: connections[using].vendor)
+    return connections[using].vendor
 
 
+@kept
 def has_row_locks(using: str) -> bool:
-    return once(
-        ("row locks", using), lambda: bool(connections[using].features.has_select_for_update)
-    )
+    return bool(connections[using].features.has_select_for_update)
 
 
+@kept
 def updates_read_own_table(using: str) -> bool:
     """Whether an UPDATE can read other rows of the table that it writes."""
-    return once(
-        ("own table", using), lambda: bool(connections[using].features.update_can_self_select)
-    )
+    return bool(connections[using].features.update_can_self_select)

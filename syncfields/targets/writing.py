@@ -81,10 +81,16 @@ def of_few(
     key, values = kind
 
     def make() -> Statement:
-        shape = shape_of(using, update, returned, locked)
-        return build(shape, Params(update.target)).in_order([*values_of(update)])
+        return compiled(using, update, returned, locked)
 
     return once(("few", using, update.target, returned, locked, key), make), values
+
+
+def compiled(
+    using: str, update: Update, returned: tuple[str, ...] = (), locked: bool = False
+) -> Statement:
+    shape = shape_of(using, update, returned, locked)
+    return build(shape, Params(update.target)).in_order([*values_of(update)])
 
 
 def compiles(update: Update) -> bool:
