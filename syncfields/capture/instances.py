@@ -141,9 +141,10 @@ def inserting(original: Callable[..., Any]) -> Callable[..., Any]:
         parents = type(self)._meta.parents
 
         def write() -> Any:
-            result = saved.insert(self, manager, using, fields, returning_fields, raw)
+            given = manager, using, fields, returning_fields, raw
+            result = saved.insert(self, *given, change.learnt.cursor)
             if result is None:
-                result = original(self, manager, using, fields, returning_fields, raw)
+                result = original(self, *given)
             change.learnt.pks = [primary_key(self, model, result, returning_fields)]
             # As it was written: receivers may change the instance before the rest is done.
             change.learnt.written = dict(vars(self))
@@ -265,7 +266,8 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
         def carried_out() -> Any:
             number, beside = None, change.learnt.beside or {}
             if not (returned or named):
-                number = saved.update(base_qs, using, pk_val, {**written, **beside})
+                cursor, whole = change.learnt.cursor, {**written, **beside}
+                number = saved.update(base_qs, using, pk_val, whole, cursor)
             if number is not None:
                 return [()] * number if returns_rows else number > 0
             more = [(column(model, name), None, value) for name, value in beside.items()]

@@ -57,7 +57,9 @@ def finish(keeping: Keeping, effects: Effects | None = None) -> None:
     elif keeping.summed is not None and not pending.waits(keeping.connection):
         keeping.write_sums(keeping.summed)
     else:
-        held = keeping.held.with_written(keeping.changes, registry.plan().targets.keys())
+        held = keeping.held
+        if has_row_locks(keeping.using):
+            held = held.with_written(keeping.changes, registry.plan().targets.keys())
         cursor = None if keeping.row is None else keeping.row.cursor()
         settle(keeping.connection, keeping.collect, keeping.repairs, held, cursor)
 
@@ -138,6 +140,7 @@ def steps_of(
             *(connection, changes, None, maintenances, held, found, contributions, cursor, asked)
         )
         keeping.before()
+        changes[0].learnt.cursor = None if keeping.row is None else keeping.row.opened
         yield meeting()
         finish(keeping, effects)
 
@@ -157,9 +160,9 @@ def steps_of_insert(
         cursor = connection.cursor() if start.reading else None
         late = start.finish(held, cursor)
         late += of_absent(using, change, instances, late, held)
-        both_ways = goes_both_ways(change.model) or connection.vendor == "mysql"
-        if late and both_ways and not held.complete:
-            lock_copied(using, [change], inserts=True)
+        if late and not held.complete:
+            if connection.vendor == "mysql" or goes_both_ways(change.model):
+                lock_copied(using, [change], inserts=True)
         others = steps_of(connection, [change], write, held, cursor=cursor, asked=asked)
         if others is None:
             yield absent.meeting(using, change, write)()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from syncfields.declare.paths import Dependency, Model, Path
@@ -48,6 +48,8 @@ class Learnt:
     """The one row that was inserted, as it was written: receivers may change the instance before
     the rest is done."""
 
+    cursor: Any = None
+    """One that the steps around the write have opened, for its own statement."""
     beside: Mapping[str, Any] | None = None
     """Synced fields of the one row that the UPDATE is to write with the rest, by attribute name;
     None where it would not."""
@@ -63,6 +65,7 @@ class Learnt:
     def restore(self, state: Any) -> None:
         *known, self.written, self.beside = state
         self.pks, self.columns, self.former, self.locked, self.foreseen = known
+        self.cursor = None
 
 
 @frozen
@@ -155,7 +158,7 @@ class Held:
         found = dict(self.rows)
         for model, pks in rows.items():
             found[model] = {*found.get(model, ()), *pks}
-        return replace(self, rows=found)
+        return Held(found, self.whole, self.complete, self.columns, self.answer)
 
     def read(self, model: Model, pks: Sequence[Any], names: Sequence[str]) -> list[Any] | None:
         """Some columns of rows, behind their keys; None where they were not read."""

@@ -115,6 +115,16 @@ def takes_integers(field: Any) -> bool:
     return type(stored_as(field)) in INTEGERS
 
 
+def given_as(field: Any) -> type | None:
+    """The type of values that are given to the database just as they are; None if there is none."""
+    stored = type(stored_as(field))
+    if stored in INTEGERS:
+        return int
+    if stored is models.BooleanField:
+        return bool
+    return str if stored in (models.CharField, models.TextField) else None
+
+
 def is_summed(field: Any, vendor: str) -> bool:
     """Whether the database adds up what it holds without rounding, and Python adds up what it reads
     to the same.

@@ -61,7 +61,7 @@ class Keys(Param):
 
     def __init__(self, name: str, field: Any) -> None:
         super().__init__(name, field)
-        self.takes_integers = False
+        self.takes = None
 
     def adapted(self, value: Any, connection: Any) -> Any:
         return as_one(value, self.output_field, connection)

@@ -13,11 +13,12 @@ from types import NoneType, SimpleNamespace
 from typing import Any, NamedTuple
 
 from django.db import connections
-from django.db.models import Manager, QuerySet
+from django.db.models import AutoField, Manager, QuerySet
 from django.db.models.sql import DeleteQuery, InsertQuery, UpdateQuery
 
 from syncfields.declare.paths import column
 from syncfields.sql import statements
+from syncfields.sql.databases import vendor_of
 from syncfields.sql.fields import stored_as
 from syncfields.sql.holding import UNKNOWN, holding_of
 from syncfields.sql.once import once
@@ -35,6 +36,13 @@ class Saved(Param):
         return self.output_field.get_db_prep_save(value, connection)
 
 
+def saved(field: Any, using: str) -> Saved:
+    made = Saved(field.attname, field)
+    if vendor_of(using) == "mysql" and isinstance(stored_as(field), AutoField):
+        made.takes = None  # MySQL would make another key of 0, which Django refuses.
+    return made
+
+
 class Insert(NamedTuple):
     """The INSERT of one row of a model."""
 
@@ -44,7 +52,13 @@ class Insert(NamedTuple):
 
 
 def insert(
-    instance: Any, manager: Any, using: str, fields: Sequence[Any], returned: Sequence[Any], raw: bool
+    instance: Any,
+    manager: Any,
+    using: str,
+    fields: Sequence[Any],
+    returned: Sequence[Any],
+    raw: bool,
+    cursor: Any = None,
 ) -> list[Row] | None:
     """What ``Model._do_insert()`` does and returns; None where that has to do it."""
     model = manager.model
@@ -58,7 +72,7 @@ def insert(
         values = [field.pre_save(instance, True) for field in fields]
     if not TYPES.issuperset(map(type, values)):
         return None
-    return [*found.statement.written_with(values).rows]
+    return [*found.statement.written_with(values, cursor).rows]
 
 
 def insert_of(
@@ -71,7 +85,7 @@ def insert_of(
     compiler = query.get_compiler(using)
     if not is_proven(manager, QuerySet._insert, compiler, fields):
         return None
-    row = SimpleNamespace(**{each.attname: Saved(each.attname, each) for each in fields})
+    row = SimpleNamespace(**{each.attname: saved(each, using) for each in fields})
     query.insert_values(fields, [row], raw=True)
     compiler.returning_fields = returned
     ((text, params),) = compiler.as_sql()
@@ -80,7 +94,9 @@ def insert_of(
     return Insert([*fields], [*returned], statement.in_order([each.attname for each in fields]))
 
 
-def update(queryset: Any, using: str, pk: Any, values: Mapping[str, Any]) -> int | None:
+def update(
+    queryset: Any, using: str, pk: Any, values: Mapping[str, Any], cursor: Any = None
+) -> int | None:
     """The number of rows of this key that are given ``values``, by attribute name, as
     ``Model._do_update()`` does it with the base manager's ``queryset``; None where that has to do
     it.
@@ -94,7 +110,7 @@ def update(queryset: Any, using: str, pk: Any, values: Mapping[str, Any]) -> int
         return None  # Django finds no row where a key is out of range.
     if not TYPES.issuperset(map(type, values.values())):
         return None
-    return found.written_with([pk, *values.values()]).number
+    return found.written_with([pk, *values.values()], cursor).number
 
 
 def update_of(model: Any, using: str, names: Sequence[str]) -> Statement | None:
@@ -105,11 +121,11 @@ def update_of(model: Any, using: str, names: Sequence[str]) -> Statement | None:
     if not is_proven(model._base_manager, QuerySet._update, compiler, fields):
         return None
     chosen = rows(model, using).filter(pk=Param("pk", model._meta.pk))
-    statement = statements.update(chosen, {each.name: Saved(each.attname, each) for each in fields})
+    statement = statements.update(chosen, {each.name: saved(each, using) for each in fields})
     return statement.in_order(["pk", *names])
 
 
-def delete(query: Any, using: str, pk: Any) -> int | None:
+def delete(query: Any, using: str, pk: Any, cursor: Any = None) -> int | None:
     """The number of rows of this key that are deleted, as ``DeleteQuery.delete_batch()`` does it;
     None where that has to do it.
     """
@@ -119,7 +135,7 @@ def delete(query: Any, using: str, pk: Any) -> int | None:
         return None
     if holding_of(using, model, model._meta.pk.attname)(pk) is UNKNOWN:
         return None
-    return found.written_with([pk]).number
+    return found.written_with([pk], cursor).number
 
 
 def delete_of(query: Any, using: str) -> Statement | None:

@@ -10,18 +10,18 @@ import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from copy import copy
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from django.db import connections
 from django.db.models import Expression, QuerySet, sql
 
-from syncfields.sql.fields import is_arrayed, is_summed, takes_integers
+from syncfields.sql.fields import given_as, is_arrayed, is_summed
 from syncfields.sql.once import once
 
 Row = tuple[Any, ...]
 PLACE = re.compile("(?<!%)%s")
 MOST_NAMED = 100
-"""Of more values SQLite finds the names one after the other, from the beginning for each."""
+"""So many values have names at the most."""
 
 
 class Param(Expression):
@@ -30,8 +30,8 @@ class Param(Expression):
     def __init__(self, name: str, field: Any) -> None:
         super().__init__(output_field=field)
         self.name = name
-        self.takes_integers = takes_integers(field)
-        """Just as they are."""
+        self.takes = given_as(field)
+        """The type of values that are given to the database as they are."""
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
         return "%s", (self,)
@@ -48,13 +48,25 @@ class Written(NamedTuple):
     """The columns that it returned."""
 
 
+Given: TypeAlias = tuple[Param, Any, Sequence[Any]]
+"""A value that a statement is given, by what it is found under in what is given, and its places
+among the parameters.
+"""
+
+
+class Sent(NamedTuple):
+    """What is sent of a statement."""
+
+    sql: str
+    params: Any
+    """Those that it always has, and ``Param`` expressions: a list, or by name."""
+    given: Sequence[Given]
+
+
 class Statement:
     """SQL, the values that it always has, and those that it is given."""
 
-    __slots__ = ("by_name", "converters", "given", "params", "selected", "sql", "using", "width")
-
-    given: list[tuple[Param, Any, list[int]]]
-    """Each value that it is given, by what it is found under in what is given, and its places."""
+    __slots__ = ("converters", "given", "params", "selected", "sent", "sql", "using", "width")
 
     def __init__(
         self,
@@ -67,8 +79,8 @@ class Statement:
         """``selected``: the expressions that are returned first, which ``compiler`` compiled."""
         self.using = using
         self.sql = sql
-        self.by_name: ByName | None = None
-        """The same for SQLite, made when it is executed first."""
+        self.sent: Sent | None = None
+        """Made when it is executed first."""
         self.params = list(params)
         self.given = given_among(params)
         self.width = len(self.given)
@@ -80,7 +92,7 @@ class Statement:
 
     def copy(self) -> Statement:
         other = copy(self)
-        other.by_name = None
+        other.sent = None
         return other
 
     def with_sql(self, text: str) -> Statement:
@@ -150,30 +162,19 @@ class Statement:
 
     def execute(self, cursor: Any, values: Any) -> None:
         """``values``: by name; in the order of ``in_order()``, if it was."""
-        if cursor.db.vendor == "sqlite" and 0 < len(self.params) <= MOST_NAMED:
-            return self.execute_by_name(cursor, values)
-        params = self.params.copy()
-        for param, key, places in self.given:
+        if (sent := self.sent) is None:
+            sent = self.sent = by_name(self) if is_named(self) else Sent(*self.whole())
+        params = sent.params.copy()
+        for param, key, places in sent.given:
             value = values[key]
-            if type(value) is not int or not param.takes_integers:
+            if type(value) is not param.takes:
                 value = param.adapted(value, cursor.db)
             for place in places:
                 params[place] = value
-        cursor.execute(self.sql, params)
+        cursor.execute(sent.sql, params)
 
-    def execute_by_name(self, cursor: Any, values: Any) -> None:
-        """Django's backend for SQLite looks for the places of values in the text, each time anew,
-        but for those that have names.
-        """
-        if self.by_name is None:
-            self.by_name = ByName.of(self)
-        text, params = self.by_name.sql, self.by_name.params.copy()
-        for (param, key, _), name in zip(self.given, self.by_name.given, strict=True):
-            value = values[key]
-            if type(value) is not int or not param.takes_integers:
-                value = param.adapted(value, cursor.db)
-            params[name] = value
-        cursor.execute(text, params)
+    def whole(self) -> tuple[str, list[Any], list[Given]]:
+        return self.sql, self.params, self.given
 
     def row(self, cursor: Any = None, **values: Any) -> Row | None:
         """The first row of a SELECT."""
@@ -236,29 +237,26 @@ class Statement:
         return Written(len(found), found)
 
 
-class ByName(NamedTuple):
-    """A statement, the values of which have names."""
-
-    sql: str
-    params: dict[str, Any]
-    """Those that it always has."""
-    given: Sequence[str]
-    """The names of those that it is given."""
-
-    @classmethod
-    def of(cls, statement: Statement) -> ByName:
-        places = [f"p{place}" for place, _ in enumerate(statement.params)]
-        given = [f"v{number}" for number, _ in enumerate(statement.given)]
-        for name, (_, _, own) in zip(given, statement.given, strict=True):
-            for place in own:
-                places[place] = name
-        following = iter(places)
-        text = PLACE.sub(lambda _: f"%({next(following)})s", statement.sql)
-        always = zip(places, statement.params, strict=True)
-        return cls(text, {name: value for name, value in always if name not in given}, given)
+def is_named(statement: Statement) -> bool:
+    """Whether its values have names. Django's backend for SQLite looks for the places of those that
+    have none in the text, each time anew; SQLite for a name among all names.
+    """
+    is_sqlite = connections[statement.using].vendor == "sqlite"
+    return is_sqlite and bool(statement.given) and len(statement.params) <= MOST_NAMED
 
 
-def given_among(params: Sequence[Any]) -> list[tuple[Param, Any, list[int]]]:
+def by_name(statement: Statement) -> Sent:
+    names = [f"p{place}" for place, _ in enumerate(statement.params)]
+    given: list[Given] = []
+    for number, (param, key, places) in enumerate(statement.given):
+        given.append((param, key, [f"v{number}"]))
+        for place in places:
+            names[place] = f"v{number}"
+    text = PLACE.sub(lambda _, each=iter(names): f"%({next(each)})s", statement.sql)  # type: ignore[misc]
+    return Sent(text, dict(zip(names, statement.params, strict=True)), given)
+
+
+def given_among(params: Sequence[Any]) -> list[Given]:
     """The parameters that are values to be given; each value is adapted once, however often it
     occurs.
     """
