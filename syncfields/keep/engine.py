@@ -140,7 +140,7 @@ def steps_of(
             *(connection, changes, None, maintenances, held, found, contributions, cursor, asked)
         )
         keeping.before()
-        changes[0].learnt.cursor = None if keeping.row is None else keeping.row.opened
+        changes[0].learnt.cursor = keeping.opened()
         yield meeting()
         finish(keeping, effects)
 

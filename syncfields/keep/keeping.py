@@ -104,7 +104,8 @@ class Keeping:
             self.known = [each.targets(self.changes, self.using) for each in self.maintenances]
         else:
             self.contributions = self.to_be_read(self.contributions)
-            self.contributions.before(self.answer, self.held.rows if self.held.complete else None)
+            locked = self.held.rows if self.held.complete else None
+            self.contributions.before(self.answer, locked, self.opened())
             if self.row is not None and (coming := self.contributions.coming) is not None:
                 for values in coming.given.values():
                     self.row.change.learnt.beside = {**(self.row.change.learnt.beside or {}), **values}
@@ -119,6 +120,10 @@ class Keeping:
         elif self.change is not None:
             read.coming = self.coming(self.change, read)
         return read
+
+    def opened(self) -> Any:
+        """A cursor, if one was opened for the row."""
+        return None if self.row is None else self.row.opened
 
     def coming(self, change: Change, read: Contributions) -> Coming | None:
         """What is asked of the row as it is going to be."""

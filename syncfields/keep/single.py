@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet, Subquery, Value
+from django.db.models import F, Subquery, Value
 from django.db.models.functions import Coalesce
 
-from syncfields.declare.paths import Model, column, concrete
+from syncfields.declare.paths import Model, column
 from syncfields.maintenance.base import Effects, Maintenance
 from syncfields.maintenance.changes import Change
 from syncfields.maintenance.direct import Direct, Part
@@ -21,39 +21,31 @@ from syncfields.programs.order import lock_relatives
 from syncfields.sql import statements
 from syncfields.sql.holding import UNKNOWN, Backend, keeping
 from syncfields.sql.locks import locking
-from syncfields.sql.once import once
+from syncfields.sql.once import kept
 from syncfields.sql.rows import rows
 from syncfields.sql.statements import Param, Statement
 from syncfields.transactions import pending
 
 
-def contents(queryset: QuerySet[Any]) -> QuerySet[Any]:
-    """What matters of each row: its columns, and what it contributes by each short way."""
-    names, parts = selected(concrete(queryset.model))
-    return queryset.annotate(**parts).values_list(*names, *parts)
-
-
-def selected(model: Model) -> tuple[list[str], dict[str, Any]]:
-    parts = {f"_syncfields_{n}": part.expression for n, part in enumerate(all_parts(model))}
-    return sorted(registry.plan().columns[model]), parts
-
-
+@kept
 def reader(using: str, model: Model, lock: bool) -> Statement:
-    """Reads the contents of one row."""
-
-    def make() -> Statement:
-        keys = {f.attname: Param(f"pk{n}", f) for n, f in enumerate(model._meta.pk_fields)}
-        queryset = contents(rows(model, using).filter(**keys))
-        return statements.select(locking(queryset) if lock else queryset)
-
-    return once(("read", using, model, lock), make)
+    """Reads what matters of one row: its columns, and what it contributes by each short way."""
+    keys = {f.attname: Param(f"pk{n}", f) for n, f in enumerate(model._meta.pk_fields)}
+    what = contents_of(using, model)
+    queryset = rows(model, using).filter(**keys).annotate(**what.selected)
+    queryset = queryset.values_list(*what.names, *what.selected)
+    return statements.select(locking(queryset) if lock else queryset)
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What ``contents()`` selects of each row of a model."""
+    """What is read of a row of a model."""
 
     names: tuple[str, ...]
+    selected: Mapping[str, Any]
+    """What is read behind the columns of these names."""
+    places: Mapping[Part, int]
+    """Where what a part adds is found."""
     parts: Mapping[Part, Ask]
     """What each adds, as far as memory says it."""
     keeps: Mapping[str, Callable[[Any, Any], bool]]
@@ -62,16 +54,26 @@ class Contents:
     """Of each key of a target, what it is as the database gives it, as far as that is known."""
 
 
+@kept
 def contents_of(using: str, model: Model) -> Contents:
-    def make() -> Contents:
-        backend, plan = Backend.of(using), registry.plan()
-        names = sorted(plan.columns[model])
-        keeps = {name: keeping(column(model, name), backend) for name in names}
-        parts = {part: folding(part, model, backend) for part in all_parts(model)}
-        keys = {way.key: plain(model, way.key, backend) for way in ways_of(model)}
-        return Contents(tuple(names), parts, keeps, keys)
+    backend, plan = Backend.of(using), registry.plan()
+    names = sorted(plan.columns[model])
+    keeps = {name: keeping(column(model, name), backend) for name in names}
+    parts = {part: folding(part, model, backend) for part in all_parts(model)}
+    keys = {way.key: plain(model, way.key, backend) for way in ways_of(model)}
+    selected: dict[str, Any] = {}
+    places = {part: place(part, names, selected) for part in parts}
+    return Contents(tuple(names), selected, places, parts, keeps, keys)
 
-    return once(("contents", using, model), make)
+
+def place(part: Part, names: Sequence[str], selected: dict[str, Any]) -> int:
+    """The number of the column that holds what a part adds; it is selected, if it is not one of the
+    columns by these names.
+    """
+    if type(part.expression) is F and part.expression.name in names:
+        return names.index(part.expression.name)
+    selected[f"_syncfields_{len(selected)}"] = part.expression
+    return len(names) + len(selected) - 1
 
 
 def fold(part: Part, model: Model, row: Mapping[str, Any], using: str) -> Any:
@@ -157,10 +159,10 @@ class Row:
         if found is None:
             return False
         what = self.contents
-        first, width = len(what.names), len(what.names) + len(what.parts)
         self.columns = dict(zip(what.names, found, strict=False))
-        self.contributions = dict(zip(what.parts, found[first:width], strict=True))
+        self.contributions = {part: found[place] for part, place in what.places.items()}
         if asked is not None:
+            width = len(what.names) + len(what.selected)
             self.beside = asked.statement.converted(found[width:], self.connection)
         return True
 

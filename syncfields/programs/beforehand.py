@@ -33,7 +33,7 @@ from syncfields.programs.ways import Known, Selection, Way, selection_of_all
 from syncfields.sql.databases import vendor_of
 from syncfields.sql.fields import takes_integers
 from syncfields.sql.holding import UNKNOWN, holding_of
-from syncfields.sql.once import once
+from syncfields.sql.once import kept
 from syncfields.sql.statements import Param, Statement
 from syncfields.sql.trees import nodes, parts_of
 
@@ -123,11 +123,8 @@ def row_after(change: Change) -> Mapping[str, Any]:
     return {**change.learnt.former[0], **given} if change.learnt.former else given
 
 
+@kept
 def form_of(using: str, model: Model, ways: tuple[Way, ...]) -> Form | None:
-    return once(("beforehand", using, model, ways), lambda: find_form(using, model, ways))
-
-
-def find_form(using: str, model: Model, ways: tuple[Way, ...]) -> Form | None:
     selection, statement = selection_of_all(using, model, ways)
     tables, table, key = selection.tables, model._meta.db_table, model._meta.pk
     if tables.count(table) != 1 or '"' in table or len(model._meta.pk_fields) > 1:

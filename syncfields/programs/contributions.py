@@ -126,26 +126,31 @@ class Contributions:
         return dict(zip(self.selection.ways, self.selection.known(answer), strict=True))
 
     def before(
-        self, answer: Sequence[Row] | None = None, locked: Collection[Model] | None = None
+        self,
+        answer: Sequence[Row] | None = None,
+        locked: Collection[Model] | None = None,
+        cursor: Any = None,
     ) -> None:
         """``answer``: what was found by what was asked, if it was. ``locked``: the tables of which
         all rows are locked that these lead to, where all are.
         """
         if answer is None and self.coming is not None and self.coming.asks:
-            answer = self.with_what_comes(locked)
+            answer = self.with_what_comes(locked, cursor)
         self.known = {} if answer is None else self.answered(answer)
-        self.known |= self.read("insert", self.known)
+        self.known |= self.read("insert", self.known, cursor)
         if self.coming is not None and self.coming.given:
             self.others = tuple(each for each in self.others if each not in self.coming.given)
         self.known_of_others = [each.before(self.changes, self.using) for each in self.others]
         self.targets = [self.targets_of(each, "insert") for each in self.anew]
 
-    def with_what_comes(self, locked: Collection[Model] | None) -> Sequence[Row] | None:
+    def with_what_comes(
+        self, locked: Collection[Model] | None, cursor: Any
+    ) -> Sequence[Row] | None:
         """What one row contributes, and what it is going to be, read by one statement."""
         if has_row_locks(self.using) and (locked is None or snapshot_is_old(self.using)):
             return None
         asked = self.asked(locked if has_row_locks(self.using) else None)
-        return None if asked is None else asked.statement.rows(**asked.values)
+        return None if asked is None else asked.statement.rows(cursor, **asked.values)
 
     def after(self, effects: Effects, cursor: Any = None) -> None:
         (change, *others) = self.changes

@@ -20,14 +20,15 @@ from syncfields.programs.connections import Connections, beyond
 from syncfields.sql.along import connecting, naming, values
 from syncfields.sql.databases import has_row_locks
 from syncfields.sql.holding import UNKNOWN, holding_of
-from syncfields.sql.once import once
+from syncfields.sql.once import kept, once
 from syncfields.sql.rows import connected
 from syncfields.sql.wanted import Wanted
 
 
+@kept
 def ranks() -> Mapping[Model, int]:
     """The one order of the tables that rules read or keep: see ``sql/locks.py``."""
-    return once(("ranks",), lambda: in_order(registry.plan().maintenances))
+    return in_order(registry.plan().maintenances)
 
 
 def in_order(maintenances: Sequence[Maintenance]) -> dict[Model, int]:

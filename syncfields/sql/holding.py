@@ -25,7 +25,7 @@ from django.db.backends.base.operations import BaseDatabaseOperations
 
 from syncfields.declare.paths import Model, column
 from syncfields.sql.fields import INTEGERS, TEXTS, stored_as
-from syncfields.sql.once import once
+from syncfields.sql.once import kept
 
 Ask = Callable[[Any], Any]
 """A question about a value that a field is given."""
@@ -75,11 +75,10 @@ def holding(field: Any, backend: Backend) -> Ask:
     return lambda value: null if value is None else known(value)
 
 
-def holding_of(using: str, model: Model, name: str) -> Callable[[Any], Any]:
+@kept
+def holding_of(using: str, model: Model, name: str) -> Ask:
     """``holding()`` of a column of a model in a database."""
-    return once(
-        ("holding", using, model, name), lambda: holding(column(model, name), Backend.of(using))
-    )
+    return holding(column(model, name), Backend.of(using))
 
 
 def integers(field: Any, backend: Backend) -> Ask:

@@ -23,7 +23,7 @@ from syncfields.plan import registry
 from syncfields.sql import statements
 from syncfields.sql.databases import has_row_locks, updates_read_own_table, vendor_of
 from syncfields.sql.locks import lock, locking, must_write, reading, snapshot_is_old
-from syncfields.sql.once import once
+from syncfields.sql.once import kept, once
 from syncfields.sql.plain import is_read_as_stored
 from syncfields.sql.proven import compiles_alike
 from syncfields.sql.rows import Among, in_lookup, takes_as_one
@@ -102,6 +102,7 @@ def compiles(update: Update) -> bool:
     return {*update.anew}.union(*update.left.values()) <= steady(update.target)
 
 
+@kept
 def steady(target: Model) -> frozenset[str]:
     """The rules whose expressions compile to the same statement at any time: aggregates over one
     path, of which each row says by itself what it contributes, and proven expressions over what is
@@ -109,16 +110,13 @@ def steady(target: Model) -> frozenset[str]:
     tenant).
     """
 
-    def find() -> frozenset[str]:
-        return frozenset(
-            name
-            for each in registry.plan().targets[target]
-            for name, value in each.values.items()
-            if name in each.grouped or (isinstance(each, Copy) and compiles_alike(value))
-            if not any(hop.generic for read in each.dependencies for hop in read.path.hops)
-        )
-
-    return once(("steady", target), find)
+    return frozenset(
+        name
+        for each in registry.plan().targets[target]
+        for name, value in each.values.items()
+        if name in each.grouped or (isinstance(each, Copy) and compiles_alike(value))
+        if not any(hop.generic for read in each.dependencies for hop in read.path.hops)
+    )
 
 
 def reads_in_update(using: str) -> bool:
