@@ -237,7 +237,7 @@ def write(using: str, update: Update, effects: Effects, held: Held, cursor: Any 
     is_locked = update.evaluates
     if is_locked:
         update = writing.prepared(using, update, held)
-        if not update.names:  # No value that has left was the extreme.
+        if update.is_empty:  # No value that has left was the extreme.
             return
     if (few := of_few(using, update)) is not None:
         (statement, follows), values = few

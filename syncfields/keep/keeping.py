@@ -150,7 +150,7 @@ class Keeping:
         """Whether all that the write of a row, or of new ones, will touch is locked, by now; or of
         several rows, all that follows from a write that has led to these.
         """
-        if self.held.has_all_of(change):
+        if self.held is not NOTHING and self.held.has_all_of(change):
             change.learnt.all_locked(change.learnt.pks)
             return True
         if self.repairs or not (self.row is not None or change.kind == "insert"):

@@ -27,7 +27,7 @@ from syncfields.sql.along import values
 from syncfields.sql.databases import has_row_locks, vendor_of
 from syncfields.sql.fields import takes_integers
 from syncfields.sql.locks import kept_there, locking, reading
-from syncfields.sql.once import once
+from syncfields.sql.once import kept, once
 from syncfields.sql.rows import rows, rows_with
 
 Result = TypeVar("Result")
@@ -176,18 +176,15 @@ def given(using: str, change: Change) -> Mapping[str, tuple[set[Any], Sequence[R
     return found
 
 
+@kept
 def known_by(using: str, model: Model) -> Mapping[str, Sequence[Reference]]:
     """The columns by which rows of a model may be named before they are there."""
-
-    def find() -> Mapping[str, Sequence[Reference]]:
-        waits = bool(connections[using].features.can_defer_constraint_checks)
-        found: dict[str, list[Reference]] = defaultdict(list)
-        for each in referring(model) if has_row_locks(using) else ():  # SQLite has one writer.
-            if waits or each.is_loose:
-                found[each.column].append(each)
-        return dict(found)
-
-    return once(("known by", using, model), find)
+    waits = bool(connections[using].features.can_defer_constraint_checks)
+    found: dict[str, list[Reference]] = defaultdict(list)
+    for each in referring(model) if has_row_locks(using) else ():  # SQLite has one writer.
+        if waits or each.is_loose:
+            found[each.column].append(each)
+    return dict(found)
 
 
 # Who refers to it --------------------------------------------------------------------------------

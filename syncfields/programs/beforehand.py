@@ -84,7 +84,7 @@ class Beforehand:
         """What is known of a row; nothing where it was ``written`` otherwise than it was given: the
         ``pre_save()`` of a field may give another field another value.
         """
-        stays = written is None or all(written.get(name) == self.given[name] for name in self.given)
+        stays = written is None or self.given.items() <= written.items()
         return self.known if stays else {}
 
     def take(self, found: Sequence[Any]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db.models import F
 
-from syncfields.declare.paths import column
+from syncfields.declare.paths import Model, column
 from syncfields.maintenance.base import Effects, Maintenance
 from syncfields.maintenance.changes import NOTHING, Change, Held
 from syncfields.maintenance.delta import Delta
@@ -22,6 +22,7 @@ from syncfields.plan import registry
 from syncfields.plan.routes import columns_of_part, route
 from syncfields.sql import statements
 from syncfields.sql.locks import reading
+from syncfields.sql.once import once
 from syncfields.sql.rows import rows_with
 from syncfields.sql.trees import name_of
 from syncfields.targets import shapes
@@ -93,14 +94,30 @@ def add_by_keys(
     update: Update, adding: Mapping[Maintenance, Direct], found: Sequence[Any], effects: Effects
 ) -> None:
     """The same. ``found``: the keys that the rows hold, behind their own."""
-    keys = keys_in(adding)
-    for pk, *row in found:
-        amounts, key_of = update.deltas.get(pk, {}), dict(zip(keys, row, strict=True))
-        for way in adding.values():
-            key = key_of[way.key]
-            for part in way.parts if key is not None else ():
-                if amount := amounts.get(column(update.target, name_of(part.amount)).attname):
-                    effects.add(way.maintenance.target, key, part.attname, part.sign * amount)
+    key = "additions", update.target, *adding
+    additions = once(key, lambda: additions_of(update.target, adding))
+    for pk, *keys in found:
+        amounts = update.deltas.get(pk, {})
+        for number, name, target, attname, sign in additions:
+            if keys[number] is not None and (amount := amounts.get(name)):
+                effects.add(target, keys[number], attname, sign * amount)
+
+
+Addition = tuple[int, str, Model, str, int]
+"""Which of the keys names the row, what is added as well, and to which field of which target, with
+which sign.
+"""
+
+
+def additions_of(model: Model, adding: Mapping[Maintenance, Direct]) -> list[Addition]:
+    keys, found = keys_in(adding), []
+    for way in adding.values():
+        for part in way.parts:
+            if type(part.amount) is F:  # Nothing else reads what was added to.
+                name = column(model, name_of(part.amount)).attname
+                target = way.maintenance.target
+                found.append((keys.index(way.key), name, target, part.attname, part.sign))
+    return found
 
 
 def keys_in(adding: Mapping[Maintenance, Direct]) -> list[str]:

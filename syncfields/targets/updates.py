@@ -59,6 +59,10 @@ class Update:
         return self.evaluated.union(*self.deltas.values())
 
     @property
+    def is_empty(self) -> bool:
+        return not (self.deltas or self.evaluated)
+
+    @property
     def evaluates(self) -> bool:
         """Whether expressions are evaluated, for which the rows have to be locked before."""
         return bool(self.left or self.anew)
@@ -124,7 +128,8 @@ def take(
     anew = rows_anew(effects, taking_part(stale, names, by_itself), left)
     # What is evaluated has all that was added in it.
     for rows in (deltas, joined, left):
-        without(rows, anew)
+        if rows and not names.isdisjoint(anew):
+            without(rows, anew)
     if deltas or joined or left or anew:
         return Update(target, deltas, joined, left, anew)
     return stale[0], effects.stale.pop(stale[0])

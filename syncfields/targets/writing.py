@@ -132,7 +132,7 @@ def reads_in_update(using: str) -> bool:
 
 def prepared(using: str, update: Update, held: Held) -> Update:
     """An UPDATE that evaluates, with its rows locked, and nothing waiting for what it evaluates."""
-    if not held.has(update.target, update.pks):
+    if has_row_locks(using) and not held.has(update.target, update.pks):
         update = locked(using, update)
     if (waiting := pending.known(connections[using])) is not None:
         for name, rows in update.anew.items():
