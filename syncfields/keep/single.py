@@ -59,7 +59,13 @@ def contents_of(using: str, model: Model) -> Contents:
     backend, plan = Backend.of(using), registry.plan()
     names = sorted(plan.columns[model])
     keeps = {name: keeping(column(model, name), backend) for name in names}
-    parts = {part: folding(part, model, backend) for part in all_parts(model)}
+    asks: dict[Any, Ask] = {}
+    parts = {}
+    for part in all_parts(model):
+        # Parts that add the same column are asked once: see Row.present().
+        is_column = type(part.expression) is F
+        alike = (part.expression.name, part.sign == 0) if is_column else part
+        parts[part] = asks.setdefault(alike, folding(part, model, backend))
     keys = {way.key: plain(model, way.key, backend) for way in ways_of(model)}
     selected: dict[str, Any] = {}
     places = {part: place(part, names, selected) for part in parts}
@@ -119,6 +125,8 @@ class Row:
         self.contributions: dict[Part, Any] = {}
         self.beside: Sequence[Any] | None = None
         """What was asked beside, and found."""
+        self.held: dict[Ask, Any] = {}
+        """What it contributes now, as far as memory has been asked."""
         self.now: Row | None = None
         self.opened = cursor
 
@@ -234,15 +242,17 @@ class Row:
 
     def present(self, maintenance: Maintenance, part: Part, written: Mapping[str, Any]) -> Any:
         """What the row contributes now: a value, or an expression over the row."""
-        folded = self.contents.parts[part](written)
-        if type(folded) is int:
+        ask = self.contents.parts[part]
+        if ask in self.held:
+            return self.held[ask]
+        folded = ask(written)
+        if folded is not UNKNOWN and not hasattr(folded, "resolve_expression"):
+            self.held[ask] = folded
             return folded
         is_expression = hasattr(folded, "resolve_expression")
         if is_expression and self.can_be_late(maintenance):
             return self.late(maintenance, part)
-        if folded is UNKNOWN or is_expression:
-            return self.again().contributions.get(part)
-        return folded
+        return self.again().contributions.get(part)
 
     def can_be_late(self, maintenance: Maintenance) -> bool:
         can_read_itself = self.connection.features.update_can_self_select

@@ -84,8 +84,8 @@ def add_on(
     """
     if not adding:
         return
-    keys = keys_in(adding)
     if len(found) != len(update.pks):
+        keys = keys_in(adding)
         found = keys_held(update, keys, held) or keys_read(using, update, keys)
     add_by_keys(update, adding, found, effects)
 

@@ -69,7 +69,7 @@ class Contributions:
         is asked.
         """
         reads = self.reads("insert")
-        if len(reads) > 1 or not all(is_one(model, pks) for model, _, pks in reads):
+        if len(reads) > 1 or (reads and not is_one(reads[0][0], reads[0][2])):
             return None
         coming = None if self.coming is None else self.coming.ask(locked)
         if not reads:

@@ -192,17 +192,14 @@ class Selection:
     ways: tuple[Way, ...]
     keys: tuple[int, ...]
     """Which column is the key, way by way. What is contributed comes after the keys, in order."""
+    width: int
+    """How many columns they are."""
 
     @property
     def tables(self) -> list[str]:
         """Those that it reads, each as often as it is read."""
         query: Any = self.queryset.query
         return [query.alias_map[name].table_name for name, n in query.alias_refcount.items() if n]
-
-    @property
-    def width(self) -> int:
-        """How many columns they are."""
-        return len(set(self.keys)) + sum(len(way.parts) for way in self.ways)
 
     def known(self, found: Iterable[Row]) -> list[Known]:
         known: list[Known] = [{} for _ in self.ways]
@@ -240,7 +237,7 @@ def selection(
             parts[f"_syncfields_{next(numbers)}"] = seen(query, source, part)
     named = {name: Apart(key) for key, name in keys.items()}
     grouped = queryset.annotate(**named).values_list(*columns, *named).annotate(**parts)
-    return Selection(reading(grouped), ways, tuple(places))
+    return Selection(reading(grouped), ways, tuple(places), len(keys) + len(parts))
 
 
 def read(

@@ -61,7 +61,7 @@ class Keys(Param):
 
     def __init__(self, name: str, field: Any) -> None:
         super().__init__(name, field)
-        self.takes = None
+        self.takes, self.is_time = None, False
 
     def adapted(self, value: Any, connection: Any) -> Any:
         return as_one(value, self.output_field, connection)

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 from django.db import connections
-from django.db.models import Expression, QuerySet, sql
+from django.db.models import DateTimeField, Expression, QuerySet, sql
 
 from syncfields.sql.fields import given_as, is_arrayed, is_summed
 from syncfields.sql.once import once
@@ -32,6 +32,8 @@ class Param(Expression):
         self.name = name
         self.takes = given_as(field)
         """The type of values that are given to the database as they are."""
+        self.is_time = type(field) is DateTimeField
+        """Whether others of which this is so adapt the same value to the same."""
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
         return "%s", (self,)
@@ -165,9 +167,14 @@ class Statement:
         if (sent := self.sent) is None:
             sent = self.sent = by_name(self) if is_named(self) else Sent(*self.whole())
         params = sent.params.copy()
+        times: dict[int, Any] = {}
         for param, key, places in sent.given:
             value = values[key]
-            if type(value) is not param.takes:
+            if param.is_time:
+                if id(value) not in times:
+                    times[id(value)] = param.adapted(value, cursor.db)
+                value = times[id(value)]
+            elif type(value) is not param.takes:
                 value = param.adapted(value, cursor.db)
             for place in places:
                 params[place] = value
