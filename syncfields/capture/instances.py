@@ -226,25 +226,23 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
         using: str,
         pk_val: Any,
         values: Any,
-        update_fields: Any,
         *rest: Any,
         **named: Any,
     ) -> Any:
+        def django(values: Sequence[Any]) -> Any:
+            return original(self, base_qs, using, pk_val, values, *rest, **named)
+
         model, plan = concrete(base_qs.model), registry.plan()
         left_out = unwritten(self, using, model, pk_val) if model in plan.guarded else ()
         if left_out:
             values = [each for each in values if each[0].attname not in left_out]
         written = {field.attname: value for field, _, value in values}
-        if model not in plan.sources or (
-            plan.columns[model].isdisjoint(written) and model not in plan.counted
-        ):
-            result = original(self, base_qs, using, pk_val, values, update_fields, *rest, **named)
+        if not matters(model, written):
+            result = django(values)
             if left_out and result:
                 dropped.drop(self, left_out, using, old=False)
             return result
-        # Before Django 6.0 there are no fields to be returned, and the result is a bool.
-        returns_rows = bool(rest) and isinstance(rest[-1], list)
-        returned = rest[-1] if returns_rows else ()
+        returned = named.get("returning_fields", rest[-1])
         previous = tracking.remembered(using, self, model, plan.columns[model])
         change = Change(
             model,
@@ -257,22 +255,10 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
         )
 
         def write() -> Any:
-            # A row that was not there to be read may come at any moment, and would not be counted.
-            result = carried_out() if change.learnt.pks else False
+            result = update(change, base_qs, using, values, returned, django)
             if not result:  # No such row.
                 change.learnt.pks = ()
             return result
-
-        def carried_out() -> Any:
-            number, beside = None, change.learnt.beside or {}
-            if not (returned or named):
-                cursor, whole = change.learnt.cursor, {**written, **beside}
-                number = saved.update(base_qs, using, pk_val, whole, cursor)
-            if number is not None:
-                return [()] * number if returns_rows else number > 0
-            more = [(column(model, name), None, value) for name, value in beside.items()]
-            args = (self, base_qs, using, pk_val, [*values, *more], update_fields, *rest)
-            return original(*args, **named)
 
         def remember() -> None:
             tracking.remember(using, self, written)
@@ -281,9 +267,44 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
             if left_out and change.learnt.pks:
                 dropped.drop(self, left_out, using, old=False)
 
-        return carry_out(self, using, change, write, remember, returned)
+        fields = returned if isinstance(returned, list) else ()
+        return carry_out(self, using, change, write, remember, fields)
 
     return _do_update
+
+
+def matters(model: type[models.Model], written: Collection[str]) -> bool:
+    """Whether any rule reads what an UPDATE writes, or counts it."""
+    plan = registry.plan()
+    if model not in plan.sources:
+        return False
+    return model in plan.counted or not plan.columns[model].isdisjoint(written)
+
+
+def update(
+    change: Change,
+    queryset: Any,
+    using: str,
+    values: Sequence[Any],
+    returned: Any,
+    django: Callable[[Sequence[Any]], Any],
+) -> Any:
+    """Send the UPDATE of a row, with what it takes along; what ``_do_update()`` returns of it.
+
+    ``returned``: the fields that are; before Django 6.0 no list, and the result is a bool.
+    ``django``: sends it.
+    """
+    learnt = change.learnt
+    if not learnt.pks:  # One may come at any moment, unread, and would not be counted.
+        return False
+    beside, number = learnt.beside or {}, None
+    if not (isinstance(returned, list) and returned):
+        whole = {**(change.values or {}), **beside}
+        number = saved.update(queryset, using, learnt.pks[0], whole, learnt.cursor)
+    if number is None:
+        more = [(column(change.model, name), None, value) for name, value in beside.items()]
+        return django([*values, *more])
+    return [()] * number if isinstance(returned, list) else number > 0
 
 
 def unwritten(instance: models.Model, using: str, model: type[models.Model], pk: Any) -> set[str]:

@@ -160,9 +160,8 @@ def steps_of_insert(
         cursor = connection.cursor() if start.reading else None
         late = start.finish(held, cursor)
         late += of_absent(using, change, instances, late, held)
-        if late and not held.complete:
-            if connection.vendor == "mysql" or goes_both_ways(change.model):
-                lock_copied(using, [change], inserts=True)
+        if late and not held.complete and leads_back(connection, change):
+            lock_copied(using, [change], inserts=True)
         others = steps_of(connection, [change], write, held, cursor=cursor, asked=asked)
         if others is None:
             yield absent.meeting(using, change, write)()
@@ -175,6 +174,11 @@ def steps_of_insert(
                 dropped.drop(instance, maintenance.values, using)
 
     return steps
+
+
+def leads_back(connection: Any, change: Change) -> bool:
+    """Whether others may lock new rows and what these copy from in another order."""
+    return connection.vendor == "mysql" or goes_both_ways(change.model)
 
 
 def of_absent(

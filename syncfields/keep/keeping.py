@@ -103,12 +103,16 @@ class Keeping:
         if self.repairs:
             self.known = [each.targets(self.changes, self.using) for each in self.maintenances]
         else:
-            self.contributions = self.to_be_read(self.contributions)
-            locked = self.held.rows if self.held.complete else None
-            self.contributions.before(self.answer, locked, self.opened())
-            if self.row is not None and (coming := self.contributions.coming) is not None:
-                for values in coming.given.values():
-                    self.row.change.learnt.beside = {**(self.row.change.learnt.beside or {}), **values}
+            self.read_contributions()
+
+    def read_contributions(self) -> None:
+        self.contributions = self.to_be_read(self.contributions)
+        locked = self.held.rows if self.held.complete else None
+        self.contributions.before(self.answer, locked, self.opened())
+        if self.row is not None and (coming := self.contributions.coming) is not None:
+            learnt = self.row.change.learnt
+            for values in coming.given.values():
+                learnt.beside = {**(learnt.beside or {}), **values}
 
     def to_be_read(self, asked: Contributions | None) -> Contributions:
         """``asked``: what was asked when all was locked."""
@@ -207,7 +211,7 @@ class Keeping:
         self.ways, self.followed, self.maintenances = found.ways, found.followed, found.others
         self.led_elsewhere = found.led_elsewhere
         if self.row.beside is not None:
-            self.answer = [self.row.beside]
+            self.answer = [tuple(self.row.beside)]
         if self.gone is None:
             self.summed, self.is_over = found.summed, not found.maintenances
 
@@ -218,7 +222,7 @@ class Keeping:
         if change.kind != "delete" or self.connection.features.has_select_for_update:
             return None
         others = route(change).others
-        if not others or self.gone is not None and any(self.gone):
+        if not others:
             return None
         self.contributions = Contributions(self.using, self.changes, others)
         return self.contributions.asked(None)

@@ -24,6 +24,7 @@ from syncfields.sql.locks import locking
 from syncfields.sql.once import kept
 from syncfields.sql.rows import rows
 from syncfields.sql.statements import Param, Statement
+from syncfields.sql.trees import name_of
 from syncfields.transactions import pending
 
 
@@ -63,8 +64,8 @@ def contents_of(using: str, model: Model) -> Contents:
     parts = {}
     for part in all_parts(model):
         # Parts that add the same column are asked once: see Row.present().
-        is_column = type(part.expression) is F
-        alike = (part.expression.name, part.sign == 0) if is_column else part
+        name = column_of(part)
+        alike = part if name is None else (name, part.sign == 0)
         parts[part] = asks.setdefault(alike, folding(part, model, backend))
     keys = {way.key: plain(model, way.key, backend) for way in ways_of(model)}
     selected: dict[str, Any] = {}
@@ -76,10 +77,15 @@ def place(part: Part, names: Sequence[str], selected: dict[str, Any]) -> int:
     """The number of the column that holds what a part adds; it is selected, if it is not one of the
     columns by these names.
     """
-    if type(part.expression) is F and part.expression.name in names:
-        return names.index(part.expression.name)
+    if (name := column_of(part)) in names:
+        return names.index(name)
     selected[f"_syncfields_{len(selected)}"] = part.expression
     return len(names) + len(selected) - 1
+
+
+def column_of(part: Part) -> str | None:
+    """The name of the column that a part adds, if it adds one as it is."""
+    return name_of(part.expression) if type(part.expression) is F else None
 
 
 def fold(part: Part, model: Model, row: Mapping[str, Any], using: str) -> Any:

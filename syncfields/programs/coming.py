@@ -67,12 +67,14 @@ class Coming:
         if not self.becomes:
             return None
         change = self.change
-        row = SimpleNamespace(**row_after(change))
+        row: Any = SimpleNamespace(**row_after(change))
         setattr(row, change.model._meta.pk.attname, change.learnt.pks[0])
         is_locked = locked is not None
         found = FirstValues(self.using, change, self.becomes, row, is_locked, contributes)
         reads = found.question.models
-        if found.question.statement is None or not reads <= {*(reads if locked is None else locked)}:
+        if found.question.statement is None or not reads <= {
+            *(reads if locked is None else locked)
+        }:
             return None
         return found
 

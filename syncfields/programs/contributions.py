@@ -266,11 +266,11 @@ def find_sides(changes: Sequence[Change], maintenances: Sequence[Maintenance]) -
             ways.append(found)
         else:
             others.append(maintenance)
-    by_model: dict[Model, list[Way]] = defaultdict(list)
+    of_model: dict[Model, list[Way]] = defaultdict(list)
     for each in ways:
-        by_model[each.dependency.model].append(each)
-    models = tuple((model, tuple(found)) for model, found in by_model.items())
-    return Sides(tuple(ways), tuple(read_together(others)), tuple(anew), models)
+        of_model[each.dependency.model].append(each)
+    by_model = tuple((model, tuple(found)) for model, found in of_model.items())
+    return Sides(tuple(ways), tuple(read_together(others)), tuple(anew), by_model)
 
 
 Concerned = tuple[Change, Dependency]

@@ -82,8 +82,9 @@ def insert_of(
     if returned and not connection.features.can_return_columns_from_insert:
         return None
     query: Any = InsertQuery(manager.model)
+    sending: Any = QuerySet
     compiler = query.get_compiler(using)
-    if not is_proven(manager, QuerySet._insert, compiler, fields):
+    if not is_proven(manager, sending._insert, compiler, fields):
         return None
     row = SimpleNamespace(**{each.attname: saved(each, using) for each in fields})
     query.insert_values(fields, [row], raw=True)
@@ -116,9 +117,10 @@ def update(
 def update_of(model: Any, using: str, names: Sequence[str]) -> Statement | None:
     fields = [column(model, name) for name in names]
     compiler: Any = UpdateQuery(model).get_compiler(using)
+    sending: Any = QuerySet
     if len(model._meta.pk_fields) > 1 or model._meta.select_on_save:
         return None
-    if not is_proven(model._base_manager, QuerySet._update, compiler, fields):
+    if not is_proven(model._base_manager, sending._update, compiler, fields):
         return None
     chosen = rows(model, using).filter(pk=Param("pk", model._meta.pk))
     statement = statements.update(chosen, {each.name: saved(each, using) for each in fields})

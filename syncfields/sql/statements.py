@@ -259,7 +259,8 @@ def by_name(statement: Statement) -> Sent:
         given.append((param, key, [f"v{number}"]))
         for place in places:
             names[place] = f"v{number}"
-    text = PLACE.sub(lambda _, each=iter(names): f"%({next(each)})s", statement.sql)  # type: ignore[misc]
+    each = iter(names)
+    text = PLACE.sub(lambda _: f"%({next(each)})s", statement.sql)
     return Sent(text, dict(zip(names, statement.params, strict=True)), given)
 
 

@@ -109,7 +109,6 @@ def steady(target: Model) -> frozenset[str]:
     copied from; of no generic relation (the content type of which has another key for another
     tenant).
     """
-
     return frozenset(
         name
         for each in registry.plan().targets[target]
