@@ -133,7 +133,7 @@ class Keeping:
         """What is asked of the row as it is going to be."""
         if self.foretold is not None and self.foretold.known:
             return Coming(self.using, change, self.foretold)
-        if self.row is None or change.kind != "update":
+        if self.row is None or change.kind == "delete":
             return None
         asked = beforehand(self.using, change, read.ways)
         waits = pending.waits(self.connection) or scope.loading()

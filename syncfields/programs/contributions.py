@@ -146,7 +146,11 @@ class Contributions:
     def with_what_comes(
         self, locked: Collection[Model] | None, cursor: Any
     ) -> Sequence[Row] | None:
-        """What one row contributes, and what it is going to be, read by one statement."""
+        """What one row contributes, and what it is going to be, read by one statement; of a new
+        row, which contributes nothing, that may as well be read when it is there.
+        """
+        if self.changes[0].kind == "insert":
+            return None
         if has_row_locks(self.using) and (locked is None or snapshot_is_old(self.using)):
             return None
         asked = self.asked(locked if has_row_locks(self.using) else None)

@@ -1,9 +1,11 @@
-"""One row of each of several tables, locked by one statement, where each is named by a key.
+"""One row of each of several tables, or two of them, locked by one statement, where each is named by
+a key.
 
 MariaDB locks the rows of a join as it comes to them. Outer joins by primary keys are taken in the
 order in which they are written, each row after the one before it (tried: with any of the rows held
 by another transaction, those before it are locked and those behind it are not), and what leads on
-is read as it is after any wait. Subqueries are not: so nothing else is asked here.
+is read as it is after any wait. Subqueries are not: so nothing else is asked here. Two rows of one
+table are joined in the order of their keys; those that two rows lead to, the lesser key first.
 """
 
 from __future__ import annotations
@@ -17,19 +19,28 @@ from syncfields.declare.paths import Model, column
 from syncfields.maintenance.changes import Held
 from syncfields.programs.foresight import Step
 from syncfields.sql.databases import vendor_of
+from syncfields.sql.fields import takes_integers
 from syncfields.sql.once import once
 from syncfields.sql.statements import Param, Statement
 
+PAIR = 2
 Names = Mapping[Model, Sequence[str]]
 """The columns that are read of the row of each table, behind its key."""
 
 
 def fits(using: str, steps: Sequence[Step], keys: Mapping[Model, Collection[Any]]) -> bool:
-    """Whether there is one row of each table at the most, and several tables."""
+    """Whether there are two rows of each table at the most, and several tables."""
     if vendor_of(using) != "mysql" or not getattr(connections[using], "mysql_is_mariadb", False):
         return False
     reached = {step.model for step in steps if keys[step.model] or step.led}
-    return len(reached) > 1 and all(len(keys[each.model]) + len(each.led) <= 1 for each in steps)
+    return len(reached) > 1 and all(can_be_joined(step, keys[step.model]) for step in steps)
+
+
+def can_be_joined(step: Step, keys: Collection[Any]) -> bool:
+    """Whether keys name the rows of a step, or rows of one other step do."""
+    if step.led:
+        return not keys and len(step.led) == 1 and takes_integers(step.model._meta.pk)
+    return len(keys) <= 1 or (len(keys) == PAIR and takes_integers(step.model._meta.pk))
 
 
 def lock(
@@ -40,61 +51,99 @@ def lock(
     names: Names,
 ) -> Held:
     """Lock the rows, and read their keys and these columns. ``whole``: as it is foreseen."""
-    reached: list[Step] = []
+    numbers: dict[Model, int] = {}
     for step in steps:
-        near = {each.model for each in reached}
-        if keys[step.model] or any(model in near for model, _ in step.led):
-            reached.append(step)
-    columns = [(step.model, name) for step in reached for name in ("pk", *names[step.model])]
-    named = tuple(step.model for step in reached if keys[step.model])
-    key = ("joined", using, tuple(reached), named, tuple(columns))
-    statement = once(key, lambda: select(using, reached, named, columns))
-    given = {str(number): next(iter(keys[model])) for number, model in enumerate(named)}
+        if number := len(keys[step.model]) or sum(numbers.get(near, 0) for near, _ in step.led):
+            numbers[step.model] = number
+    reached = tuple(step for step in steps if step.model in numbers)
+    columns = {step.model: ("pk", *names[step.model]) for step in reached}
+    key = "joined", using, reached, *numbers.values(), *columns.values()
+    statement = once(key, lambda: select(using, reached, numbers, columns))
+    given = {
+        f"{step.model._meta.label} {number}": pk
+        for step in reached
+        for number, pk in enumerate(sorted(keys[step.model]))
+    }
     (found,) = statement.rows(**given)  # Whatever is there: all joins are outer ones.
-    row = dict(zip(columns, found, strict=True))
-    taken: dict[Model, Collection[Any]] = {step.model: {} for step in steps}
-    held: dict[tuple[Model, str], dict[Any, Any]] = {
+    return answered(steps, whole, keys, names, numbers, list(found))
+
+
+def answered(
+    steps: Sequence[Step],
+    whole: Mapping[Model, frozenset[str]],
+    keys: Mapping[Model, Collection[Any]],
+    names: Names,
+    numbers: Mapping[Model, int],
+    found: Sequence[Any],
+) -> Held:
+    taken: dict[Model, dict[Any, None]] = {step.model: {} for step in steps}
+    columns: dict[tuple[Model, str], dict[Any, Any]] = {
         (model, name): {} for model in taken for name in names[model]
     }
-    complete = True
-    for step in reached:
-        pk = row[step.model, "pk"]
-        wanted = keys[step.model] or [row[each] for each in step.led]
-        complete = complete and all(each in (pk, None) for each in wanted)
-        if pk is not None:
-            taken[step.model] = {pk: None}
-            for name in names[step.model]:
-                held[step.model, name] = {pk: row[step.model, name]}
-    return Held(taken, whole, complete, held)
+    values = iter(found)
+    for step in steps:
+        model = step.model
+        for _ in range(numbers.get(model, 0)):
+            pk, *row = (next(values) for _ in ("pk", *names[model]))
+            if pk is not None:
+                taken[model][pk] = None
+                for name, value in zip(names[model], row, strict=True):
+                    columns[model, name][pk] = value
+    led = [(step.model, columns[near].values()) for step in steps for near in step.led]
+    wanted = [*((model, pks) for model, pks in keys.items() if model in taken), *led]
+    complete = all({*pks} - {None} <= taken[model].keys() for model, pks in wanted)
+    return Held(taken, whole, complete, columns)
 
 
 def select(
     using: str,
     steps: Sequence[Step],
-    named: Collection[Model],
-    columns: Sequence[tuple[Model, str]],
+    numbers: Mapping[Model, int],
+    columns: Mapping[Model, Sequence[str]],
 ) -> Statement:
-    """``named``: those of which the key is given."""
+    """``numbers``: how many rows there are of each table."""
     connection: Any = connections[using]
     quote = connection.ops.quote_name
     joins: list[str] = []
     params: list[Param] = []
+    selected: list[Any] = []
     for step in steps:
-        table, pk = quote(step.model._meta.db_table), step.model._meta.pk
-        wanted = "%s"
-        if step.model in named:
-            params.append(Param(str(len(params)), pk))
-        else:
+        model, pk = step.model, step.model._meta.pk
+        aliases = aliases_of(model, numbers[model])
+        if step.led:
             ((near, name),) = step.led
-            wanted = f"{quote(near._meta.db_table)}.{quote(column(near, name).column)}"
-        joins.append(f"LEFT JOIN {table} ON {table}.{quote(pk.column)} = {wanted}")
-    selected = [field(*each).get_col(each[0]._meta.db_table) for each in columns]
+            leading = quote(column(near, name).column)
+            wanted = leading_on(
+                [f"{quote(each)}.{leading}" for each in aliases_of(near, numbers[near])]
+            )
+        else:
+            wanted = ["%s"] * len(aliases)
+            params += [
+                Param(f"{model._meta.label} {number}", pk) for number, _ in enumerate(aliases)
+            ]
+        for alias, key in zip(aliases, wanted, strict=True):
+            table = quote(model._meta.db_table)
+            named = table if alias == model._meta.db_table else f"{table} AS {quote(alias)}"
+            joins.append(f"LEFT JOIN {named} ON {quote(alias)}.{quote(pk.column)} = {key}")
+            selected += [field(model, name).get_col(alias) for name in columns[model]]
     compiler = steps[0].model._default_manager.none().query.get_compiler(using)
-    names = ", ".join(compiler.compile(each)[0] for each in selected)
-    text = f"SELECT {names} FROM (SELECT 1) AS one {' '.join(joins)} FOR UPDATE"  # noqa: S608
-    made = Statement(using, text, params)
-    made.selected, made.converters = selected, [*compiler.get_converters(selected).items()]
-    return made
+    compiled = ", ".join(compiler.compile(each)[0] for each in selected)
+    text = f"SELECT {compiled} FROM (SELECT 1) AS one {' '.join(joins)} FOR UPDATE"  # noqa: S608
+    return Statement(using, text, params, compiler, selected)
+
+
+def aliases_of(model: Model, number: int) -> list[str]:
+    table = model._meta.db_table
+    return [table] if number == 1 else [f"{table}_{each}" for each in range(1, number + 1)]
+
+
+def leading_on(keys: Sequence[str]) -> list[str]:
+    """The keys that rows hold, in order; of two rows, one may be absent."""
+    if len(keys) == 1:
+        return [*keys]
+    one, other = keys
+    both = f"IFNULL({one}, {other}), IFNULL({other}, {one})"
+    return [f"LEAST({both})", f"GREATEST({both})"]
 
 
 def field(model: Model, name: str) -> Any:

@@ -10,7 +10,6 @@ from django.db.models.signals import post_save
 from syncfields.maintenance.changes import Change, Learnt
 from syncfields.programs.beforehand import beforehand, form_of
 from syncfields.programs.ways import read, way
-from syncfields.sql.statements import Statement
 from tests.hub import models as hub
 from tests.ownmodels import assert_kept, kept, models_of, tables
 from tests.programs import test_ways
@@ -32,8 +31,8 @@ def towns(django_db_setup, django_db_blocker):
 
 def answered(asked):
     """What is said beforehand."""
-    bound = asked.statement()
-    asked.take(Statement("default", bound.sql, bound.params).row())
+    statement, values, _ = asked.asked()
+    asked.take(statement.row(**values))
     return asked.known
 
 
