@@ -234,15 +234,13 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
 
         model, plan = concrete(base_qs.model), registry.plan()
         left_out = unwritten(self, using, model, pk_val) if model in plan.guarded else ()
-        if left_out:
-            values = [each for each in values if each[0].attname not in left_out]
+        values = [each for each in values if each[0].attname not in left_out]
         written = {field.attname: value for field, _, value in values}
         if not matters(model, written):
-            result = django(values)
-            if left_out and result:
+            if result := django(values):
                 dropped.drop(self, left_out, using, old=False)
             return result
-        returned = named.get("returning_fields", rest[-1])
+        returned = named.get("returning_fields", *rest[-1:])
         previous = tracking.remembered(using, self, model, plan.columns[model])
         change = Change(
             model,
@@ -264,7 +262,7 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
             tracking.remember(using, self, written)
             if change.learnt.pks and (change.learnt.columns or model in plan.counted):
                 instances.forget(using, self, [change])
-            if left_out and change.learnt.pks:
+            if change.learnt.pks:
                 dropped.drop(self, left_out, using, old=False)
 
         fields = returned if isinstance(returned, list) else ()

@@ -169,7 +169,10 @@ class Row:
         whole = Asked(own, {f"pk{number}": value for number, value in enumerate(pks)}, is_kept=True)
         if asked is not None:
             whole = whole.beside(asked)
-        found = whole.statement.row(self.cursor(), **whole.values)
+        try:
+            found = whole.statement.row(self.cursor(), **whole.values)
+        except OverflowError:  # SQLite is not even asked for a key that is out of range.
+            found = None
         if found is None:
             return False
         what = self.contents

@@ -20,6 +20,7 @@ from syncfields.plan.routes import is_read
 from syncfields.programs.beforehand import Beforehand, row_after
 from syncfields.programs.chosen import Asked
 from syncfields.programs.first_values import FirstValue, FirstValues
+from syncfields.programs.order import comes_to_be_connected
 from syncfields.programs.ways import Known, Way
 from syncfields.sql.once import once
 from syncfields.sql.plain import is_unclear
@@ -130,7 +131,12 @@ def becoming(change: Change, maintenances: Sequence[Maintenance]) -> tuple[First
 def is_own(copy: Copy, change: Change) -> bool:
     if copy.target is not change.model or is_read(copy) or copy.is_touching:
         return False
-    concerned = [each.path for each in copy.dependencies if change.concerns(each)]
-    return not any(path.hops for path in concerned) and all(
-        map(compiles_alike, copy.values.values())
-    )
+    if not all(map(compiles_alike, copy.values.values())):
+        return False
+    concerned = [each for each in copy.dependencies if change.concerns(each)]
+    if any(each.path.hops for each in concerned):
+        return False
+    # Where it does not come to another row, those that it reads are not locked: who writes them
+    # locks the row itself before.
+    moves = any(comes_to_be_connected(change, each, copy.dependencies) for each in concerned)
+    return moves or not any(each.path.hops for each in copy.dependencies)

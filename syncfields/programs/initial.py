@@ -16,6 +16,7 @@ from uuid import UUID
 
 from django.db import connections, models
 from django.db.models import ExpressionWrapper, Model, Value
+from django.db.models.constants import LOOKUP_SEP
 from django.db.models.sql import Query
 
 from syncfields.declare.ownership import warn
@@ -35,6 +36,7 @@ from syncfields.sql.databases import has_row_locks, vendor_of
 from syncfields.sql.holding import UNKNOWN
 from syncfields.sql.once import once
 from syncfields.sql.plain import is_plain, is_unclear
+from syncfields.sql.trees import references
 
 LONG_AGO = dt.datetime(2000, 1, 1, tzinfo=dt.timezone.utc)
 # What a column takes that cannot be NULL, until its value is evaluated a statement later.
@@ -101,9 +103,27 @@ def beginning(using: str, maintenance: Maintenance, inserted: frozenset[Any]) ->
     )
     rows = tuple((maintenance, name, value) for name, value in start.rows.items())
     checks_keys = connections[using].features.supports_foreign_keys
-    late = not start.certain or (start.empty and not checks_keys)
+    late = not start.certain or reads_kept(maintenance, start)
+    late = late or (start.empty and not checks_keys)
     beside = nearby(maintenance.target, start.rows)
     return Beginning(maintenance, constants, rows, late, start.empty, picky(maintenance), beside)
+
+
+def reads_kept(maintenance: Maintenance, start: newborn.Start) -> bool:
+    """Whether what a row begins with is made of another synced field of it, which is given its own
+    value no earlier.
+    """
+    read = {
+        column(maintenance.target, name).attname
+        for value in start.rows.values()
+        for name in references(value, maintenance.target)
+        if LOOKUP_SEP not in name and name != "pk"
+    }
+    return any(
+        each.reconcilable
+        and not read.isdisjoint(each.values.keys() - newborn.start(each).constants)
+        for each in registry.plan().targets[maintenance.target]
+    )
 
 
 def start_of_counting(field: Any) -> Any:

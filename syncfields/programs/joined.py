@@ -1,5 +1,4 @@
-"""One row of each of several tables, or two of them, locked by one statement, where each is named by
-a key.
+"""One row of each of several tables, or two, locked by one statement, where each is named by a key.
 
 MariaDB locks the rows of a join as it comes to them. Outer joins by primary keys are taken in the
 order in which they are written, each row after the one before it (tried: with any of the rows held

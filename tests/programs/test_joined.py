@@ -118,3 +118,63 @@ def test_one_statement_locks_them(rows):
         create(author, post, topic)
 
     assert sum("FOR UPDATE" in sql for sql in statements.sql) == 1, statements.sql
+
+
+@pytest.fixture
+def pairs():
+    """In the order in which they are locked: those that a comment leaves, and those it comes to.
+    The post with the lesser key belongs to the blog with the greater one.
+    """
+    if not connection.mysql_is_mariadb:
+        pytest.skip("MySQL is not known to lock in this order")
+    authors = [Author.objects.create() for _ in range(2)]
+    blogs = [Blog.objects.create(name=name) for name in ("one", "two")]
+    posts = [Post.objects.create(blog=blog) for blog in reversed(blogs)]
+    return [*authors, *posts, *blogs]
+
+
+def move(comment, author, post):
+    comment.author, comment.post = author, post
+    comment.save()
+    return comment
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_two_rows_of_each_table_are_locked_one_after_the_other(pairs, other, number):
+    authors, posts = pairs[:2], pairs[2:4]
+    comment = create(authors[1], posts[0], Topic.objects.create())
+    with transaction.atomic():
+        type(pairs[number]).objects.select_for_update().get(pk=pairs[number].pk)
+        waiting = other.submit(move, comment, authors[0], posts[1])
+        wait_until_somebody_waits()
+        with ThreadPoolExecutor(1) as third:
+            free = [third.submit(is_free, row).result() for row in pairs]
+            third.submit(close).result()
+
+    assert free == [each > number for each in range(6)]
+    waiting.result()
+    assert_truth(*TARGETS)
+
+
+def test_what_two_rows_lead_to_is_that_of_after_the_wait(pairs, other):
+    authors, posts = pairs[:2], pairs[2:4]
+    comment, there = create(authors[0], posts[0], Topic.objects.create()), Blog(name="there")
+    there.save()
+    with transaction.atomic():
+        Post.objects.filter(pk=posts[1].pk).update(blog=there)
+        waiting = other.submit(move, comment, authors[1], posts[1])
+        wait_until_somebody_waits()
+
+    assert waiting.result().blog_name == "there"
+    assert_truth(*TARGETS)
+
+
+def test_two_posts_of_one_blog(pairs):
+    authors, posts, blogs = pairs[:2], pairs[2:4], pairs[4:]
+    Post.objects.update(blog=blogs[0])
+    comment = create(authors[0], posts[0], Topic.objects.create())
+    with sent() as statements:
+        move(comment, authors[1], posts[1])
+
+    assert sum("LEAST" in sql for sql in statements.sql) == 1
+    assert_truth(*TARGETS)
