@@ -17,7 +17,8 @@ from syncfields.maintenance.changes import Held
 from syncfields.plan import registry
 from syncfields.programs import chains
 from syncfields.sql.databases import vendor_of
-from syncfields.sql.statements import Statement, written_together
+from syncfields.sql.one_statement import written_together
+from syncfields.sql.statements import Statement
 from syncfields.targets import evaluating, writing
 from syncfields.targets.updates import Update, following
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from django.db import connections
 
+from syncfields.sql.fields import is_arrayed
 from syncfields.sql.once import kept
 
 
@@ -21,3 +25,8 @@ def has_row_locks(using: str) -> bool:
 def updates_read_own_table(using: str) -> bool:
     """Whether an UPDATE can read other rows of the table that it writes."""
     return bool(connections[using].features.update_can_self_select)
+
+
+def takes_arrays(using: str, fields: Sequence[Any]) -> bool:
+    """Whether the database takes values of all these fields as one array each."""
+    return vendor_of(using) == "postgresql" and all(map(is_arrayed, fields))

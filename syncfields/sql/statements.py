@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, TypeAlias
 from django.db import connections
 from django.db.models import DateTimeField, Expression, QuerySet, sql
 
-from syncfields.sql.fields import given_as, is_arrayed, is_summed
-from syncfields.sql.once import once
+from syncfields.sql.databases import takes_arrays
+from syncfields.sql.fields import given_as, is_summed
 
 Row = tuple[Any, ...]
 PLACE = re.compile("(?<!%)%s")
@@ -276,48 +276,6 @@ def given_among(params: Sequence[Any]) -> list[Given]:
     return [*found.values()]
 
 
-def as_one(parts: Sequence[Statement]) -> Statement:
-    """UPDATEs of different tables as one statement, given the values of all, one after the other,
-    as ``in_order()`` arranges them. It returns the number of rows that each has matched, and behind
-    these the rows of the one that returns any.
-    """
-    names = [f"w{number}" for number, _ in enumerate(parts)]
-    returning = [name for name, part in zip(names, parts, strict=True) if part.selected]
-    updates = ", ".join(
-        f"{name} AS ({part.sql}{'' if part.selected else ' RETURNING 1'})"
-        for name, part in zip(names, parts, strict=True)
-    )
-    counts = ", ".join(f"(SELECT COUNT(*) FROM {name})" for name in names)  # noqa: S608
-    rows = "".join(f" LEFT JOIN {name} ON TRUE" for name in returning)
-    columns = ", ".join(f"{name}.*" for name in ["n", *returning])
-    text = f"WITH {updates} SELECT {columns} FROM (SELECT {counts}) AS n{rows}"  # noqa: S608
-    made = Statement(parts[0].using, text, [each for part in parts for each in part.params])
-    made.given, place, number = [], 0, 0
-    for part in parts:
-        for param, key, places in part.given:
-            made.given.append((param, key + number, [place + each for each in places]))
-        place, number = place + len(part.params), number + part.width
-    return made
-
-
-def written_together(
-    parts: Sequence[Statement], values: Sequence[Sequence[Any]], cursor: Any
-) -> list[Written]:
-    """Execute UPDATEs of different tables as one statement: what each says of its rows. One of them
-    at the most may return any.
-    """
-    statement = once(("as one", *parts), lambda: as_one(parts))
-    statement.execute(cursor, [each for given in values for each in given])
-    rows = cursor.fetchall()
-    width = len(parts)
-    return [
-        Written(number, [part.converted(row[width:], cursor.db) for row in rows if number])
-        if part.selected
-        else Written(number)
-        for number, part in zip(rows[0], parts, strict=False)
-    ]
-
-
 def passed(functions: Sequence[Any], expression: Any, connection: Any, value: Any) -> Any:
     """A value that has passed the converters of an expression."""
     for function in functions:
@@ -410,64 +368,3 @@ def can_return_from_update(using: str) -> bool:
     connection = connections[using]
     returns = connection.features.can_return_columns_from_insert
     return bool(returns) and connection.vendor != "mysql"
-
-
-def assign_selected(
-    selected: Statement, target: Any, fields: Sequence[Any], first: int
-) -> Statement:
-    """Set ``fields`` as a SELECT finds them, of which the columns are: the primary key, what each
-    field holds, what it is to be set to, and whether it is wrong.
-
-    Returned are the ``first`` rows in which each field was wrong, in the order of their keys.
-    Behind their columns is, field by field, the number of all in which it was.
-    """
-    quote, count = connections[selected.using].ops.quote_name, len(fields)
-    table, key = quote(target._meta.db_table), quote(target._meta.pk.column)
-    columns = [quote(field.column) for field in fields]
-    names = ", ".join(f"v{number}" for number in range(1 + 3 * count))
-    sets = ", ".join(f"{each} = v{number + count}" for number, each in enumerate(columns, 1))
-    # A row that came after the lock may have been written by others since it was found.
-    still = " AND ".join(
-        f"{table}.{each} IS NOT DISTINCT FROM v{number}" for number, each in enumerate(columns, 1)
-    )
-    flags = [f"v{1 + 2 * count + number}" for number in range(count)]
-    found = f"found ({names}) AS MATERIALIZED ({selected.sql})"
-    update = f"UPDATE {table} SET {sets} FROM found WHERE {table}.{key} = v0 AND {still}"  # noqa: S608
-    numbers = ", ".join(f"(SELECT COUNT(*) FROM written WHERE {flag})" for flag in flags)  # noqa: S608
-    examples = " UNION ".join(
-        f"(SELECT *, {numbers} FROM written WHERE {flag} ORDER BY v0 LIMIT {first})"  # noqa: S608
-        for flag in flags
-    )
-    written = f"written AS ({update} RETURNING found.*)"
-    ordered = f"SELECT * FROM ({examples}) AS examples ORDER BY v0"  # noqa: S608
-    return selected.with_sql(f"WITH {found}, {written} {ordered}")
-
-
-def takes_arrays(using: str, fields: Sequence[Any]) -> bool:
-    """Whether the database takes values of all these fields as one array each."""
-    return connections[using].vendor == "postgresql" and all(map(is_arrayed, fields))
-
-
-def assign(
-    using: str, target: Any, pks: Sequence[Any], fields: Sequence[Any], columns: Sequence[Any]
-) -> None:
-    """Set each of ``fields`` to one value for each row: ``UPDATE ... FROM unnest()``.
-
-    The ORM's own ``bulk_update()`` compiles a CASE with one branch for each row.
-    """
-    connection = connections[using]
-    quote, table, key = connection.ops.quote_name, target._meta.db_table, target._meta.pk
-    given = [key, *fields]
-    types = ", ".join(f"%s::{field.rel_db_type(connection)}[]" for field in given)
-    names = [f"v{number}" for number in range(len(given))]
-    sets = ", ".join(
-        f"{quote(field.column)} = v.{name}" for field, name in zip(fields, names[1:], strict=True)
-    )
-    params = [
-        [field.get_db_prep_save(value, connection) for value in values]
-        for field, values in zip(given, [pks, *columns], strict=True)
-    ]
-    rows = f"unnest({types}) AS v({', '.join(names)})"
-    where = f"{quote(table)}.{quote(key.column)} = v.v0"
-    with connection.cursor() as cursor:
-        cursor.execute(f"UPDATE {quote(table)} SET {sets} FROM {rows} WHERE {where}", params)  # noqa: S608

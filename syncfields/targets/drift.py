@@ -37,8 +37,13 @@ from django.db.models.sql import Query
 from django.db.models.sql.where import WhereNode
 
 from syncfields.declare.paths import Model, column
-from syncfields.sql import statements
-from syncfields.sql.databases import has_row_locks, updates_read_own_table, vendor_of
+from syncfields.sql import arrays, statements
+from syncfields.sql.databases import (
+    has_row_locks,
+    takes_arrays,
+    updates_read_own_table,
+    vendor_of,
+)
 from syncfields.sql.locks import locking, snapshot_is_old
 from syncfields.sql.plain import is_read_as_stored
 from syncfields.sql.rows import outer, rows_with
@@ -276,7 +281,7 @@ def repairs_at_once(using: str, target: Model, values: Iterable[str]) -> bool:
     """Whether the statement that finds drift can repair it, whatever the number of rows."""
     fields = [target._meta.pk, *(column(target, name) for name in values)]
     own = all(field in target._meta.local_concrete_fields for field in fields)
-    return own and statements.takes_arrays(using, fields)
+    return own and takes_arrays(using, fields)
 
 
 def repair_at_once(
@@ -289,7 +294,7 @@ def repair_at_once(
         count = len(scan.values)
         selected = statements.select(told_apart(scan, chosen, exact=False))
         fields = [column(chosen.model, name) for name in scan.values]
-        found = statements.assign_selected(selected, chosen.model, fields, examples).rows()
+        found = arrays.assign_selected(selected, chosen.model, fields, examples).rows()
         for n, name in enumerate(scan.values, 1):
             drifts = [Drift(row[0], row[n], row[n + count]) for row in found if row[n + 2 * count]]
             number = found[0][n + 3 * count] if found else 0
@@ -347,10 +352,10 @@ def write(
             for field in fields
             for pk in pks
         )
-        arrays = clear and statements.takes_arrays(using, [target._meta.pk, *fields])
-        if len(pks) > FEW and arrays:
+        in_arrays = clear and takes_arrays(using, [target._meta.pk, *fields])
+        if len(pks) > FEW and in_arrays:
             columns = [[drifted[pk][name].expected for pk in pks] for name in names]
-            statements.assign(using, target, pks, fields, columns)
+            arrays.assign(using, target, pks, fields, columns)
         elif evaluates and (many_or_unsure(using, pks) or not clear):
             anew = {name: settable(target, values_of[name]) for name in names}
             statements.update(rows_with(target, using, pks), anew).update()
