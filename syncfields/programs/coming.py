@@ -7,7 +7,6 @@ Both are parts of one statement, which asks something else of the row as well.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from types import SimpleNamespace
 from typing import Any
 
 from django.db import connections
@@ -22,6 +21,7 @@ from syncfields.programs.chosen import Asked
 from syncfields.programs.first_values import FirstValue, FirstValues
 from syncfields.programs.order import comes_to_be_connected
 from syncfields.programs.ways import Known, Way
+from syncfields.sql.holding import UNKNOWN
 from syncfields.sql.once import once
 from syncfields.sql.plain import is_unclear
 from syncfields.sql.proven import compiles_alike
@@ -68,16 +68,12 @@ class Coming:
         if not self.becomes:
             return None
         change = self.change
-        row: Any = SimpleNamespace(**row_after(change))
+        row: Any = RowToBe({**(change.previous or {}), **row_after(change)})
         setattr(row, change.model._meta.pk.attname, change.learnt.pks[0])
         is_locked = locked is not None
         found = FirstValues(self.using, change, self.becomes, row, is_locked, contributes)
-        reads = found.question.models
-        if found.question.statement is None or not reads <= {
-            *(reads if locked is None else locked)
-        }:
-            return None
-        return found
+        is_read = locked is None or found.question.models <= {*locked}
+        return found if is_read and found.question.statement is not None else None
 
     def take(self, found: Sequence[Any]) -> None:
         """``found``: what the part returned, not converted."""
@@ -99,6 +95,16 @@ class Coming:
 
     def known_of(self, written: Mapping[str, Any] | None) -> Mapping[Way, Known]:
         return {} if self.contributes is None else self.contributes.known_of(written)
+
+
+class RowToBe:
+    """The row, as far as it is known what it is going to hold."""
+
+    def __init__(self, columns: Mapping[str, Any]) -> None:
+        vars(self).update(columns)
+
+    def __getattr__(self, name: str) -> Any:
+        return UNKNOWN
 
 
 def takes(maintenance: Maintenance, values: Mapping[str, Any]) -> bool:

@@ -165,6 +165,17 @@ def test_some_columns_are_saved(people):
         assert stored(Thing, thing.pk, "title") == {"title": "t"}
 
 
+def test_old_values_from_memory_may_not_be_all(people):
+    declared = Declaration(BOTH[2], tracking="memory")
+    with kept([(Thing, "two", declared), OWNER]):
+        Thing.objects.create(title="t", owner=people[0], keeper=people[2])
+        thing = Thing.objects.only("title", "keeper").get()
+        thing.keeper, thing.title = people[1], "u"
+        thing.save(update_fields=["keeper"])
+
+        assert_kept()
+
+
 def test_a_row_that_refers_to_itself(people):
     with kept([WHOLE]):
         thing = Thing.objects.create(title="t", owner=people[0])

@@ -76,15 +76,20 @@ def wait_until_somebody_waits():
 @pytest.mark.parametrize("number", range(4), ids=["author", "post", "blog", "topic"])
 def test_rows_are_locked_one_after_the_other(rows, other, number):
     author, post, _, topic = rows
+    assert_locked_in_order(rows, number, other, create, author, post, topic)
+
+
+def assert_locked_in_order(rows, number, other, write, *args):
+    """With one of the rows held, those before it are locked, and those behind it are free."""
     with transaction.atomic():
         type(rows[number]).objects.select_for_update().get(pk=rows[number].pk)
-        waiting = other.submit(create, author, post, topic)
+        waiting = other.submit(write, *args)
         wait_until_somebody_waits()
         with ThreadPoolExecutor(1) as third:
             free = [third.submit(is_free, row).result() for row in rows]
             third.submit(close).result()
 
-    assert free == [each > number for each in range(4)]
+    assert free == [each > number for each, _ in enumerate(rows)]
     waiting.result()
     assert_truth(*TARGETS)
 
@@ -143,17 +148,7 @@ def move(comment, author, post):
 def test_two_rows_of_each_table_are_locked_one_after_the_other(pairs, other, number):
     authors, posts = pairs[:2], pairs[2:4]
     comment = create(authors[1], posts[0], Topic.objects.create())
-    with transaction.atomic():
-        type(pairs[number]).objects.select_for_update().get(pk=pairs[number].pk)
-        waiting = other.submit(move, comment, authors[0], posts[1])
-        wait_until_somebody_waits()
-        with ThreadPoolExecutor(1) as third:
-            free = [third.submit(is_free, row).result() for row in pairs]
-            third.submit(close).result()
-
-    assert free == [each > number for each in range(6)]
-    waiting.result()
-    assert_truth(*TARGETS)
+    assert_locked_in_order(pairs, number, other, move, comment, authors[0], posts[1])
 
 
 def test_what_two_rows_lead_to_is_that_of_after_the_wait(pairs, other):
