@@ -45,9 +45,11 @@ def connect() -> None:
 
 
 def deleting(original: Callable[..., int]) -> Callable[..., int]:
+    is_plain = saved.is_django(original)
+
     def delete_batch(self: Any, pk_list: Sequence[Any], using: str) -> int:
         there = those_there(self, pk_list, "delete")
-        number = saved.delete(self, using, there[0]) if len(there) == 1 else None
+        number = saved.delete(self, using, there[0]) if is_plain and len(there) == 1 else None
         return original(self, there, using) if number is None else number
 
     return delete_batch

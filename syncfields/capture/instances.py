@@ -127,6 +127,8 @@ def drop_unwritten(instance: models.Model, using: str | None) -> None:
 
 
 def inserting(original: Callable[..., Any]) -> Callable[..., Any]:
+    is_plain = saved.is_django(original)
+
     def _do_insert(
         self: models.Model, manager: Any, using: str, fields: Any, returning_fields: Any, raw: bool
     ) -> Any:
@@ -142,7 +144,7 @@ def inserting(original: Callable[..., Any]) -> Callable[..., Any]:
 
         def write() -> Any:
             given = manager, using, fields, returning_fields, raw
-            result = saved.insert(self, *given, change.learnt.cursor)
+            result = saved.insert(self, *given, change.learnt.cursor) if is_plain else None
             if result is None:
                 result = original(self, *given)
             change.learnt.pks = [primary_key(self, model, result, returning_fields)]
@@ -220,6 +222,8 @@ def primary_key(instance: models.Model, model: Any, result: Any, returning: Any)
 
 
 def updating(original: Callable[..., Any]) -> Callable[..., Any]:
+    is_plain = saved.is_django(original)
+
     def _do_update(
         self: models.Model,
         base_qs: Any,
@@ -253,7 +257,8 @@ def updating(original: Callable[..., Any]) -> Callable[..., Any]:
         )
 
         def write() -> Any:
-            result = update(change, base_qs, using, values, returned, django)
+            queryset = base_qs if is_plain and not self._meta.select_on_save else None
+            result = update(change, queryset, using, values, returned, django)
             if not result:  # No such row.
                 change.learnt.pks = ()
             return result
@@ -289,14 +294,14 @@ def update(
 ) -> Any:
     """Send the UPDATE of a row, with what it takes along; what ``_do_update()`` returns of it.
 
-    ``returned``: the fields that are; before Django 6.0 no list, and the result is a bool.
-    ``django``: sends it.
+    ``queryset``: None where that has to be sent by ``django``. ``returned``: the fields that are;
+    before Django 6.0 no list, and the result is a bool.
     """
     learnt = change.learnt
     if not learnt.pks:  # One may come at any moment, unread, and would not be counted.
         return False
     beside, number = learnt.beside or {}, None
-    if not (isinstance(returned, list) and returned):
+    if queryset is not None and not (isinstance(returned, list) and returned):
         whole = {**(change.values or {}), **beside}
         number = saved.update(queryset, using, learnt.pks[0], whole, learnt.cursor)
     if number is None:

@@ -68,7 +68,7 @@ class Coming:
         if not self.becomes:
             return None
         change = self.change
-        row: Any = RowToBe({**(change.previous or {}), **row_after(change)})
+        row: Any = RowToBe(row_after(change))
         setattr(row, change.model._meta.pk.attname, change.learnt.pks[0])
         is_locked = locked is not None
         found = FirstValues(self.using, change, self.becomes, row, is_locked, contributes)
@@ -120,8 +120,8 @@ def becoming(change: Change, maintenances: Sequence[Maintenance]) -> tuple[First
     """The copies of the one row of an UPDATE that it writes itself: those that are evaluated anew
     because of its own columns only, and that no rule reads.
     """
-    if change.learnt.beside is None:
-        return ()
+    if change.learnt.beside is None or not change.learnt.former:
+        return ()  # What memory knows of the other columns may be old.
 
     def find() -> tuple[FirstValue, ...]:
         return tuple(

@@ -31,15 +31,22 @@ def fits(using: str, steps: Sequence[Step], keys: Mapping[Model, Collection[Any]
     """Whether there are two rows of each table at the most, and several tables."""
     if vendor_of(using) != "mysql" or not getattr(connections[using], "mysql_is_mariadb", False):
         return False
-    reached = {step.model for step in steps if keys[step.model] or step.led}
-    return len(reached) > 1 and all(can_be_joined(step, keys[step.model]) for step in steps)
+    if any(len(step.led) + bool(keys[step.model]) > 1 for step in steps):
+        return False  # More than keys lead to its rows, or the rows of more than one table do.
+    numbers = numbers_of(steps, keys)
+    return len(numbers) > 1 and all(
+        number == 1 or (number == PAIR and takes_integers(model._meta.pk))
+        for model, number in numbers.items()
+    )
 
 
-def can_be_joined(step: Step, keys: Collection[Any]) -> bool:
-    """Whether keys name the rows of a step, or rows of one other step do."""
-    if step.led:
-        return not keys and len(step.led) == 1 and takes_integers(step.model._meta.pk)
-    return len(keys) <= 1 or (len(keys) == PAIR and takes_integers(step.model._meta.pk))
+def numbers_of(steps: Sequence[Step], keys: Mapping[Model, Collection[Any]]) -> dict[Model, int]:
+    """How many rows there may be of each table that is reached."""
+    found: dict[Model, int] = {}
+    for step in steps:
+        if number := len(keys[step.model]) or sum(found.get(near, 0) for near, _ in step.led):
+            found[step.model] = number
+    return found
 
 
 def lock(
@@ -50,10 +57,7 @@ def lock(
     names: Names,
 ) -> Held:
     """Lock the rows, and read their keys and these columns. ``whole``: as it is foreseen."""
-    numbers: dict[Model, int] = {}
-    for step in steps:
-        if number := len(keys[step.model]) or sum(numbers.get(near, 0) for near, _ in step.led):
-            numbers[step.model] = number
+    numbers = numbers_of(steps, keys)
     reached = tuple(step for step in steps if step.model in numbers)
     columns = {step.model: ("pk", *names[step.model]) for step in reached}
     key = "joined", using, reached, *numbers.values(), *columns.values()

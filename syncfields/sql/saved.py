@@ -9,7 +9,7 @@ replaced what Django does here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from types import NoneType, SimpleNamespace
+from types import FunctionType, NoneType, SimpleNamespace
 from typing import Any, NamedTuple
 
 from django.db import connections
@@ -20,12 +20,13 @@ from syncfields.declare.paths import column
 from syncfields.sql import statements
 from syncfields.sql.databases import vendor_of
 from syncfields.sql.fields import stored_as
-from syncfields.sql.holding import UNKNOWN, holding_of
+from syncfields.sql.holding import UNKNOWN, VENDORS, holding_of
 from syncfields.sql.once import once
 from syncfields.sql.plain import PLAIN
 from syncfields.sql.rows import rows, rows_given
 from syncfields.sql.statements import Param, Row, Statement
 
+SENDING: Any = QuerySet
 TYPES = frozenset([NoneType, *(kind for kinds in PLAIN.values() for kind in kinds)])
 
 
@@ -43,12 +44,24 @@ def saved(field: Any, using: str) -> Saved:
     return made
 
 
-class Insert(NamedTuple):
-    """The INSERT of one row of a model."""
+class Compiled(NamedTuple):
+    """The statement of one row of a model."""
 
-    fields: Sequence[Any]
-    returned: Sequence[Any]
     statement: Statement
+    kind: Any
+    """The class of the compiler."""
+    methods: Sequence[Any]
+    """What was Django's own when it was compiled."""
+    fields: Sequence[Any] = ()
+    returned: Sequence[Any] = ()
+
+    def holds(self, method: Any) -> bool:
+        """Whether nobody has replaced any of it since."""
+        return self.methods == methods(self.kind, method)
+
+
+def methods(kind: Any, method: Any) -> list[Any]:
+    return [method, kind.as_sql, kind.execute_sql]
 
 
 def insert(
@@ -66,6 +79,8 @@ def insert(
     found = once(key, lambda: insert_of(manager, using, fields, returned))
     if found is None or found.fields != fields or found.returned != returned:
         return None
+    if not found.holds(SENDING._insert):
+        return None
     if raw:
         values = [getattr(instance, field.attname) for field in fields]
     else:
@@ -77,14 +92,14 @@ def insert(
 
 def insert_of(
     manager: Any, using: str, fields: Sequence[Any], returned: Sequence[Any]
-) -> Insert | None:
+) -> Compiled | None:
     connection: Any = connections[using]
     if returned and not connection.features.can_return_columns_from_insert:
         return None
     query: Any = InsertQuery(manager.model)
-    sending: Any = QuerySet
     compiler = query.get_compiler(using)
-    if not is_proven(manager, sending._insert, compiler, fields):
+    own = methods(type(compiler), SENDING._insert)
+    if not is_proven(using, manager, own, fields):
         return None
     row = SimpleNamespace(**{each.attname: saved(each, using) for each in fields})
     query.insert_values(fields, [row], raw=True)
@@ -92,7 +107,8 @@ def insert_of(
     ((text, params),) = compiler.as_sql()
     columns = [each.get_col(manager.model._meta.db_table) for each in returned]
     statement = Statement(using, text, params, compiler, columns)
-    return Insert([*fields], [*returned], statement.in_order([each.attname for each in fields]))
+    statement = statement.in_order([each.attname for each in fields])
+    return Compiled(statement, type(compiler), own, [*fields], [*returned])
 
 
 def update(
@@ -107,24 +123,26 @@ def update(
     found = once(key, lambda: update_of(model, using, [*values]))
     if found is None or type(queryset) is not QuerySet or queryset.query.where:
         return None
+    if not found.holds(SENDING._update):
+        return None
     if holding_of(using, model, model._meta.pk.attname)(pk) is UNKNOWN:
         return None  # Django finds no row where a key is out of range.
     if not TYPES.issuperset(map(type, values.values())):
         return None
-    return found.written_with([pk, *values.values()], cursor).number
+    return found.statement.written_with([pk, *values.values()], cursor).number
 
 
-def update_of(model: Any, using: str, names: Sequence[str]) -> Statement | None:
+def update_of(model: Any, using: str, names: Sequence[str]) -> Compiled | None:
     fields = [column(model, name) for name in names]
     compiler: Any = UpdateQuery(model).get_compiler(using)
-    sending: Any = QuerySet
-    if len(model._meta.pk_fields) > 1 or model._meta.select_on_save:
+    own = methods(type(compiler), SENDING._update)
+    if len(model._meta.pk_fields) > 1:
         return None
-    if not is_proven(model._base_manager, sending._update, compiler, fields):
+    if not is_proven(using, model._base_manager, own, fields):
         return None
     chosen = rows(model, using).filter(pk=Param("pk", model._meta.pk))
     statement = statements.update(chosen, {each.name: saved(each, using) for each in fields})
-    return statement.in_order(["pk", *names])
+    return Compiled(statement.in_order(["pk", *names]), type(compiler), own)
 
 
 def delete(query: Any, using: str, pk: Any, cursor: Any = None) -> int | None:
@@ -133,36 +151,38 @@ def delete(query: Any, using: str, pk: Any, cursor: Any = None) -> int | None:
     """
     model = query.model
     found = once(("delete of one", using, model), lambda: delete_of(query, using))
-    if found is None or type(query) is not DeleteQuery:
+    if found is None or type(query) is not DeleteQuery or not found.holds(DeleteQuery.do_query):
         return None
     if holding_of(using, model, model._meta.pk.attname)(pk) is UNKNOWN:
         return None
-    return found.written_with([pk], cursor).number
+    return found.statement.written_with([pk], cursor).number
 
 
-def delete_of(query: Any, using: str) -> Statement | None:
+def delete_of(query: Any, using: str) -> Compiled | None:
     model, key = query.model, query.model._meta.pk
-    compiler = query.get_compiler(using)
-    methods = DeleteQuery.do_query, type(compiler).as_sql, type(compiler).execute_sql
-    if len(model._meta.pk_fields) > 1 or not all(map(is_django, methods)):
+    kind = type(query.get_compiler(using))
+    own = methods(kind, DeleteQuery.do_query)
+    if len(model._meta.pk_fields) > 1 or not all(map(is_django, own)):
         return None
-    return statements.delete(rows_given(model, using, [Param("pk", key)])).in_order(["pk"])
+    statement = statements.delete(rows_given(model, using, [Param("pk", key)]))
+    return Compiled(statement.in_order(["pk"]), kind, own)
 
 
 def is_proven(
-    manager: Any, method: Callable[..., Any], compiler: Any, fields: Sequence[Any]
+    using: str, manager: Any, methods: Sequence[Callable[..., Any]], fields: Sequence[Any]
 ) -> bool:
     """Whether the text is that of Django, and depends on the columns alone."""
-    kind = type(compiler)
-    replaced = not all(map(is_django, (method, kind.as_sql, kind.execute_sql)))
     return bool(
         fields
+        and vendor_of(using) in VENDORS
         and type(manager) is Manager
-        and not replaced
+        and all(map(is_django, methods))
         and all(type(stored_as(each)) in PLAIN for each in fields)
     )
 
 
 def is_django(function: Any) -> bool:
     """Whether it was written there, whatever name it has."""
-    return str(function.__globals__["__name__"]).startswith("django.db.")
+    if type(function) is not FunctionType:
+        return False
+    return str(function.__globals__.get("__name__", "")).startswith("django.db.")

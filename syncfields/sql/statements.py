@@ -259,8 +259,9 @@ def by_name(statement: Statement) -> Sent:
         given.append((param, key, [f"v{number}"]))
         for place in places:
             names[place] = f"v{number}"
-    each = iter(names)
-    text = PLACE.sub(lambda _: f"%({next(each)})s", statement.sql)
+    parts = [part.replace("%%", "%").replace("%", "%%") for part in PLACE.split(statement.sql)]
+    places = [f"%({name})s" for name in names]
+    text = "".join(each for pair in zip(parts, [*places, ""], strict=True) for each in pair)
     return Sent(text, dict(zip(names, statement.params, strict=True)), given)
 
 

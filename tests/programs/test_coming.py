@@ -176,6 +176,17 @@ def test_old_values_from_memory_may_not_be_all(people):
         assert_kept()
 
 
+def test_what_memory_knows_of_another_column_may_be_old(people):
+    declared = Declaration(BOTH[2], tracking="memory")
+    with kept([(Thing, "two", declared)]):
+        thing = Thing.objects.create(title="t", owner=people[0], keeper=people[2])
+        Thing.objects.filter(pk=thing.pk).update(title="u")
+        thing.keeper = people[1]
+        thing.save(update_fields=["keeper"])
+
+        assert stored(Thing, thing.pk, "two") == {"two": "u of b"}
+
+
 def test_a_row_that_refers_to_itself(people):
     with kept([WHOLE]):
         thing = Thing.objects.create(title="t", owner=people[0])

@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import warnings
 from decimal import Decimal
+from unittest import mock
 from uuid import UUID
 
 import pytest
 from django.db import connection, models, transaction
 from django.db.models import Count, F, Value
 from django.db.models.functions import Now, Upper
-from django.db.models.sql import compiler
+from django.db.models.sql import Query, compiler
 from django.utils.translation import gettext_lazy
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -80,6 +81,13 @@ class Slow(Own):
 
     parent = models.ForeignKey(Parent, models.CASCADE, related_name="slow")
     title = models.CharField(max_length=20)
+
+
+class LookedFor(Slow):
+    class Meta(Own.Meta):
+        abstract = False
+        proxy = True
+        select_on_save = True
 
 
 class Counting(models.QuerySet):
@@ -194,8 +202,15 @@ def test_each_statement_is_compiled_once(monkeypatch):
     with kept(OF_SLOW):
         parents = [Parent.objects.create() for _ in range(2)]
         write("a")
-        found = compiled_by(monkeypatch)
+        found = []
+
+        def get_compiler(self, *args, original=Query.get_compiler, **kwargs):
+            found.append(type(self).__name__)
+            return original(self, *args, **kwargs)
+
+        monkeypatch.setattr(Query, "get_compiler", get_compiler)
         write("b")
+        monkeypatch.undo()
 
         assert found == []
         assert_kept()
@@ -212,6 +227,38 @@ def test_a_package_that_replaces_what_django_does_is_asked(monkeypatch):
     mysql = connection.vendor == "mysql"  # Which has compilers of its own for these.
     assert {"SQLInsertCompiler"} <= set(found)
     assert mysql or {"SQLUpdateCompiler", "SQLDeleteCompiler"} <= set(found)
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["before the first write", "later"])
+@pytest.mark.parametrize("name", ["_insert", "_update"])
+def test_what_replaces_a_method_is_called(name, first):
+    """Whatever it is: a mock has no module that it was written in."""
+    with kept(OF_SLOW), rolled_back():
+        parent = Parent.objects.create()
+        if not first:
+            Slow.objects.create(parent=parent, title="a").save()
+        row = Slow(parent=parent, title="b")
+        if name == "_update":
+            row.save()
+            row.title = "c"
+        with (
+            mock.patch.object(models.QuerySet, name, side_effect=ZeroDivisionError),
+            pytest.raises(ZeroDivisionError),
+            transaction.atomic(),
+        ):
+            row.save()
+
+
+def test_a_proxy_that_is_looked_for_before_it_is_saved():
+    with kept(OF_SLOW):
+        Slow.objects.create(parent=Parent.objects.create(), title="a").save()
+        row = LookedFor.objects.get()
+        row.title = "b"
+        with sent() as statements:
+            row.save()
+
+    assert [each.split()[0] for each in statements][-2:] == ["SELECT", "UPDATE"]
+    assert any(each.startswith("SELECT 1 ") for each in statements.sql)
 
 
 def test_a_manager_of_its_own_is_asked():

@@ -88,3 +88,19 @@ def test_points_of_time_that_are_one_object():
     assert statement.row(one=at, other=at) == (at, at)
     later = at + dt.timedelta(1)
     assert statement.row(one=at, other=later) == (at, later)
+
+
+@pytest.mark.django_db
+@pytest.mark.skipif(connections["default"].vendor != "sqlite", reason="a function of SQLite")
+def test_a_sign_of_per_cent_that_stands_alone():
+    """Django passes it on to SQLite as it is."""
+    Shelf.objects.create()
+    field = models.CharField()
+    template = "strftime('%%Y', %(expressions)s) || ' %%%% %%'"
+    year = models.Func(statements.Param("day", models.TextField()), template=template)
+    year.output_field = field
+    statement = statements.select(models.QuerySet(Shelf).values_list(year))
+    plain = statement.bound(day="2026-01-02")
+
+    assert "'%Y'" in statement.sql
+    assert statement.row(day="2026-01-02") == plain.row() == ("2026 % %",)
