@@ -53,10 +53,9 @@ class Upcased(models.CharField):
         return value.upper() if isinstance(value, str) else value
 
 
-class Row(Own):
-    """A column of each type, and some of classes that are not Django's."""
+class Columns(Own):
+    """One of each type, and some of classes that are not Django's."""
 
-    parent = models.ForeignKey(Parent, models.CASCADE, null=True, related_name="rows_of")
     small = models.SmallIntegerField(null=True)
     number = models.IntegerField(null=True)
     positive = models.PositiveIntegerField(null=True)
@@ -74,6 +73,17 @@ class Row(Own):
     upcased = Upcased(max_length=20, null=True)
     told = models.DateTimeField(auto_now=True)
     since = models.DateTimeField(db_default=Now())
+
+    class Meta(Own.Meta):
+        abstract = True
+
+
+class Row(Columns):
+    parent = models.ForeignKey(Parent, models.CASCADE, null=True, related_name="rows_of")
+
+
+class Twin(Columns):
+    """No rule reads it, so Django saves it."""
 
 
 class Slow(Own):
@@ -159,22 +169,29 @@ def outcome(write, row):
     except Exception as error:  # noqa: BLE001 - the same error is what is asked for
         return type(error)
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {names} FROM saved_row WHERE id = %s", [row.pk])
+        cursor.execute(
+            f"SELECT {names} FROM {row._meta.db_table} WHERE id = %s",
+            [row.pk],
+        )
         return cursor.fetchone()
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=150)
 @given(values=st.dictionaries(st.sampled_from(NAMES), st.sampled_from(VALUES), max_size=6))
-def test_what_is_stored_is_what_django_stores(values):
+def is_stored_as_django_stores_it(values):
     found = []
-    for rules in (RULES, OF_SLOW):  # Without a rule that reads it, Django saves it.
-        with rolled_back(), kept(rules):
-            inserted = outcome(Row.save, Row(**values))
-            row = Row.objects.create()
-            vars(row).update(values)
-            found.append((inserted, outcome(Row.save, row)))
+    for model in (Row, Twin):
+        inserted = outcome(model.save, model(**values))
+        row = model.objects.create()
+        vars(row).update(values)
+        found.append((inserted, outcome(model.save, row)))
 
     assert repr(found[0]) == repr(found[1])
+
+
+def test_what_is_stored_is_what_django_stores():
+    with kept(RULES):
+        is_stored_as_django_stores_it()
 
 
 def compiled_by(monkeypatch):
@@ -212,7 +229,8 @@ def test_each_statement_is_compiled_once(monkeypatch):
         write("b")
         monkeypatch.undo()
 
-        assert found == []
+        # A SELECT that locks is made anew on MariaDB.
+        assert [each for each in found if each != "Query"] == []
         assert_kept()
 
 
