@@ -109,6 +109,17 @@ def rule(model: Any, name: str, declared: Any) -> Rule:
     return Rule(model, name, declared if is_whole else Declaration(declared))
 
 
+def tables_by(apps: Apps) -> Callable[..., Any]:
+    """A fixture: the tables are there, for tests of which each says which rules are kept."""
+
+    @pytest.fixture(scope="module", autouse=True)
+    def fixture(django_db_setup: object, django_db_blocker: Any) -> Iterator[None]:
+        with tables(django_db_blocker, models_of(apps)):
+            yield
+
+    return fixture
+
+
 def kept_by(apps: Apps, using: Sequence[str] = DEFAULT) -> Callable[..., Any]:
     """A fixture: the tables are there, and the rules that these models declare are kept."""
 

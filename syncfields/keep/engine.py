@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from django.db import connections
 
-from syncfields.keep.follows import follow_up, of_few, what_follows
+from syncfields.keep.follows import follow_up, ready, what_follows
 from syncfields.keep.keeping import Keeping
 from syncfields.keep.together import Together
 from syncfields.maintenance.base import Effects, Maintenance
@@ -243,8 +243,8 @@ def write(using: str, update: Update, effects: Effects, held: Held, cursor: Any 
         update = writing.prepared(using, update, held)
         if update.is_empty:  # No value that has left was the extreme.
             return
-    if (few := of_few(using, update)) is not None:
-        (statement, follows), values = few
+    if (found := ready(using, update)) is not None:
+        (statement, follows), values = found
         outcome = evaluating.outcome(using, update, statement.written_with(values, cursor))
         if follows is not None:
             follow_up(using, update, follows, outcome, effects, held)

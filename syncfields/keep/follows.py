@@ -15,7 +15,6 @@ from syncfields.programs import chains
 from syncfields.sql.once import once
 from syncfields.sql.statements import Statement
 from syncfields.targets import evaluating, writing
-from syncfields.targets.shapes import kind_of
 from syncfields.targets.updates import Update
 
 
@@ -32,29 +31,29 @@ class Follows:
     others: Sequence[Maintenance]
 
 
-class Few(NamedTuple):
+class Ready(NamedTuple):
     """An UPDATE of few rows, which is compiled once with what follows from it: by addition only."""
 
     statement: Statement
     follows: Follows | None
 
 
-def of_few(using: str, update: Update) -> tuple[Few, list[Any]] | None:
+def ready(using: str, update: Update) -> tuple[Ready, list[Any]] | None:
     """Such an UPDATE, and the values that it is given; None where it is not one of those."""
     if update.evaluates and not writing.reads_in_update(using):
         return None
-    if not writing.compiles(update) or (kind := kind_of(update)) is None:
+    if (kind := writing.kind_of_few(update)) is None:
         return None
     key, values = kind
 
-    def make() -> Few | None:
+    def make() -> Ready | None:
         follows = what_follows(using, update)
         if follows is not None and follows.others:
             return None
         returned = () if follows is None else follows.returned
-        return Few(writing.compiled(using, update, returned), follows)
+        return Ready(writing.compiled(using, update, returned), follows)
 
-    found = once(("few that", using, update.target, key), make)
+    found = once(("ready", using, update.target, key), make)
     return None if found is None else (found, values)
 
 

@@ -86,6 +86,9 @@ PLAIN: dict[type[models.Field[Any, Any]], tuple[type, ...]] = {
 }
 
 
+TYPES = frozenset(kind for kinds in PLAIN.values() for kind in kinds)
+
+
 def reads_none(field: Any) -> bool:
     """Whether None may be read of a column that is not NULL."""
     return isinstance(stored_as(field), models.JSONField)

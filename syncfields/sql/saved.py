@@ -22,12 +22,12 @@ from syncfields.sql.databases import vendor_of
 from syncfields.sql.fields import stored_as
 from syncfields.sql.holding import UNKNOWN, VENDORS, holding_of
 from syncfields.sql.once import once
-from syncfields.sql.plain import PLAIN
+from syncfields.sql.plain import PLAIN, TYPES
 from syncfields.sql.rows import rows, rows_given
 from syncfields.sql.statements import Param, Row, Statement
 
 SENDING: Any = QuerySet
-TYPES = frozenset([NoneType, *(kind for kinds in PLAIN.values() for kind in kinds)])
+GIVEN = TYPES | {NoneType}
 
 
 class Saved(Param):
@@ -85,7 +85,7 @@ def insert(
         values = [getattr(instance, field.attname) for field in fields]
     else:
         values = [field.pre_save(instance, True) for field in fields]
-    if not TYPES.issuperset(map(type, values)):
+    if not GIVEN.issuperset(map(type, values)):
         return None
     return [*found.statement.written_with(values, cursor).rows]
 
@@ -127,7 +127,7 @@ def update(
         return None
     if holding_of(using, model, model._meta.pk.attname)(pk) is UNKNOWN:
         return None  # Django finds no row where a key is out of range.
-    if not TYPES.issuperset(map(type, values.values())):
+    if not GIVEN.issuperset(map(type, values.values())):
         return None
     return found.statement.written_with([pk, *values.values()], cursor).number
 
@@ -145,7 +145,7 @@ def update_of(model: Any, using: str, names: Sequence[str]) -> Compiled | None:
     return Compiled(statement.in_order(["pk", *names]), type(compiler), own)
 
 
-def delete(query: Any, using: str, pk: Any, cursor: Any = None) -> int | None:
+def delete(query: Any, using: str, pk: Any) -> int | None:
     """The number of rows of this key that are deleted, as ``DeleteQuery.delete_batch()`` does it;
     None where that has to do it.
     """
@@ -155,7 +155,7 @@ def delete(query: Any, using: str, pk: Any, cursor: Any = None) -> int | None:
         return None
     if holding_of(using, model, model._meta.pk.attname)(pk) is UNKNOWN:
         return None
-    return found.statement.written_with([pk], cursor).number
+    return found.statement.written_with([pk]).number
 
 
 def delete_of(query: Any, using: str) -> Compiled | None:
@@ -169,14 +169,14 @@ def delete_of(query: Any, using: str) -> Compiled | None:
 
 
 def is_proven(
-    using: str, manager: Any, methods: Sequence[Callable[..., Any]], fields: Sequence[Any]
+    using: str, manager: Any, own: Sequence[Callable[..., Any]], fields: Sequence[Any]
 ) -> bool:
     """Whether the text is that of Django, and depends on the columns alone."""
     return bool(
         fields
         and vendor_of(using) in VENDORS
         and type(manager) is Manager
-        and all(map(is_django, methods))
+        and all(map(is_django, own))
         and all(type(stored_as(each)) in PLAIN for each in fields)
     )
 

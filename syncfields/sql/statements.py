@@ -165,7 +165,7 @@ class Statement:
     def execute(self, cursor: Any, values: Any) -> None:
         """``values``: by name; in the order of ``in_order()``, if it was."""
         if (sent := self.sent) is None:
-            sent = self.sent = by_name(self) if is_named(self) else Sent(*self.whole())
+            sent = self.sent = by_name(self) if takes_names(self) else as_it_is(self)
         params = sent.params.copy()
         times: dict[int, Any] = {}
         for param, key, places in sent.given:
@@ -179,9 +179,6 @@ class Statement:
             for place in places:
                 params[place] = value
         cursor.execute(sent.sql, params)
-
-    def whole(self) -> tuple[str, list[Any], list[Given]]:
-        return self.sql, self.params, self.given
 
     def row(self, cursor: Any = None, **values: Any) -> Row | None:
         """The first row of a SELECT."""
@@ -244,12 +241,16 @@ class Statement:
         return Written(len(found), found)
 
 
-def is_named(statement: Statement) -> bool:
+def takes_names(statement: Statement) -> bool:
     """Whether its values have names. Django's backend for SQLite looks for the places of those that
     have none in the text, each time anew; SQLite for a name among all names.
     """
     is_sqlite = connections[statement.using].vendor == "sqlite"
     return is_sqlite and bool(statement.given) and len(statement.params) <= MOST_NAMED
+
+
+def as_it_is(statement: Statement) -> Sent:
+    return Sent(statement.sql, statement.params, statement.given)
 
 
 def by_name(statement: Statement) -> Sent:
@@ -260,8 +261,8 @@ def by_name(statement: Statement) -> Sent:
         for place in places:
             names[place] = f"v{number}"
     parts = [part.replace("%%", "%").replace("%", "%%") for part in PLACE.split(statement.sql)]
-    places = [f"%({name})s" for name in names]
-    text = "".join(each for pair in zip(parts, [*places, ""], strict=True) for each in pair)
+    named = [*(f"%({name})s" for name in names), ""]
+    text = "".join(each for pair in zip(parts, named, strict=True) for each in pair)
     return Sent(text, dict(zip(names, statement.params, strict=True)), given)
 
 

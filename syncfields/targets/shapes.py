@@ -11,13 +11,12 @@ from typing import Any
 from django.db.models import Expression, F, Q, Value
 
 from syncfields.declare.paths import Model, column
-from syncfields.sql.plain import PLAIN
+from syncfields.sql.plain import TYPES
 from syncfields.sql.rows import Among, Keys, among
 from syncfields.sql.saved import Saved
 from syncfields.sql.statements import Param
 from syncfields.targets.updates import Update
 
-PLAIN_TYPES = frozenset(kind for kinds in PLAIN.values() for kind in kinds)
 FEW = 2
 """Of more different values each is not given a condition of its own."""
 FOR_SAVE = 4
@@ -314,7 +313,7 @@ def kind_of(update: Update) -> tuple[Hashable, list[Any]] | None:
             values.append(amount)
         for sign, rows in (("+", joined), ("-", left)) if joined or left else ():
             for name, (lookup, value) in rows[pk].items() if pk in rows else ():
-                if type(value) not in PLAIN_TYPES and is_expression(value):
+                if type(value) not in TYPES and is_expression(value):
                     return None
                 key.append((number, name, sign, lookup))
                 values.append(value)

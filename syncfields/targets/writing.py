@@ -8,7 +8,7 @@ many as the next power of two, the last one being named again, so that few numbe
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -58,7 +58,7 @@ def write(
     """Send the UPDATE; ``evaluates`` among what it says needs the rows locked before."""
     if (update.left or update.anew) and not reads_in_update(using):
         update = settled(using, update)
-        if not update.names:  # No value that has left was the extreme.
+        if update.is_empty:  # No value that has left was the extreme.
             return statements.Written(len(update.pks))
     if (few := of_few(using, update, returned)) is not None:
         statement, values = few
@@ -76,7 +76,7 @@ def of_few(
     """The statement that is compiled once, and the values that it is given; None where it is not
     one of those. ``locked``: the rows are.
     """
-    if not compiles(update) or (kind := kind_of(update)) is None:
+    if (kind := kind_of_few(update)) is None:
         return None
     key, values = kind
 
@@ -84,6 +84,11 @@ def of_few(
         return compiled(using, update, returned, locked)
 
     return once(("few", using, update.target, returned, locked, key), make), values
+
+
+def kind_of_few(update: Update) -> tuple[Hashable, list[Any]] | None:
+    """What the statement depends on, and the values; None where it is not compiled once."""
+    return kind_of(update) if compiles(update) else None
 
 
 def compiled(
@@ -143,7 +148,7 @@ def locked(using: str, update: Update) -> Update:
     """Lock the rows, and ask in the same statement which of the values that have left may have been
     the extreme: what is left of the UPDATE.
     """
-    if not update.left or must_write(using) or not has_row_locks(using):
+    if not update.left or must_write(using):
         lock(update.target, using, update.pks)
         return update
     names = sorted({name for row in update.left.values() for name in row})

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from syncfields.declare.rules import Declaration
 from syncfields.signals import synced
-from tests.ownmodels import assert_kept, empty, kept, models_of, own_apps, stored, tables
+from tests.ownmodels import assert_kept, empty, kept, own_apps, stored, tables_by
 from tests.statements import sent
 from tests.undo import rolled_back
 
@@ -60,11 +60,7 @@ HOMES = (Town, "homes", Count("person"))
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(scope="module", autouse=True)
-def there(django_db_setup, django_db_blocker):
-    del django_db_setup
-    with tables(django_db_blocker, models_of(APPS)):
-        yield
+there = tables_by(APPS)
 
 
 def three_people():

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.ownmodels import assert_kept, kept, models_of, own_apps, stored, tables
+from tests.ownmodels import assert_kept, kept, own_apps, stored, tables_by
 from tests.statements import sent
 from tests.undo import rolled_back
 
@@ -139,11 +139,7 @@ OF_SLOW = [(Parent, "rows", Count("slow"))]
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(scope="module", autouse=True)
-def there(django_db_setup, django_db_blocker):
-    del django_db_setup
-    with tables(django_db_blocker, models_of(APPS)):
-        yield
+there = tables_by(APPS)
 
 
 ODD = [None, "", "7", 7, -1, 0, True, 2.5, Decimal("1.25"), Level.HIGH, Kind.FAST, b"x"]
