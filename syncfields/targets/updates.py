@@ -60,7 +60,8 @@ class Update:
 
     @property
     def is_empty(self) -> bool:
-        return not (self.deltas or self.evaluated)
+        """Whether nothing is written, whatever rows are named: they are for the sake of counting."""
+        return not (self.evaluated or any(self.deltas.values()))
 
     @property
     def evaluates(self) -> bool:
