@@ -18,7 +18,8 @@ from syncfields.capture.wrapping import ORIGINALS
 SCHEMA = r"(?:[`\"]?\w+[`\"]?\.)?"
 VERBS = r"(?:UPDATE|INSERT INTO|DELETE FROM|FROM|JOIN)"
 TABLE = re.compile(rf"{VERBS}\s+{SCHEMA}[`\"]?(\w+)", re.IGNORECASE)
-INSIDE = re.compile(rf"\((UPDATE|DELETE)(?:\s+FROM)?\s+{SCHEMA}[`\"]?(\w+)")
+INSIDE = re.compile(rf"[(;]\s*(UPDATE|DELETE)(?:\s+FROM)?\s+{SCHEMA}[`\"]?(\w+)")
+BLOCK = "BEGIN NOT ATOMIC"
 TRANSACTION = ("SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT", "START", "SET")
 ROWS = ("INSERT", "DELETE")
 LABEL = "/* syncfields */ "
@@ -41,11 +42,11 @@ class Sent(NamedTuple):
 
 
 def shape(sql: str) -> str:
-    """The verb and the table; a SELECT is named by the table that it reads first, and ``WITH`` by
-    what is written in it, if anything is, which may be several tables.
+    """The verb and the table; a SELECT is named by the table that it reads first, and ``WITH``, or
+    a block of MariaDB's, by what is written in it, if anything is, which may be several tables.
     """
     verb = sql.split(None, 1)[0].upper()
-    if verb == "WITH":
+    if verb == "WITH" or sql.startswith(BLOCK):
         if inside := INSIDE.findall(sql):
             return f"{inside[0][0]} {', '.join(table for _, table in inside)}"
         verb = "SELECT"
@@ -54,7 +55,8 @@ def shape(sql: str) -> str:
 
 
 def is_of_transaction(sql: str) -> bool:
-    return sql.lstrip().upper().startswith(TRANSACTION)
+    text = sql.lstrip().upper()
+    return text.startswith(TRANSACTION) and not text.startswith(BLOCK)
 
 
 def is_ours() -> bool:

@@ -1,7 +1,8 @@
 """UPDATEs of several target tables as one statement.
 
 Where all rows are locked, it does not matter in which order they are written, unless one table
-reads another one. PostgreSQL takes them as parts of one statement, in one round trip.
+reads another one. PostgreSQL takes them as parts of one statement, MariaDB as a block of them: in
+one round trip.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from syncfields.maintenance.base import Effects
 from syncfields.maintenance.changes import Held
 from syncfields.plan import registry
 from syncfields.programs import chains
-from syncfields.sql.databases import vendor_of
-from syncfields.sql.one_statement import written_together
+from syncfields.sql.blocks import MOST_UPDATES
+from syncfields.sql.one_statement import is_possible, written_together
 from syncfields.sql.statements import Statement
 from syncfields.targets import evaluating, writing
 from syncfields.targets.updates import Update, following
@@ -31,7 +32,7 @@ class Together:
         self.effects = effects
         self.held = held
         self.cursor = cursor
-        self.is_possible = held.complete and cursor is not None and vendor_of(using) == "postgresql"
+        self.is_possible = held.complete and cursor is not None and is_possible(using)
         self.updates: list[Waiting] = []
         self.barred: set[Model] = set()
         """The targets that are written, each of which only once in one statement, and those that it
@@ -43,6 +44,8 @@ class Together:
         """Let an UPDATE wait, if it is one that can go with others."""
         held = self.held
         if not isinstance(update, Update) or not held.has(target := update.target, update.pks):
+            return False
+        if len(self.updates) == MOST_UPDATES:
             return False
         follows = what_follows(self.using, update)
         if follows is not None and follows.others:
@@ -72,10 +75,11 @@ class Together:
         sent, self.updates = self.updates, []
         self.barred, self.read_by = set(), set()
         statements, values = [each.statement for each in sent], [each.values for each in sent]
-        if len(sent) == 1:
+        if len(sent) == 1 and not writing.is_for_block(self.using, sent[0].update):
             written = [statements[0].written_with(values[0], self.cursor)]
         else:
-            written = written_together(statements, values, self.cursor)
+            numbers = [len(each.update.pks) for each in sent]
+            written = written_together(statements, numbers, values, self.cursor)
         for each, said in zip(sent, written, strict=True):
             update, follows = each.update, each.follows
             outcome = evaluating.outcome(self.using, update, said)

@@ -30,6 +30,7 @@ from syncfields.maintenance.folding import known
 from syncfields.plan import registry
 from syncfields.programs.chosen import Asked
 from syncfields.programs.ways import Known, Selection, Way, selection_of_all
+from syncfields.sql.blocks import can_read_both
 from syncfields.sql.databases import vendor_of
 from syncfields.sql.fields import takes_integers
 from syncfields.sql.holding import UNKNOWN, holding_of
@@ -100,7 +101,7 @@ def beforehand(using: str, change: Change, ways: tuple[Way, ...]) -> Beforehand 
     """
     if not ways or not change.is_single or change.kind == "delete" or vendor_of(using) not in ALIKE:
         return None
-    if change.kind == "insert" and vendor_of(using) == "mysql":
+    if change.kind == "insert" and vendor_of(using) == "mysql" and not can_read_both(using):
         return None  # Nothing is asked there with the locks.
     if change.partial or change.loaded or change.unordered or change.inserted:
         return None

@@ -3,21 +3,25 @@
 MariaDB locks the rows of a join as it comes to them. Outer joins by primary keys are taken in the
 order in which they are written, each row after the one before it (tried: with any of the rows held
 by another transaction, those before it are locked and those behind it are not), and what leads on
-is read as it is after any wait. Subqueries are not: so nothing else is asked here. Two rows of one
-table are joined in the order of their keys; those that two rows lead to, the lesser key first.
+is read as it is after any wait. Subqueries are not: so what else is asked is a statement of its
+own, in the same block (``sql/blocks.py``). Two rows of one table are joined in the order of their
+keys; those that two rows lead to, the lesser key first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.db import connections
 
 from syncfields.declare.paths import Model, column
 from syncfields.maintenance.changes import Held
+from syncfields.programs.chosen import Asking
 from syncfields.programs.foresight import Step
-from syncfields.sql.databases import vendor_of
+from syncfields.sql.blocks import can_read_both, read_both
+from syncfields.sql.databases import takes_blocks
 from syncfields.sql.fields import takes_integers
 from syncfields.sql.once import once
 from syncfields.sql.statements import Param, Statement
@@ -29,7 +33,7 @@ Names = Mapping[Model, Sequence[str]]
 
 def fits(using: str, steps: Sequence[Step], keys: Mapping[Model, Collection[Any]]) -> bool:
     """Whether there are two rows of each table at the most, and several tables."""
-    if vendor_of(using) != "mysql" or not getattr(connections[using], "mysql_is_mariadb", False):
+    if not takes_blocks(using):
         return False
     if any(len(step.led) + bool(keys[step.model]) > 1 for step in steps):
         return False  # More than keys lead to its rows, or the rows of more than one table do.
@@ -55,8 +59,11 @@ def lock(
     whole: Mapping[Model, frozenset[str]],
     keys: Mapping[Model, Collection[Any]],
     names: Names,
+    asking: Asking | None = None,
 ) -> Held:
-    """Lock the rows, and read their keys and these columns. ``whole``: as it is foreseen."""
+    """Lock the rows, and read their keys and these columns. ``whole``: as it is foreseen.
+    ``asking``: what else is to be read of them.
+    """
     numbers = numbers_of(steps, keys)
     reached = tuple(step for step in steps if step.model in numbers)
     columns = {step.model: ("pk", *names[step.model]) for step in reached}
@@ -67,8 +74,16 @@ def lock(
         for step in reached
         for number, pk in enumerate(sorted(keys[step.model]))
     }
-    (found,) = statement.rows(**given)  # Whatever is there: all joins are outer ones.
-    return answered(steps, whole, keys, names, numbers, list(found))
+    asked = asking([*columns]) if asking is not None and can_read_both(using) else None
+    answer = None
+    if asked is None:
+        rows = statement.rows(**given)
+    else:
+        given |= asked.values
+        rows, answer = read_both(statement, asked.statement, given, asked.is_kept)
+    (found,) = rows  # Whatever is there: all joins are outer ones.
+    held = answered(steps, whole, keys, names, numbers, list(found))
+    return held if answer is None else replace(held, answer=answer)
 
 
 def answered(

@@ -20,6 +20,7 @@ from syncfields.programs.chained import lock_chained
 from syncfields.programs.chosen import Asking
 from syncfields.programs.foresight import Foresight, Named, Starts, Step, foresight
 from syncfields.sql import meetings
+from syncfields.sql.blocks import can_read_both
 from syncfields.sql.holding import UNKNOWN, holding_of
 from syncfields.sql.locks import must_write
 from syncfields.transactions import pending, scope
@@ -49,14 +50,19 @@ def lock(
         return None
     if not any(keys.values()):  # Or there are no steps.
         return None
-    if connection.vendor == "postgresql":
-        asking = asking if start is None else start.asked
+    is_postgresql = connection.vendor == "postgresql"
+    if start is not None:
+        asking = start.asked if start.is_of_one or is_postgresql else None
+    elif not (is_postgresql or can_read_both(using)):
+        asking = None
+    if is_postgresql:
         several = start is not None and not start.is_of_one
         held = lock_chained(using, found, keys, asking, several=several)
         if lacks_any(using, keys, held):
             held = lock_chained(using, found, keys, asking, several=several)
     else:
-        held = lock_joined(using, change, found, start) or lock_each(using, found, keys, start)
+        at_once = lock_joined(using, change, found, start, asking)
+        held = at_once or lock_each(using, found, keys, start, asking)
     are_there = all(pks.issubset(held.rows[model]) for model, pks in keys.items())
     # Rows that nobody has named may refer to one that was there before.
     return replace(held, complete=held.complete and are_there and not change.unordered)
@@ -71,17 +77,23 @@ def lacks_any(using: str, keys: Mapping[Model, set[Any]], held: Held) -> bool:
 
 
 def lock_joined(
-    using: str, change: Change, found: Foresight, start: initial.Start | None
+    using: str,
+    change: Change,
+    found: Foresight,
+    start: initial.Start | None,
+    asking: Asking | None,
 ) -> Held | None:
-    """Lock one row of each table by one statement; None where there are more, or it would take a
-    statement more than one for each table, the last of which says what a new row begins with.
+    """Lock one row of each table by one statement, or two; None where there are more, or it would
+    take a statement more than one for each table, the last of which says what a new row begins
+    with.
     """
     steps, asks = (*found.steps, *found.last), start is not None and bool(start.reading)
+    apart = asks and not can_read_both(using)
     keys = named_keys(using, change, steps)
-    if keys is None or len(found.steps) < 1 + asks or not joined.fits(using, steps, keys):
+    if keys is None or len(found.steps) < 1 + apart or not joined.fits(using, steps, keys):
         return None
     more = {} if start is None else start.columns()
-    return joined.lock(using, steps, found.whole, keys, names_read(steps, more))
+    return joined.lock(using, steps, found.whole, keys, names_read(steps, more), asking)
 
 
 def may_lock(connection: Any) -> bool:

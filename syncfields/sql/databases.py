@@ -27,6 +27,17 @@ def updates_read_own_table(using: str) -> bool:
     return bool(connections[using].features.update_can_self_select)
 
 
+@kept
+def takes_blocks(using: str) -> bool:
+    """Whether the database takes several statements as one: see ``blocks.py``. In its mode for
+    programs of Oracle MariaDB writes them otherwise.
+    """
+    connection: Any = connections[using]
+    if connection.vendor != "mysql" or not getattr(connection, "mysql_is_mariadb", False):
+        return False
+    return "ORACLE" not in connection.sql_mode
+
+
 def takes_arrays(using: str, fields: Sequence[Any]) -> bool:
     """Whether the database takes values of all these fields as one array each."""
     return vendor_of(using) == "postgresql" and all(map(is_arrayed, fields))

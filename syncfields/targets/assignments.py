@@ -54,7 +54,10 @@ class Negated(Func):
     output_field = IntegerField()
 
 
-def build(shape: Shape, given: Params | Values) -> Statement:
+def build(
+    shape: Shape, given: Params | Values, evaluated: Mapping[str, Any] | None = None
+) -> Statement:
+    """``evaluated``: what fields are set to that are evaluated anew, if not their expressions."""
     target, guards = shape.target, Q()
     owned = registry.plan().owned[target]
     sums: dict[str, Any] = {}
@@ -78,13 +81,17 @@ def build(shape: Shape, given: Params | Values) -> Statement:
     for condition in checks(target, sums):
         queryset = queryset.alias(**{NEW + name: value for name, value in sums.items()})
         queryset = queryset.filter(condition)
-    values = first | dict(evaluated_values(shape, given)) | sums | touched
+    if evaluated is None:
+        evaluated = values_kept(target)
+    values = first | dict(evaluated_values(shape, given, evaluated)) | sums | touched
     return statements.update(queryset, values, shape.returned)
 
 
-def evaluated_values(shape: Shape, given: Params | Values) -> Iterator[tuple[str, Any]]:
+def evaluated_values(
+    shape: Shape, given: Params | Values, values: Mapping[str, Any]
+) -> Iterator[tuple[str, Any]]:
     """The fields that are not added to, each with the expression that it is set to."""
-    owned, values = registry.plan().owned[shape.target], values_kept(shape.target)
+    owned = registry.plan().owned[shape.target]
     anew, fixed = dict(shape.anew), dict(shape.fixed)
     extremes = {each.name: each for each in shape.extremes}
     for name in sorted({*anew, *fixed, *extremes}):

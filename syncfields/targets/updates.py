@@ -60,7 +60,7 @@ class Update:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is written, whatever rows are named: they are for the sake of counting."""
+        """Whether nothing is written, whatever rows are named: so that they are counted."""
         return not (self.evaluated or any(self.deltas.values()))
 
     @property

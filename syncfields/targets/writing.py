@@ -41,6 +41,7 @@ from syncfields.targets.shapes import (
     values_of,
 )
 from syncfields.targets.updates import Extremes, Update, without
+from syncfields.targets.variables import build_with_variables, can_be_declared
 from syncfields.transactions import pending
 
 COMPILED_ROWS = 64
@@ -56,7 +57,7 @@ def write(
     using: str, update: Update, cursor: Any = None, returned: tuple[str, ...] = ()
 ) -> statements.Written:
     """Send the UPDATE; ``evaluates`` among what it says needs the rows locked before."""
-    if (update.left or update.anew) and not reads_in_update(using):
+    if is_for_block(using, update):
         update = settled(using, update)
         if update.is_empty:  # No value that has left was the extreme.
             return statements.Written(len(update.pks))
@@ -74,16 +75,19 @@ def of_few(
     using: str, update: Update, returned: tuple[str, ...] = (), locked: bool = False
 ) -> tuple[Statement, list[Any]] | None:
     """The statement that is compiled once, and the values that it is given; None where it is not
-    one of those. ``locked``: the rows are.
+    one of those. ``locked``: the rows are; where it evaluates, it may be a part of a block.
     """
     if (kind := kind_of_few(update)) is None:
+        return None
+    in_block = locked and is_for_block(using, update)
+    if in_block and not can_be_declared(update.target, update.evaluated):
         return None
     key, values = kind
 
     def make() -> Statement:
         return compiled(using, update, returned, locked)
 
-    return once(("few", using, update.target, returned, locked, key), make), values
+    return once(("few", using, update.target, returned, locked, in_block, key), make), values
 
 
 def kind_of_few(update: Update) -> tuple[Hashable, list[Any]] | None:
@@ -95,7 +99,14 @@ def compiled(
     using: str, update: Update, returned: tuple[str, ...] = (), locked: bool = False
 ) -> Statement:
     shape = shape_of(using, update, returned, locked)
+    if locked and is_for_block(using, update):
+        return build_with_variables(shape).in_order([*values_of(update)])
     return build(shape, Params(update.target)).in_order([*values_of(update)])
+
+
+def is_for_block(using: str, update: Update) -> bool:
+    """Whether it is asked before it what it evaluates."""
+    return update.evaluates and not reads_in_update(using)
 
 
 def compiles(update: Update) -> bool:

@@ -19,7 +19,7 @@ from time import perf_counter, process_time, sleep, time
 from typing import Any
 
 from tests.benchmarks.workloads import HOT_POSTS, SHAPES, WORKLOADS, Workload
-from tests.statements import shape
+from tests.statements import is_of_transaction, shape
 
 TIMEOUT = 1800
 COUNTED = 12
@@ -196,7 +196,7 @@ class Arena:
 
         def counting(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
             verb = shape(str(sql)).split(None, 1)[0]
-            if verb != "BEGIN":
+            if not is_of_transaction(str(sql)):
                 sent[verb] = sent.get(verb, 0) + 1
             return execute(sql, params, many, context)
 

@@ -52,12 +52,12 @@ class Cost:
 
 
 COSTS = {
-    "create": Cost(6, 3, 8, tables=4),
+    "create": Cost(6, 3, 3, tables=4),
     "save_unchanged": Cost(2, 2, 2, tables=0),
     "flip_a_condition": Cost(4, 4, 4, tables=2),
-    "change_a_summed_value": Cost(3, 4, 5, tables=1, fan_outs=1),
-    "move_to_another_post_and_author": Cost(5, 4, 7, tables=2, fan_outs=2),
-    "delete": Cost(6, 4, 9, tables=4, fan_outs=1),
+    "change_a_summed_value": Cost(3, 4, 4, tables=1, fan_outs=1),
+    "move_to_another_post_and_author": Cost(5, 4, 4, tables=2, fan_outs=2),
+    "delete": Cost(6, 4, 4, tables=4, fan_outs=1),
     "bulk_create": Cost(7, 7, 11, tables=4),
     "update_a_condition": Cost(4, 4, 4, tables=2),
     "update_a_summed_value": Cost(5, 4, 6, tables=1, fan_outs=1),

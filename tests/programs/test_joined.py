@@ -8,6 +8,7 @@ from time import monotonic, sleep
 import pytest
 from django.db import OperationalError, connection, connections, transaction
 
+from syncfields import reconcile
 from tests.hub.models import Author, Blog, Comment, Post, Topic
 from tests.hub.truth import TARGETS
 from tests.statements import sent
@@ -114,6 +115,20 @@ def test_the_row_that_is_led_to_is_that_of_after_the_wait(rows, other):
         wait_until_somebody_waits()
 
     assert waiting.result().blog_name == "there"
+    assert_truth(*TARGETS)
+
+
+def test_nothing_is_locked_that_only_an_average_reads(rows, other):
+    """Its writer may be waiting for the post."""
+    author, post, _, topic = rows
+    there = create(author, post, topic)
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE hub_comment SET score = 8 WHERE id = %s", [there.pk])
+        other.submit(create, author, post, topic).result()
+
+    assert Post.objects.get().score_avg == 0
+    reconcile(Post)
     assert_truth(*TARGETS)
 
 
