@@ -10,6 +10,9 @@ from django.db import connections
 from syncfields.sql.fields import is_arrayed
 from syncfields.sql.once import kept
 
+BLOCK_DRIVERS = ("MySQLdb", "pymysql")
+"""Those with which blocks were tried."""
+
 
 @kept
 def vendor_of(using: str) -> str:
@@ -30,12 +33,13 @@ def updates_read_own_table(using: str) -> bool:
 @kept
 def takes_blocks(using: str) -> bool:
     """Whether the database takes several statements as one: see ``blocks.py``. In its mode for
-    programs of Oracle MariaDB writes them otherwise.
+    programs of Oracle MariaDB writes them otherwise; and not each driver returns what they do.
     """
     connection: Any = connections[using]
     if connection.vendor != "mysql" or not getattr(connection, "mysql_is_mariadb", False):
         return False
-    return "ORACLE" not in connection.sql_mode
+    driver = getattr(connection.Database, "__name__", "")
+    return driver in BLOCK_DRIVERS and "ORACLE" not in connection.sql_mode
 
 
 def takes_arrays(using: str, fields: Sequence[Any]) -> bool:
