@@ -22,6 +22,7 @@ from syncfields.declare.rules import Rule
 from syncfields.exceptions import RuleError
 from syncfields.sql.fields import converts, saves_in_its_way, stored_as
 from syncfields.sql.nulls import may_be_null
+from syncfields.sql.proven import WHOLE_NUMBERS, is_one_of
 from syncfields.sql.storing import check_form
 from syncfields.sql.trees import aggregates, nodes, without_default
 
@@ -230,16 +231,25 @@ def check_defaults(rule: Rule) -> None:
 def stores_unchanged(resolved: Any, field: Any) -> bool:
     """Whether the field gives back each value of the expression just as it is, so that a value that
     leaves can be compared with the stored one: both of one family, not rounded, not cut, and
-    compared by the same collation.
+    compared by the same collation. What a number is said to be says nothing of what is computed: a
+    quotient has other digits where it is read than where it is stored.
     """
     kinds = {family(resolved.output_field), family(field)}
     if len(kinds) > 1 or None in kinds or converts(resolved.output_field):
         return False
-    if kinds == {"decimal"}:
+    if kinds <= {"integer", "decimal"}:
         places = scale(resolved)
-        return places is not None and places <= field.decimal_places
+        return places is not None and places <= getattr(field, "decimal_places", 0)
+    if kinds == {"float"}:
+        return isinstance(resolved, Col)
+    if any(isinstance(node, CombinedExpression) and divides(node) for node in nodes(resolved)):
+        return False
     columns = [node.target for node in nodes(resolved) if isinstance(node, Col)]
     return not any(getattr(each, "db_collation", None) for each in (field, *columns))
+
+
+def divides(node: CombinedExpression) -> bool:
+    return node.connector not in (Combinable.ADD, Combinable.SUB, Combinable.MUL)
 
 
 def is_exact(field: Any) -> bool:
@@ -269,6 +279,8 @@ def scale(node: Any) -> int | None:
             return 0 if node.value is None else None
         exponent = Decimal(node.value).as_tuple().exponent
         return max(0, -exponent) if isinstance(exponent, int) else None
+    if is_one_of(node, WHOLE_NUMBERS):
+        return 0
     if isinstance(node, CombinedExpression):
         sides = [scale(node.lhs), scale(node.rhs)]
         if None in sides:

@@ -76,6 +76,12 @@ OTHER_FUNCTIONS = of(
     "Coalesce Concat ConcatPair Greatest JSONArray JSONObject LPad Least NullIf Pi RPad Repeat "
     "StrIndex",
 )
+# Of these each value is a whole number.
+WHOLE_NUMBERS = of(
+    functions,
+    "ExtractDay ExtractHour ExtractIsoWeekDay ExtractIsoYear ExtractMinute ExtractMonth "
+    "ExtractQuarter ExtractSecond ExtractWeek ExtractWeekDay ExtractYear Length Ord StrIndex",
+)
 LOOKUPS = (
     of(
         lookups,

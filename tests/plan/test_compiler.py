@@ -13,8 +13,10 @@ from django.db.models import (
     Count,
     DecimalField,
     Exists,
+    ExpressionWrapper,
     F,
     FilteredRelation,
+    FloatField,
     IntegerField,
     Max,
     OuterRef,
@@ -25,7 +27,7 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import Coalesce, Length
+from django.db.models.functions import Cast, Coalesce, Length
 from django.db.models.lookups import GreaterThan
 from django.test.utils import isolate_apps
 
@@ -133,11 +135,25 @@ def test_what_is_made_of_rows_next_to_the_target_is_a_copy():
     assert [each.kind for each in compiled(Coalesce(Length("blog__name"), 0))] == ["copy"]
 
 
-def test_an_extreme_is_compared_where_its_field_stores_what_it_is():
-    assert compiled(Max("comments__score"), name="best_score")[0].kind == "extreme"
-    wider = Max(F("comments__score") * Value(1.5))
-    assert compiled(wider, name="score_average")[0].kind == "extreme"
-    assert compiled(Max(Length("comments__text")), name="best_score")[0].kind == "recompute"
+SCORE = F("comments__score")
+
+
+@pytest.mark.parametrize(
+    ("expression", "name", "kind"),
+    [
+        (Max(SCORE), "best_score", "extreme"),
+        (Max(SCORE * 2 - 1), "best_score", "extreme"),
+        (Max(Length("comments__text")), "best_score", "recompute"),
+        # What is computed has other digits where it is read than where it is stored.
+        (Max(SCORE * Value(1.5)), "score_average", "recompute"),
+        (Max(SCORE / 3.0), "score_average", "recompute"),
+        (Max(ExpressionWrapper(SCORE / 3, FloatField())), "score_average", "recompute"),
+        (Max(ExpressionWrapper(SCORE / 2, IntegerField())), "best_score", "recompute"),
+        (Max(Cast(SCORE * Value(1.5), IntegerField())), "best_score", "recompute"),
+    ],
+)
+def test_an_extreme_is_compared_where_its_field_stores_what_it_is(expression, name, kind):
+    assert compiled(expression, name=name)[0].kind == kind
 
 
 @pytest.mark.parametrize(
