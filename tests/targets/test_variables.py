@@ -126,8 +126,8 @@ VALUES = st.fixed_dictionaries(
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", PAIRS)
 @given(
-    first=st.lists(VALUES, max_size=3),
-    second=st.lists(VALUES, max_size=2),
+    first=st.lists(VALUES, max_size=2),
+    second=st.lists(VALUES, max_size=1),
     then=VALUES,
     moves=st.booleans(),
 )
