@@ -14,12 +14,12 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.dispatch import Signal
 
 from syncfields.capture.wrapping import ORIGINALS
+from syncfields.sql import blocks
 
 SCHEMA = r"(?:[`\"]?\w+[`\"]?\.)?"
 VERBS = r"(?:UPDATE|INSERT INTO|DELETE FROM|FROM|JOIN)"
 TABLE = re.compile(rf"{VERBS}\s+{SCHEMA}[`\"]?(\w+)", re.IGNORECASE)
 INSIDE = re.compile(rf"[(;]\s*(UPDATE|DELETE)(?:\s+FROM)?\s+{SCHEMA}[`\"]?(\w+)")
-BLOCK = "BEGIN NOT ATOMIC"
 TRANSACTION = ("SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT", "START", "SET")
 ROWS = ("INSERT", "DELETE")
 LABEL = "/* syncfields */ "
@@ -46,7 +46,7 @@ def shape(sql: str) -> str:
     a block of MariaDB's, by what is written in it, if anything is, which may be several tables.
     """
     verb = sql.split(None, 1)[0].upper()
-    if verb == "WITH" or sql.startswith(BLOCK):
+    if verb == "WITH" or sql.startswith(blocks.BEGIN):
         if inside := INSIDE.findall(sql):
             return f"{inside[0][0]} {', '.join(table for _, table in inside)}"
         verb = "SELECT"
@@ -56,7 +56,7 @@ def shape(sql: str) -> str:
 
 def is_of_transaction(sql: str) -> bool:
     text = sql.lstrip().upper()
-    return text.startswith(TRANSACTION) and not text.startswith(BLOCK)
+    return text.startswith(TRANSACTION) and not text.startswith(blocks.BEGIN)
 
 
 def is_ours() -> bool:

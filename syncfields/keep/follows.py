@@ -40,7 +40,7 @@ class Ready(NamedTuple):
 
 def ready(using: str, update: Update) -> tuple[Ready, list[Any]] | None:
     """Such an UPDATE, and the values that it is given; None where it is not one of those."""
-    if update.evaluates and not writing.reads_in_update(using):
+    if writing.asks_before(using, update):
         return None
     if (kind := writing.kind_of_few(update)) is None:
         return None

@@ -75,7 +75,7 @@ class Together:
         sent, self.updates = self.updates, []
         self.barred, self.read_by = set(), set()
         statements, values = [each.statement for each in sent], [each.values for each in sent]
-        if len(sent) == 1 and not writing.is_for_block(self.using, sent[0].update):
+        if len(sent) == 1 and not writing.asks_before(self.using, sent[0].update):
             written = [statements[0].written_with(values[0], self.cursor)]
         else:
             numbers = [len(each.update.pks) for each in sent]

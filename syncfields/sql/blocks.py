@@ -19,6 +19,7 @@ from syncfields.sql.locks import snapshot_is_old
 from syncfields.sql.once import once
 from syncfields.sql.statements import Row, Statement
 
+BEGIN = "BEGIN NOT ATOMIC"
 MATCHED = "_syncfields_matched"
 """A variable of the block: how many rows each UPDATE has matched, a digit for each."""
 MOST_UPDATES = 18
@@ -45,7 +46,7 @@ def read_both(
 
 
 def of_both(first: Statement, second: Statement) -> Statement:
-    made = first.with_sql(f"BEGIN NOT ATOMIC {first.sql}; {second.sql}; END")
+    made = first.with_sql(f"{BEGIN} {first.sql}; {second.sql}; END")
     return made.with_params([*first.params, *second.params])
 
 
@@ -57,7 +58,7 @@ def of_updates(parts: Sequence[Statement], numbers: Sequence[int]) -> str:
     updates = " ".join(f"{part.sql}; {count};" for part in parts)
     expected = "".join(map(str, numbers))
     otherwise = f"IF {MATCHED} <> {expected} THEN SELECT {MATCHED}; END IF;"
-    return f"BEGIN NOT ATOMIC DECLARE {MATCHED} BIGINT DEFAULT 0; {updates} {otherwise} END"
+    return f"{BEGIN} DECLARE {MATCHED} BIGINT DEFAULT 0; {updates} {otherwise} END"
 
 
 def matched(cursor: Any, numbers: Sequence[int]) -> Sequence[int]:

@@ -124,13 +124,16 @@ Branches = list[tuple[Q, Any]]
 
 
 class Params:
-    """The values of a statement that is compiled once: by column and row, as ``"total 3"``."""
+    """The values of a statement that is compiled once: by column and row, as ``"total 3"``.
+    ``first``: the number of its first row, where a statement is for one of several.
+    """
 
-    def __init__(self, target: Model) -> None:
+    def __init__(self, target: Model, first: int = 0) -> None:
         self.target = target
+        self.first = first
 
     def pk(self, number: int) -> Any:
-        return Param(f"pk {number}", self.target._meta.pk)
+        return Param(f"pk {self.first + number}", self.target._meta.pk)
 
     def among(self, mask: Sequence[bool]) -> Q:
         """The condition that a row is one of those; none for all rows."""
@@ -159,7 +162,7 @@ class Params:
     ) -> Branches:
         field, is_one = column(self.target, name), len(mask) == 1
         return [
-            (Q() if is_one else Q(pk=self.pk(number)), kind(f"{key}{number}", field))
+            (Q() if is_one else Q(pk=self.pk(number)), kind(f"{key}{self.first + number}", field))
             for number in numbers_of(mask)
         ]
 

@@ -13,7 +13,7 @@ of the type of the column::
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -25,10 +25,10 @@ from syncfields.plan import registry
 from syncfields.sql import statements
 from syncfields.sql.fields import stored_as
 from syncfields.sql.plain import PLAIN
-from syncfields.sql.rows import outer, rows
-from syncfields.sql.statements import Param, Statement
-from syncfields.targets.assignments import asked, build
-from syncfields.targets.shapes import Branches, Params, Shape, numbers_of
+from syncfields.sql.rows import outer
+from syncfields.sql.statements import Statement
+from syncfields.targets.assignments import asked, build, chosen_plainly
+from syncfields.targets.shapes import Params, Shape
 
 PREFIX = "_syncfields_"
 COLUMN = "_syncfields_into_"
@@ -43,23 +43,6 @@ class Variable(Expression):
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
         return self.name, []
-
-
-class OneOf(Params):
-    """The values for one of several rows, of a statement for that one."""
-
-    def __init__(self, target: Model, number: int) -> None:
-        super().__init__(target)
-        self.number = number
-
-    def pk(self, number: int) -> Any:
-        return super().pk(self.number)
-
-    def branches(
-        self, name: str, mask: Sequence[bool], key: str, kind: type[Param] = Param
-    ) -> Branches:
-        field = column(self.target, name)
-        return [(Q(), kind(f"{key}{self.number}", field)) for _ in numbers_of(mask)]
 
 
 def can_be_declared(target: Model, names: Collection[str]) -> bool:
@@ -118,11 +101,12 @@ def selects_into(
             together.setdefault(grouped[name].path, {})[name] = grouped[name].expression
         else:
             apart.append(name)
-    chosen = rows(shape.target, shape.using).filter(pk=Params(shape.target).pk(number))
+    one, given = of_row(shape, number), Params(shape.target, number)
+    chosen = chosen_plainly(one, given)
     for found in together.values():
         yield into(outer(annotated(chosen.values("pk"), found)), found, variables)
     if apart:
-        _, values = asked(of_row(shape, number), OneOf(shape.target, number), apart)
+        _, values = asked(one, given, apart)
         yield into(annotated(chosen, values), values, variables)
 
 

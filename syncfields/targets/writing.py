@@ -57,7 +57,7 @@ def write(
     using: str, update: Update, cursor: Any = None, returned: tuple[str, ...] = ()
 ) -> statements.Written:
     """Send the UPDATE; ``evaluates`` among what it says needs the rows locked before."""
-    if is_for_block(using, update):
+    if asks_before(using, update):
         update = settled(using, update)
         if update.is_empty:  # No value that has left was the extreme.
             return statements.Written(len(update.pks))
@@ -79,15 +79,16 @@ def of_few(
     """
     if (kind := kind_of_few(update)) is None:
         return None
-    in_block = locked and is_for_block(using, update)
-    if in_block and not can_be_declared(update.target, update.evaluated):
-        return None
+    in_block = locked and asks_before(using, update)
     key, values = kind
 
-    def make() -> Statement:
-        return compiled(using, update, returned, locked)
+    def make() -> Statement | None:
+        if in_block and not can_be_declared(update.target, update.evaluated):
+            return None
+        return compiled(using, update, returned, locked, in_block)
 
-    return once(("few", using, update.target, returned, locked, in_block, key), make), values
+    found = once(("few", using, update.target, returned, locked, in_block, key), make)
+    return None if found is None else (found, values)
 
 
 def kind_of_few(update: Update) -> tuple[Hashable, list[Any]] | None:
@@ -96,16 +97,19 @@ def kind_of_few(update: Update) -> tuple[Hashable, list[Any]] | None:
 
 
 def compiled(
-    using: str, update: Update, returned: tuple[str, ...] = (), locked: bool = False
+    using: str,
+    update: Update,
+    returned: tuple[str, ...] = (),
+    locked: bool = False,
+    in_block: bool = False,
 ) -> Statement:
     shape = shape_of(using, update, returned, locked)
-    if locked and is_for_block(using, update):
-        return build_with_variables(shape).in_order([*values_of(update)])
-    return build(shape, Params(update.target)).in_order([*values_of(update)])
+    made = build_with_variables(shape) if in_block else build(shape, Params(update.target))
+    return made.in_order([*values_of(update)])
 
 
-def is_for_block(using: str, update: Update) -> bool:
-    """Whether it is asked before it what it evaluates."""
+def asks_before(using: str, update: Update) -> bool:
+    """Whether what it evaluates is asked before it, and not in it."""
     return update.evaluates and not reads_in_update(using)
 
 
