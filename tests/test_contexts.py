@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
@@ -14,11 +15,14 @@ from django.db import connections, transaction
 from syncfields import coalesce, flush, unsynced
 from syncfields.signals import drift_found
 from syncfields.testing import assert_in_sync
+from tests.hub import models as hub
 from tests.statements import sent
 from tests.testapp.models import Blog, Book, Comment, Post, Shelf
 from tests.truth import drifts
 
 pytestmark = pytest.mark.django_db
+
+NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.timezone.utc)
 
 
 @pytest.fixture
@@ -243,6 +247,39 @@ def test_what_waits_for_a_row_that_is_deleted_is_not_for_the_next_one_of_its_key
 
     assert_in_sync()
     assert drifts(Post, Blog) == []
+
+
+@pytest.mark.parametrize("undone", [False, True], ids=["kept", "undone"])
+def test_what_is_evaluated_for_one_row_is_added_to_for_another(undone):
+    """The total of one blog waits as a number, and that of the other is found anew."""
+    blogs = [hub.Blog.objects.create() for _ in range(2)]
+    posts = [hub.Post.objects.create(blog=blog) for blog in blogs]
+    author, topics = hub.Author.objects.create(), [hub.Topic.objects.create() for _ in range(2)]
+    for post in posts:
+        for topic in (*topics, topics[0]):
+            post.comments.create(author=author, topic=topic, created=NOON)
+    with coalesce():
+        topics[0].delete()
+        with suppress(ZeroDivisionError), transaction.atomic():
+            posts[1].delete()
+            if undone:
+                raise ZeroDivisionError
+
+    assert_in_sync()
+    assert drifts(hub.Post, hub.Blog) == []
+
+
+def test_nothing_is_written_to_what_was_deleted_in_a_savepoint():
+    blog, author, topic = (each.objects.create() for each in (hub.Blog, hub.Author, hub.Topic))
+    post = hub.Post.objects.create(blog=blog)
+    comment = post.comments.create(author=author, topic=topic, created=NOON)
+    with sent() as statements, coalesce():
+        comment.delete()
+        with transaction.atomic():
+            post.delete()
+
+    assert not [sql for sql in statements.sql if "UPDATE" in sql and "hub_post" in sql]
+    assert drifts(hub.Blog) == []
 
 
 def test_who_goes_on_after_effects_could_not_be_written_commits_nothing(shelves):

@@ -264,12 +264,10 @@ class Keeping:
             self.follow(maintenance, path)
 
     def spare_waiting(self, change: Change) -> None:
-        """What waits since before a savepoint is for the rows that are deleted, and not for others
-        of their keys, which may be inserted yet.
-        """
-        waiting, owned = pending.known(self.connection), registry.plan().owned.get(change.model)
-        if waiting is not None and owned:
-            waiting.discard(change.model, change.learnt.pks, owned.keys())
+        """Neither what waits since before a savepoint."""
+        waiting = pending.known(self.connection)
+        if waiting is not None and change.model in registry.plan().targets:
+            waiting.spare(change.model, change.learnt.pks)
 
     def follow(self, maintenance: Maintenance, path: Path) -> None:
         assert self.row is not None

@@ -69,13 +69,18 @@ class Effects:
     """Values that left a minimum or maximum, and may have been it, in the same shape."""
     stale: dict[Maintenance, set[PrimaryKey]] = field(default_factory=partial(defaultdict, set))
     """Targets to evaluate anew."""
+    spared: dict[Model, set[PrimaryKey]] = field(default_factory=partial(defaultdict, set))
+    """Targets that were deleted: what came before is not for others of their keys, which may be
+    inserted yet."""
 
     def add(self, target: Model, pk: PrimaryKey, attname: str, amount: Any) -> None:
         row = self.deltas[target][pk]
         row[attname] = row.get(attname, 0) + amount
 
     def merge(self, later: Effects) -> None:
-        """Add the effects of a later write of the same transaction."""
+        """Add the effects of later writes of the same transaction."""
+        for target, pks in later.spared.items():
+            self.spare(target, pks)
         for target, changed in later.deltas.items():
             for pk, amounts in changed.items():
                 for attname, amount in amounts.items():
@@ -98,7 +103,8 @@ class Effects:
             drop_zeros(deltas)
 
     def spare(self, model: Model, pks: Collection[PrimaryKey]) -> None:
-        """Write nothing to targets that are deleted themselves."""
+        """Write nothing to targets that are deleted themselves, of what has come so far."""
+        self.spared[model].update(pks)
         for effects in (self.deltas, self.extremes, self.left):
             if rows := effects.get(model):
                 for pk in pks:

@@ -83,14 +83,17 @@ def build(
         queryset = queryset.filter(condition)
     if evaluated is None:
         evaluated = values_kept(target)
-    values = first | dict(evaluated_values(shape, given, evaluated)) | sums | touched
+    values = first | dict(evaluated_values(shape, given, evaluated, sums))
+    values |= {name: value for name, value in sums.items() if name not in values} | touched
     return statements.update(queryset, values, shape.returned)
 
 
 def evaluated_values(
-    shape: Shape, given: Params | Values, values: Mapping[str, Any]
+    shape: Shape, given: Params | Values, values: Mapping[str, Any], sums: Mapping[str, Any]
 ) -> Iterator[tuple[str, Any]]:
-    """The fields that are not added to, each with the expression that it is set to."""
+    """The fields that are evaluated in some rows, each with the expression that it is set to.
+    ``sums``: what fields are set to in rows to which is added.
+    """
     owned = registry.plan().owned[shape.target]
     anew, fixed = dict(shape.anew), dict(shape.fixed)
     extremes = {each.name: each for each in shape.extremes}
@@ -107,7 +110,7 @@ def evaluated_values(
         condition, value = whens[0]
         if condition:
             cases = (When(condition, then=value) for condition, value in whens)
-            value = Case(*cases, default=F(name), output_field=owned[name].field)
+            value = Case(*cases, default=sums.get(name, F(name)), output_field=owned[name].field)
         yield name, value
 
 

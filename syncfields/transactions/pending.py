@@ -8,6 +8,7 @@ replaced; they are what ``atomic`` and the functions of ``django.db.transaction`
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,7 +17,7 @@ from django.db import connections
 
 from syncfields import conf
 from syncfields.declare.paths import Model
-from syncfields.maintenance.base import Effects
+from syncfields.maintenance.base import Deltas, Effects
 from syncfields.transactions.atomic import Joining
 
 ATTRIBUTE = "_syncfields_pending"
@@ -136,18 +137,24 @@ class Pending:
             found.append(effects)
         return found[::-1]
 
+    def spare(self, target: Model, pks: Collection[Any]) -> None:
+        """Write nothing of what waits to targets that are deleted."""
+        if self.waiting():
+            self.effects().spare(target, pks)
+
     def discard(self, target: Model, pks: Collection[Any], names: Collection[str]) -> None:
         """Take back the deltas of fields that are being evaluated anew."""
-        found = [
-            (pk, name, amount)
-            for effects in self.waiting()
-            for deltas in [effects.deltas.get(target, {})]
-            for pk in pks
-            for name, amount in deltas.get(pk, {}).items()
-            if name in names
-        ]
-        for pk, name, amount in found:
-            self.effects().add(target, pk, name, -amount)
+        amounts: Deltas = defaultdict(dict)
+        for effects in self.waiting():
+            spared, deltas = effects.spared.get(target, ()), effects.deltas.get(target, {})
+            for pk in pks:
+                if pk in spared:
+                    amounts.pop(pk, None)
+                for name, amount in deltas.get(pk, {}).items():
+                    amounts[pk][name] = amounts[pk].get(name, 0) + amount
+        for pk, row in amounts.items():
+            for name in row.keys() & set(names):
+                self.effects().add(target, pk, name, -row[name])
 
 
 def known(connection: Any) -> Pending | None:

@@ -134,6 +134,30 @@ def test_deltas_of_what_is_evaluated_anew_are_taken_back(pending, applied):
     assert applied == [{1: {"score_sum": 5}, 2: {"comment_count": 4}}]
 
 
+def test_what_came_before_a_row_was_deleted_is_not_for_the_next_one_of_its_key(pending, applied):
+    with waiting(pending):
+        note(pending, 1)
+        note(pending, 4, pk=2)
+        with rolled_back():
+            pending.spare(Post, [2])
+        with transaction.atomic():
+            pending.spare(Post, [1])
+            note(pending, 2)
+
+    assert applied == [{1: {"comment_count": 2}, 2: {"comment_count": 4}}]
+
+
+def test_of_what_is_evaluated_anew_nothing_is_taken_back_that_a_delete_took(pending, applied):
+    with waiting(pending):
+        note(pending, 1)
+        with transaction.atomic():
+            pending.spare(Post, [1])
+            note(pending, 2)
+            pending.discard(Post, [1], ["comment_count"])
+
+    assert applied == [{}]
+
+
 def test_what_is_to_be_done_afterwards_is_done_once(pending, applied):
     done = []
     with waiting(pending):
