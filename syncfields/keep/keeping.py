@@ -264,7 +264,7 @@ class Keeping:
             self.follow(maintenance, path)
 
     def spare_waiting(self, change: Change) -> None:
-        """Neither what waits since before a savepoint."""
+        """The same of what was noted before a savepoint, and still waits."""
         waiting = pending.known(self.connection)
         if waiting is not None and change.model in registry.plan().targets:
             waiting.spare(change.model, change.learnt.pks)
