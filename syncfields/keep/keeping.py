@@ -257,16 +257,17 @@ class Keeping:
         if self.row is not None and (beside := self.row.change.learnt.beside):
             announcing.note(self.using, self.row.model, self.row.change.learnt.pks, beside)
         for change in self.changes:
-            if change.kind == "delete":
-                effects.spare(change.model, change.learnt.pks)
-                self.spare_waiting(change)
+            if change.kind == "delete" and change.model in registry.plan().targets:
+                self.spare(change, effects)
         for maintenance, path in self.followed:
             self.follow(maintenance, path)
 
-    def spare_waiting(self, change: Change) -> None:
-        """The same of what was noted before a savepoint, and still waits."""
-        waiting = pending.known(self.connection)
-        if waiting is not None and change.model in registry.plan().targets:
+    def spare(self, change: Change, effects: Effects) -> None:
+        """Write nothing to targets that are deleted: neither what follows from this write, nor what
+        was noted before it, and waits.
+        """
+        effects.spare(change.model, change.learnt.pks)
+        if (waiting := pending.known(self.connection)) is not None:
             waiting.spare(change.model, change.learnt.pks)
 
     def follow(self, maintenance: Maintenance, path: Path) -> None:

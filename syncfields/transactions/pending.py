@@ -151,10 +151,11 @@ class Pending:
                 if pk in spared:
                     amounts.pop(pk, None)
                 for name, amount in deltas.get(pk, {}).items():
-                    amounts[pk][name] = amounts[pk].get(name, 0) + amount
+                    if name in names:
+                        amounts[pk][name] = amounts[pk].get(name, 0) + amount
         for pk, row in amounts.items():
-            for name in row.keys() & set(names):
-                self.effects().add(target, pk, name, -row[name])
+            for name, amount in row.items():
+                self.effects().add(target, pk, name, -amount)
 
 
 def known(connection: Any) -> Pending | None:
